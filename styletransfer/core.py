@@ -1,0 +1,100 @@
+"""The vocabulary that every part of the package shares: styles, their blend, progress."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from styletransfer.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class StyleInfo:
+    """What is known of a style besides its numbers; plain values, kept as JSON in its file."""
+
+    slug: str
+    title: str
+    artist: str = ""
+    year: str = ""
+    source: str = ""  # where the painting's rights stand
+    licence: str = ""  # of the style file
+    style_side: int = 0  # pixels of the painting's short side when its statistics were taken
+    base_sha256: str = ""  # of the base network that `row` belongs to
+    recipe: Mapping[str, object] = field(default_factory=dict)  # command, data, steps
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style is statistics: each method reads the part it needs.
+
+    `row` (2, N) gamma and beta of the base network's channels, for CIN; `mean` and `std` (C,) of the
+    features at relu4_1, for AdaIN; `grams` layer -> (C, C) and `bounds` layer -> (), for Gatys; all
+    float32. `preview` is a small picture as PNG or JPEG bytes, or empty.
+    """
+
+    info: StyleInfo
+    row: Tensor
+    mean: Tensor
+    std: Tensor
+    grams: Mapping[str, Tensor]
+    bounds: Mapping[str, Tensor]
+    preview: bytes = b""
+
+
+def blend(statistics: Tensor, weights: Tensor) -> Tensor:
+    """Convex combination of the styles' statistics: what a mix of styles is, in every method.
+
+    Args:    statistics: (S, *shape), one entry a style; for maps of weights (S, C);
+             weights: (B, S) one weight a style, or (B, S, H, W) one map a style; they sum to 1 over S.
+    Returns: (B, *shape), or (B, C, H, W) for maps.
+    Source:  Dumoulin, Shlens and Kudlur 2017 (arXiv 1610.07629), section 3.
+    """
+    if weights.ndim == 2:
+        return torch.tensordot(weights, statistics, dims=1)  # (B, *shape)
+    return torch.einsum("bshw,sc->bchw", weights, statistics)
+
+
+def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights of a mix, summing to 1, without those that are 0. Raises InvalidInput."""
+    for name, weight in weights.items():
+        if not math.isfinite(weight) or weight < 0:
+            raise InvalidInput(f"the weight of style {name!r} is {weight:g}; weights must be 0 or more")
+    total = sum(weights.values())
+    if total <= 0:
+        raise InvalidInput("no style has a weight above 0; give at least one")
+    return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a piece of work stands: handed to `on_step`, which may raise `Cancelled` to stop it.
+
+    `losses` are named means of the step; `preview` is a picture (1, 3, H, W) in [0, 1], now and then.
+    """
+
+    step: int
+    steps: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+    preview: Tensor | None = None
+
+
+OnStep = Callable[[Progress], None]
+
+
+class Stylizer(Protocol):
+    """A method of painting a photo in a mix of styles."""
+
+    def stylize(
+        self, content: Tensor, styles: Mapping[Style, float], strength: float, on_step: OnStep | None = None
+    ) -> Tensor:
+        """Paint.
+
+        Args:    content: (1, 3, H, W) in [0, 1]; styles: with weights that sum to 1; strength in [0, 1]:
+                 0 gives the photo back.
+        Returns: (1, 3, H, W) in [0, 1].
+        """
+        ...

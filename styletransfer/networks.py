@@ -1,0 +1,234 @@
+"""The transformer network: one photo in, one painting out, its style passed in as numbers.
+
+No style is part of the network. Every normalised channel takes its gamma and beta from *rows*, one row a
+style, blended by *weights*; a new style is a new row and no convolution changes. Shapes and weights only:
+reading and writing files is `weights.py`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from styletransfer.core import blend
+from styletransfer.norm import channel_statistics, conditional_instance_norm
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Widths and depths of `TransformerNetwork`; the scale is relative to the photo."""
+
+    half: int = 32  # channels at 1/2
+    quarter: int = 96  # channels at 1/4
+    eighth: int = 160  # channels at 1/8, where most of the painting is done
+    quarter_blocks: int = 2
+    eighth_blocks: int = 5
+
+    @property
+    def normalised_channels(self) -> tuple[int, ...]:
+        """Channels of every normalisation, in the order in which the network meets them."""
+        return (
+            *(self.half, self.quarter, self.eighth),
+            *(self.eighth,) * (2 * self.eighth_blocks),
+            *(self.quarter, self.quarter),
+            *(self.quarter,) * (2 * self.quarter_blocks),
+            *(self.half, self.half),
+            SUBPIXELS,
+        )
+
+    @property
+    def row_length(self) -> int:
+        """Numbers of gamma (as many again of beta) that make a style."""
+        return sum(self.normalised_channels)
+
+
+SUBPIXELS = 12  # a 2x2 block of RGB pixels as channels
+STRIDE = 8  # the network works on sides that are multiples of this
+# Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
+LEAST_SIDE = 4 * STRIDE
+
+
+class Conv3(nn.Module):
+    """3x3 convolution without bias, mirrored at the border.
+
+    Without a bias because a normalisation follows and takes it away again. The weight is kept as the
+    matrix (C_out, 9 * C_in) in the order (row, column, C_in): seen as a kernel that is channels-last
+    without a copy, and the optimiser of the training wants a matrix.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.inputs = inputs
+        self.weight = nn.Parameter(torch.empty(outputs, 9 * inputs))
+        nn.init.orthogonal_(self.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        kernel = self.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)  # (C_out, C_in, 3, 3)
+        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, kernel.to(features.dtype), stride=self.stride)
+
+
+class StyleRows:
+    """Hands gamma and beta of one normalisation after the other to the network, blended."""
+
+    def __init__(self, rows: Tensor, weights: Tensor, channels: tuple[int, ...]) -> None:
+        self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each
+        self._weights = weights
+
+    def norm(self, features: Tensor) -> Tensor:
+        """Conditional instance norm of the next layer."""
+        gamma, beta = self.next(features.shape[-2:])
+        return conditional_instance_norm(features, gamma, beta)
+
+    def next(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
+        layer = next(self._per_layer)
+        weights = self.weights_at(size)
+        gamma, beta = blend(layer[:, 0], weights), blend(layer[:, 1], weights)
+        return (gamma, beta) if gamma.ndim == 4 else (gamma[:, :, None, None], beta[:, :, None, None])
+
+    def weights_at(self, size: tuple[int, int]) -> Tensor:
+        """The weights, (B, S), or as maps of `size`, (B, S, H, W)."""
+        if self._weights.ndim == 2:
+            return self._weights
+        return F.adaptive_avg_pool2d(self._weights, size)
+
+
+class TransformerNetwork(nn.Module):
+    """Paints a photo in a blend of styles.
+
+    Source:  Johnson, Alahi and Fei-Fei 2016 (feed-forward transfer); Dumoulin et al. 2017 (conditional
+             instance norm, arXiv 1610.07629).
+    Differs: works at 1/2, 1/4 and 1/8 of the photo instead of at 1, 1/2 and 1/4 (pixel-unshuffle in,
+             pixel-shuffle out), which is where the time goes and lets it see larger motifs; two
+             skip connections, which a style opens by its own gamma; an identity row, so that strength is
+             a blend like any other; a linear last layer.
+    """
+
+    def __init__(self, config: NetworkConfig = NetworkConfig()) -> None:
+        super().__init__()
+        self.config = config
+        half, quarter, eighth = config.half, config.quarter, config.eighth
+        self.enter_half = Conv3(SUBPIXELS, half)
+        self.enter_quarter = Conv3(half, quarter, stride=2)
+        self.enter_eighth = Conv3(quarter, eighth, stride=2)
+        self.eighth_blocks = _convs(eighth, 2 * config.eighth_blocks)
+        self.leave_eighth = Conv3(eighth, quarter)
+        self.quarter_blocks = _convs(quarter, 2 * config.quarter_blocks)
+        self.leave_quarter = Conv3(quarter, half)
+        self.leave_half = Conv3(half, SUBPIXELS)
+        identity = initial_row(config)
+        identity[:, -SUBPIXELS:] = 0  # the photo's own statistics stand in, see `_repaint`
+        self.identity = nn.Parameter(identity)
+
+    def forward(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Tensor:
+        """Paint.
+
+        Args:    images: (B, 3, H, W) in [0, 1], any H and W from 1; their dtype is the one computed in;
+                 rows: (S, 2, row_length), gamma and beta of S styles;
+                 weights: (B, S), or (B, S, H, W) maps, non-negative, summing to 1 over S;
+                 strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting.
+        Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
+        """
+        height, width = images.shape[-2:]
+        images = _fit_stride(images)
+        style_weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
+        if style_weights.ndim == 4:
+            style_weights = _fit_stride(style_weights)
+        rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
+        styles = StyleRows(rows, style_weights, self.config.normalised_channels)
+        photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
+
+        at_half = F.relu(styles.norm(self.enter_half(photo)))
+        at_quarter = F.relu(styles.norm(self.enter_quarter(at_half)))
+        x = F.relu(styles.norm(self.enter_eighth(at_quarter)))
+        x = _residual_blocks(x, self.eighth_blocks, styles)
+        x = styles.norm(self.leave_eighth(_double(x)))
+        x = F.relu(x + styles.norm(at_quarter))
+        x = _residual_blocks(x, self.quarter_blocks, styles)
+        x = styles.norm(self.leave_quarter(_double(x)))
+        x = F.relu(x + styles.norm(at_half))
+        x = self._repaint(self.leave_half(x), photo, styles)
+        return F.pixel_shuffle(x.float(), 2)[:, :, :height, :width]
+
+    def _repaint(self, x: Tensor, photo: Tensor, styles: StyleRows) -> Tensor:
+        """The last normalisation, where the identity has the photo's own statistics instead of a row:
+        normalisation took brightness and contrast away, and only the photo knows them."""
+        size = x.shape[-2:]
+        gamma, beta = styles.next(size)
+        own_share = styles.weights_at(size)[:, :1]  # (B, 1) or (B, 1, H, W)
+        if own_share.ndim == 2:
+            own_share = own_share[:, :, None, None]
+        mean, std = channel_statistics(photo)
+        return conditional_instance_norm(x.float(), gamma + own_share * std, beta + own_share * mean)
+
+
+class StylePredictor(nn.Module):
+    """Guesses the row of a painting from statistics of its VGG features: a start for fitting it.
+
+    Source:  Ghiasi et al. 2017 (arXiv 1705.06830), a bottleneck of 100 numbers a style.
+    Differs: from VGG statistics that are computed anyway, instead of an Inception network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, inputs: int, config: NetworkConfig = NetworkConfig(), bottleneck: int = 100) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("std", torch.ones(inputs))
+        self.encode = nn.Linear(inputs, bottleneck)
+        self.decode = nn.Linear(bottleneck, 2 * config.row_length)
+        nn.init.normal_(self.decode.weight, std=0.02)
+        with torch.no_grad():
+            self.decode.bias.copy_(initial_row(config).flatten())
+
+    def forward(self, statistics: Tensor) -> Tensor:
+        """Args: statistics: (B, inputs), `style_statistics`. Returns: rows (B, 2, row_length)."""
+        code = F.relu(self.encode((statistics - self.mean) / self.std))  # (B, bottleneck)
+        return self.decode(code).unflatten(1, (2, -1))
+
+
+def initial_row(config: NetworkConfig) -> Tensor:
+    """A row to start training from, (2, row_length): neutral everywhere, and for the picture that comes
+    out of the last layer the brightness and contrast of a usual photo."""
+    row = torch.stack((torch.ones(config.row_length), torch.zeros(config.row_length)))
+    row[0, -SUBPIXELS:] = 0.25
+    row[1, -SUBPIXELS:] = 0.45
+    return row
+
+
+def _convs(channels: int, count: int) -> nn.ModuleList:
+    return nn.ModuleList(Conv3(channels, channels) for _ in range(count))
+
+
+def _residual_blocks(x: Tensor, convs: nn.ModuleList, styles: StyleRows) -> Tensor:
+    for first, second in zip(convs[::2], convs[1::2], strict=True):
+        x = x + styles.norm(second(F.relu(styles.norm(first(x)))))
+    return x
+
+
+def _double(x: Tensor) -> Tensor:
+    """Nearest-neighbour doubling before a convolution: a transposed convolution leaves a checkerboard."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _with_identity(weights: Tensor, strength: Tensor) -> Tensor:
+    """Weights of the identity and the styles together: (B, 1 + S) or, if either is a map, (B, 1 + S, H, W)."""
+    if weights.ndim == 2 and strength.ndim == 3:
+        weights = weights[:, :, None, None].expand(-1, -1, *strength.shape[-2:])
+    if weights.ndim == 4 and strength.ndim == 1:
+        strength = strength[:, None, None].expand(-1, *weights.shape[-2:])
+    strength = strength[:, None]  # (B, 1) or (B, 1, H, W)
+    return torch.cat((1 - strength, strength * weights), dim=1)
+
+
+def _fit_stride(images: Tensor) -> Tensor:
+    """Continue a picture to the right and below until the network can halve it three times."""
+    height, width = images.shape[-2:]
+    below = max(LEAST_SIDE, -(-height // STRIDE) * STRIDE) - height
+    right = max(LEAST_SIDE, -(-width // STRIDE) * STRIDE) - width
+    mode = "reflect" if below < height and right < width else "replicate"
+    return F.pad(images, (0, right, 0, below), mode=mode)

@@ -1,0 +1,43 @@
+"""Channel statistics and the two normalisations built on them: conditional instance norm and AdaIN."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Below a standard deviation of about 3e-3 a channel counts as flat; a smaller floor would blow the
+# rounding noise of a grey picture up to full contrast.
+EPSILON = 1e-5
+
+
+def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every channel.
+
+    Args:    features: (B, C, H, W), any range.
+    Returns: mean (B, C, 1, 1) and std (B, C, 1, 1), float32 or float64; std is at least sqrt(EPSILON).
+    """
+    features = features if features.dtype == torch.float64 else features.float()
+    variance, mean = torch.var_mean(features, dim=(2, 3), keepdim=True, correction=0)
+    return mean, (variance + EPSILON).sqrt()
+
+
+def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """Normalise every channel of every sample, then scale by gamma and shift by beta.
+
+    Args:    features: (B, C, H, W) with H*W > 1;
+             gamma, beta: (B, C, 1, 1), or (B, C, H, W) for a style that changes over the picture.
+    Returns: (B, C, H, W) in the dtype of `features`.
+    Source:  Dumoulin, Shlens and Kudlur 2017 (arXiv 1610.07629), eq. 5.
+    """
+    normalised = F.instance_norm(features, eps=EPSILON)
+    return torch.addcmul(beta.to(features.dtype), normalised, gamma.to(features.dtype))
+
+
+def adain(content: Tensor, style_mean: Tensor, style_std: Tensor) -> Tensor:
+    """Give content features the channel statistics of a style.
+
+    Args:    content: (B, C, H, W); style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps.
+    Returns: (B, C, H, W) in the dtype of `content`.
+    Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
+    """
+    mean, std = channel_statistics(content)
+    return ((content - mean) / std * style_std + style_mean).to(content.dtype)

@@ -1,0 +1,38 @@
+"""Defaults, limits and help texts, as frozen dataclasses: the command line and the page show the same ones."""
+
+from dataclasses import dataclass
+
+# 30 times a phone's photo. Decoded as float32 this is 2.9 GB; beyond it a picture is more likely a bomb.
+MAX_PIXELS = 240_000_000
+
+# Short side of a style picture when its statistics are taken. It is the size of the strokes.
+STYLE_SIDE = 400
+
+# The weight of the style loss where pictures are compared: J = content + 3 * style.
+COMPARISON_STYLE_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class BaseTraining:
+    """How the base network is trained."""
+
+    steps: int = 6000
+    contents: int = 2  # photos a step
+    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
+    wide_share: float = 0.25  # of the painted samples, in styles that serve generality and are not kept
+    side: int = 192  # pixels, of the crops
+    final_side: int = 256
+    final_share: float = 0.12  # of the steps, with crops of final_side
+    identity_side: int = 128
+    style_weight_start: float = 0.1
+    style_weight: float = 3.0
+    gentle_share: float = 0.15  # of the steps, in which the style weight rises
+    variation_weight: float = 0.5
+    identity_weight: float = 1.0
+    matrix_rate: float = 0.02  # Muon, the convolutions
+    predictor_rate: float = 1e-3  # Adam
+    row_rate: float = 4e-3  # Adam
+    warmup_steps: int = 50
+    decay_share: float = 0.3  # of the steps, in which the rates fall to nothing
+    average: float = 0.998  # of the weights, a step
+    seed: int = 0

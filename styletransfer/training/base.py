@@ -1,0 +1,216 @@
+"""Training of the base network: many styles at once, their gamma and beta beside the convolutions.
+
+A row (gamma and beta) of a kept style is what the predictor makes of the painting plus a correction of the
+style's own. A wide set of further paintings is trained through the predictor alone; it makes the convolutions
+general, so that a new style fits by its row.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from styletransfer.core import Progress
+from styletransfer.losses import content_loss, total_variation
+from styletransfer.networks import NetworkConfig, StylePredictor, TransformerNetwork
+from styletransfer.settings import BaseTraining
+from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.targets import StyleTarget, collate
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+
+# A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
+# has gone too far still feels the way back.
+LEAK = 0.05
+
+
+class BaseModel(nn.Module):
+    """All that is trained: the network, the predictor, and the corrections of the kept styles."""
+
+    def __init__(self, statistics: Tensor, kept: int, config: NetworkConfig) -> None:
+        """`statistics`: (S, K) of all paintings, the `kept` ones first."""
+        super().__init__()
+        self.network = TransformerNetwork(config)
+        self.predictor = StylePredictor(statistics.shape[1], config)
+        self.predictor.mean.copy_(statistics.mean(dim=0))
+        self.predictor.std.copy_(statistics.std(dim=0).clamp_min(1e-3))
+        self.corrections = nn.Parameter(torch.zeros(kept, 2, config.row_length))
+
+    def rows(self, statistics: Tensor, kept_index: Tensor) -> Tensor:
+        """(S, 2, row_length) for paintings by their statistics (S, K); `kept_index` (S,) is the place
+        among the kept styles, or -1."""
+        own = (kept_index >= 0).float()[:, None, None]
+        return self.predictor(statistics) + own * self.corrections[kept_index.clamp_min(0)]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Means over a step's samples; `objective` is content + style_weight * style."""
+
+    content: float
+    style: float
+    layers: tuple[float, ...]
+    identity: float
+    style_weight: float
+
+
+class BaseTrainer:
+    """Holds the state of a training run and takes its steps.
+
+    Args:  contents: photographs;
+           targets: of all paintings, the `kept` first ones of which become styles.
+    """
+
+    def __init__(
+        self,
+        vgg: VGG19,
+        contents: Sequence[TrainingPicture],
+        targets: Sequence[StyleTarget],
+        kept: int,
+        settings: BaseTraining,
+        *,
+        config: NetworkConfig = NetworkConfig(),
+        dtype: torch.dtype = torch.float32,
+        device: torch.device = torch.device("cpu"),
+    ) -> None:
+        self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
+        self.settings, self.dtype, self.device = settings, dtype, device
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            statistics = torch.cat([target.statistics() for target in targets])
+            self.model = BaseModel(statistics, kept, config).to(device)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        network, predictor = self.model.network, self.model.predictor
+        matrices = [p for name, p in network.named_parameters() if name != "identity"]
+        self.optimizers = (
+            torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
+            torch.optim.Adam(
+                [
+                    {"params": [predictor.encode.weight, predictor.encode.bias], "lr": settings.predictor_rate},
+                    {"params": [predictor.decode.weight, predictor.decode.bias], "lr": settings.predictor_rate},
+                    {"params": [self.model.corrections, network.identity], "lr": settings.row_rate},
+                ],
+                betas=(0.9, 0.99),
+            ),
+        )
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.step = 0
+        self._queue: list[int] = []
+
+    def take_step(self) -> Losses:
+        """One optimisation step."""
+        settings = self.settings
+        share = self.step / settings.steps
+        side = settings.final_side if share >= 1 - settings.final_share else settings.side
+        style_weight = self._style_weight(share)
+        crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
+        photos = crops.to(self.device)
+        chosen = self._choose_styles(settings.contents * settings.styles_per_content)
+        targets = collate([self.targets[index] for index in chosen])
+        kept_index = torch.tensor([index if index < self.kept else -1 for index in chosen])
+        rows = self.model.rows(targets.statistics(), kept_index)
+        repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
+
+        with torch.no_grad():
+            content = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+            content = content.repeat_interleave(settings.styles_per_content, dim=0)
+        painted = self._paint(repeated, rows, torch.ones(len(chosen)))
+        features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
+        content_losses = content_loss(features[CONTENT_LAYER], content)
+        style_losses = targets.loss(features)
+        objective = content_losses + style_weight * style_losses
+        identity = self._identity_loss(photos, rows)
+        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
+        loss = objective.log().mean() + settings.identity_weight * identity
+        loss = loss + settings.variation_weight * total_variation(painted).mean()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        self._set_rates(share)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        self._update_average()
+        return Losses(
+            content=content_losses.mean().item(),
+            style=style_losses.mean().item(),
+            layers=(),
+            identity=identity.item(),
+            style_weight=style_weight,
+        )
+
+    def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
+        painted = self.model.network(photos.to(self.dtype), rows, torch.eye(len(photos)), strength)
+        shown = painted.clamp(0, 1)
+        return shown + LEAK * (painted - shown)
+
+    def _identity_loss(self, photos: Tensor, rows: Tensor) -> Tensor:
+        """How far the identity row is from giving a photo back: pixels, and differences of neighbours."""
+        side = self.settings.identity_side
+        photo = photos[self.step % len(photos), None, :, :side, :side]
+        back = self._paint(photo, rows[:1], torch.zeros(1))
+        error = back - photo
+        edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+        return error.abs().mean() + edges
+
+    def _style_weight(self, share: float) -> float:
+        settings = self.settings
+        rise = min(1.0, share / settings.gentle_share)
+        return settings.style_weight_start * (settings.style_weight / settings.style_weight_start) ** rise
+
+    def _choose_styles(self, count: int) -> list[int]:
+        """Kept styles in shuffled rounds, each as often as the others; a share of samples from the rest."""
+        chosen = []
+        for _ in range(count):
+            wide = len(self.targets) - self.kept
+            if wide and torch.rand((), generator=self.generator) < self.settings.wide_share:
+                chosen.append(self.kept + int(torch.randint(wide, (), generator=self.generator)))
+                continue
+            if not self._queue:
+                self._queue = torch.randperm(self.kept, generator=self.generator).tolist()
+            chosen.append(self._queue.pop())
+        return chosen
+
+    def _set_rates(self, share: float) -> None:
+        settings = self.settings
+        scale = min(1.0, (self.step + 1) / settings.warmup_steps, (1 - share) / settings.decay_share)
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+
+    def _update_average(self) -> None:
+        # Early on the average follows closely, or it would drag the random start along.
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def state(self) -> dict:
+        """All that resuming needs, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "queue": self._queue,
+            "generator": self.generator.get_state(),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` returned."""
+        self.step = state["step"]
+        self._queue = list(state["queue"])
+        self.generator.set_state(state["generator"])
+        self.model.load_state_dict(state["model"])
+        self.average = state["average"]
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+    def averaged(self) -> BaseModel:
+        """A copy of the model with the averaged weights: what is measured, shown and shipped."""
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.average)
+        return model.eval()

@@ -1,0 +1,58 @@
+"""What a painting asks for: its Gram matrices, their bounds, and the statistics it is known by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from styletransfer.losses import gram, mean_style_loss, style_bound
+from styletransfer.norm import channel_statistics
+from styletransfer.vgg import STYLE_LAYERS, VGG19
+
+
+@dataclass(frozen=True)
+class StyleTarget:
+    """Style statistics of one picture, or of a batch of them: layer -> value.
+
+    `grams` (B, C, C), `bounds` (B,), `means` and `stds` (B, C), float32, on VGG features.
+    """
+
+    grams: dict[str, Tensor]
+    bounds: dict[str, Tensor]
+    means: dict[str, Tensor]
+    stds: dict[str, Tensor]
+
+    def loss(self, features: dict[str, Tensor]) -> Tensor:
+        """(B,) mean style loss of a batch of features against this batch of targets."""
+        return mean_style_loss(features, self.grams, self.bounds)
+
+    def statistics(self) -> Tensor:
+        """What `StylePredictor` sees, (B, 2 * sum of C): the mean and log std of every channel."""
+        parts = [self.means[name] for name in self.means] + [self.stds[name].log() for name in self.stds]
+        return torch.cat(parts, dim=1)
+
+
+def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> StyleTarget:
+    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in."""
+    with torch.no_grad():
+        features = {name: value.float() for name, value in vgg(image, layers).items()}
+        statistics = {name: channel_statistics(value) for name, value in features.items()}
+    return StyleTarget(
+        grams={name: gram(value) for name, value in features.items()},
+        bounds={name: style_bound(value) for name, value in features.items()},
+        means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
+        stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
+    )
+
+
+def collate(targets: Sequence[StyleTarget]) -> StyleTarget:
+    """One batch out of several targets."""
+
+    def join(part: str) -> dict[str, Tensor]:
+        return {
+            name: torch.cat([getattr(target, part)[name] for target in targets])
+            for name in getattr(targets[0], part)
+        }
+
+    return StyleTarget(join("grams"), join("bounds"), join("means"), join("stds"))

