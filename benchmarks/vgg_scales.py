@@ -1,6 +1,6 @@
 """Prints the mean activation of every VGG-19 layer over photographs: the constants in `styletransfer.vgg`.
 
-    python -m benchmarks.vgg_scales PHOTO_FOLDER [--photos 150]
+python -m benchmarks.vgg_scales PHOTO_FOLDER [--photos 150]
 """
 
 import argparse

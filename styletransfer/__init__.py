@@ -1,0 +1,18 @@
+"""Neural style transfer: a photo becomes a painting, in any of many styles or any blend of them."""
+
+from styletransfer.api import BatchResult, StyleTransfer
+from styletransfer.core import Progress, Style, StyleInfo
+from styletransfer.errors import Cancelled, StyleTransferError
+from styletransfer.images import read_metadata, save_picture
+
+__all__ = [
+    "BatchResult",
+    "Cancelled",
+    "Progress",
+    "Style",
+    "StyleInfo",
+    "StyleTransfer",
+    "StyleTransferError",
+    "read_metadata",
+    "save_picture",
+]

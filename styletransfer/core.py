@@ -1,7 +1,7 @@
 """The vocabulary that every part of the package shares: styles, their blend, progress."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -86,15 +86,23 @@ OnStep = Callable[[Progress], None]
 
 
 class Stylizer(Protocol):
-    """A method of painting a photo in a mix of styles."""
+    """A method of painting a photo in a mix of styles; `sha256` says which weights it paints with."""
+
+    sha256: str
 
     def stylize(
-        self, content: Tensor, styles: Mapping[Style, float], strength: float, on_step: OnStep | None = None
+        self,
+        content: Tensor,
+        styles: Sequence[Style],
+        weights: Tensor,
+        strength: float,
+        on_step: OnStep | None = None,
     ) -> Tensor:
         """Paint.
 
-        Args:    content: (1, 3, H, W) in [0, 1]; styles: with weights that sum to 1; strength in [0, 1]:
-                 0 gives the photo back.
+        Args:    content: (1, 3, H, W) in [0, 1], any H and W from 1;
+                 styles: at least one; weights: (S,), non-negative, summing to 1;
+                 strength: in [0, 1], 0 gives the photo back.
         Returns: (1, 3, H, W) in [0, 1].
         """
         ...

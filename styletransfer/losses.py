@@ -5,6 +5,7 @@ layers, pictures and styles weigh alike whatever the scale of their activations.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,13 +98,13 @@ class _Gram(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, flat: Tensor) -> Tensor:
+    def forward(ctx: Any, flat: Tensor) -> Tensor:
         ctx.save_for_backward(flat)
         mean, own = _moments(flat)
         return own + mean.mT @ mean  # (B, C, C)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (flat,) = ctx.saved_tensors
         symmetric = (gradient + gradient.mT) / flat.shape[1]
         return flat @ symmetric.to(flat.dtype)  # (B, N, C)

@@ -5,6 +5,7 @@ style, blended by *weights*; a new style is a new row and no convolution changes
 reading and writing files is `weights.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,7 @@ class NetworkConfig:
         return sum(self.normalised_channels)
 
 
+DEFAULT_CONFIG = NetworkConfig()
 SUBPIXELS = 12  # a 2x2 block of RGB pixels as channels
 STRIDE = 8  # the network works on sides that are multiples of this
 # Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
@@ -82,18 +84,18 @@ class StyleRows:
         gamma, beta = self.next(features.shape[-2:])
         return conditional_instance_norm(features, gamma, beta)
 
-    def next(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
         layer = next(self._per_layer)
         weights = self.weights_at(size)
         gamma, beta = blend(layer[:, 0], weights), blend(layer[:, 1], weights)
         return (gamma, beta) if gamma.ndim == 4 else (gamma[:, :, None, None], beta[:, :, None, None])
 
-    def weights_at(self, size: tuple[int, int]) -> Tensor:
+    def weights_at(self, size: Sequence[int]) -> Tensor:
         """The weights, (B, S), or as maps of `size`, (B, S, H, W)."""
         if self._weights.ndim == 2:
             return self._weights
-        return F.adaptive_avg_pool2d(self._weights, size)
+        return F.adaptive_avg_pool2d(self._weights, list(size))
 
 
 class TransformerNetwork(nn.Module):
@@ -107,7 +109,7 @@ class TransformerNetwork(nn.Module):
              a blend like any other; a linear last layer.
     """
 
-    def __init__(self, config: NetworkConfig = NetworkConfig()) -> None:
+    def __init__(self, config: NetworkConfig = DEFAULT_CONFIG) -> None:
         super().__init__()
         self.config = config
         half, quarter, eighth = config.half, config.quarter, config.eighth
@@ -175,7 +177,7 @@ class StylePredictor(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, inputs: int, config: NetworkConfig = NetworkConfig(), bottleneck: int = 100) -> None:
+    def __init__(self, inputs: int, config: NetworkConfig = DEFAULT_CONFIG, bottleneck: int = 100) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))

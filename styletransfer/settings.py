@@ -1,8 +1,23 @@
-"""Defaults, limits and help texts, as frozen dataclasses: the command line and the page show the same ones."""
+"""Defaults, limits and help texts: the command line, the API and the page share these."""
 
 from dataclasses import dataclass
 
-# 30 times a phone's photo. Decoded as float32 this is 2.9 GB; beyond it a picture is more likely a bomb.
+
+@dataclass(frozen=True)
+class Range:
+    """A number that a user can set: where it starts, how far it goes, what it does."""
+
+    default: float
+    least: float
+    most: float
+    help: str
+
+
+STRENGTH = Range(1.0, 0.0, 1.0, "How much of the painting: 0 gives the photo back, 1 paints it fully.")
+PRESERVE_COLOR = Range(0.0, 0.0, 1.0, "How much of the photo's own colours to keep: 0 none, 1 all.")
+SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
+
+# 20 times a phone's photo. Decoded as float32 this is 2.9 GB; beyond it a picture is more likely a bomb.
 MAX_PIXELS = 240_000_000
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.
@@ -10,6 +25,8 @@ STYLE_SIDE = 400
 
 # The weight of the style loss where pictures are compared: J = content + 3 * style.
 COMPARISON_STYLE_WEIGHT = 3.0
+
+LICENCE = "Apache-2.0"  # of code, weights and style files
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ package's code runs. torchvision's weights are the second source.
 """
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from styletransfer.errors import InvalidInput, MissingWeights
 
 CONTENT_LAYER = "relu3_3"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+GRAM_LAYERS = (*STYLE_LAYERS, "relu5_1")  # what a style file keeps, for optimisation
 
 # (name, input channels, output channels); a block ends with a 2x2 max pool.
 CONVOLUTIONS = tuple(
@@ -77,9 +78,8 @@ class VGG19(nn.Module):
         check_layers([deepest])
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.ones(1, 3, 1, 1), persistent=False)
-        self.convolutions = nn.ModuleDict()
-        for name, inputs, outputs in CONVOLUTIONS[: LAYERS.index(deepest) + 1]:
-            self.convolutions[name] = nn.Conv2d(inputs, outputs, 3)
+        depth = LAYERS.index(deepest) + 1
+        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3) for _, i, o in CONVOLUTIONS[:depth])
         self.requires_grad_(False)
 
     def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
@@ -91,9 +91,9 @@ class VGG19(nn.Module):
         """
         wanted = set(layers)
         features: dict[str, Tensor] = {}
-        x = ((images - self.mean) / self.std).to(self._dtype)
-        x = x.contiguous(memory_format=torch.channels_last)
-        for name, convolution in self.convolutions.items():
+        x = (images - self.mean) / self.std
+        x = x.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        for name, convolution in self.named_convolutions():
             if len(features) == len(wanted):
                 break
             if name.endswith("_1") and name != "1_1":
@@ -103,9 +103,14 @@ class VGG19(nn.Module):
                 features[f"relu{name}"] = x
         return features
 
+    def named_convolutions(self) -> Iterator[tuple[str, nn.Module]]:
+        """Name ("3_1") and layer, from the first to the deepest."""
+        return ((name, layer) for (name, _, _), layer in zip(CONVOLUTIONS, self.convolutions, strict=False))
+
     @property
-    def _dtype(self) -> torch.dtype:
-        return self.convolutions["1_1"].weight.dtype
+    def dtype(self) -> torch.dtype:
+        """What features are computed in."""
+        return next(self.parameters()).dtype
 
 
 def check_layers(layers: Iterable[str]) -> None:
@@ -137,7 +142,10 @@ def load_vgg19(
     else:
         raise InvalidInput(f"no VGG-19 weight source {source!r}; use 'oxford' or 'torchvision'")
     network.convolutions.to(dtype)  # the mean and std of the input keep their digits
-    return network.to(memory_format=torch.channels_last).eval()
+    for parameter in network.convolutions.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network.eval()
 
 
 def _find_oxford_file() -> Path:
@@ -168,13 +176,12 @@ def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
 def _fill_from_oxford(network: VGG19, path: Path) -> None:
     weights = _read_oxford_file(path)
     incoming = 1.0
-    for name, convolution in network.convolutions.items():
+    for name, convolution in network.named_convolutions():
         weight, bias = weights[name]
         if name == "1_1":
             weight = weight.flip(1)  # stored for BGR
         outgoing = OXFORD_SCALES.get(name, 1.0)
-        convolution.weight.data.copy_(weight * (incoming / outgoing))
-        convolution.bias.data.copy_(bias / outgoing)
+        convolution.load_state_dict({"weight": weight * (incoming / outgoing), "bias": bias / outgoing})
         incoming = outgoing
     network.mean.copy_(torch.tensor(OXFORD_MEAN).view(1, 3, 1, 1) / 255)
     network.std.fill_(1 / 255)
@@ -189,7 +196,7 @@ def _fill_from_torchvision(network: VGG19) -> None:
     except OSError as error:
         raise MissingWeights(f"torchvision's VGG-19 weights could not be downloaded: {error}") from error
     sources = [module for module in trained if isinstance(module, nn.Conv2d)]
-    for source, convolution in zip(sources, network.convolutions.values(), strict=False):
+    for source, convolution in zip(sources, network.convolutions, strict=False):
         convolution.load_state_dict(source.state_dict())
     network.mean.copy_(torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1))
     network.std.copy_(torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1))

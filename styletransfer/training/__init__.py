@@ -1,0 +1,1 @@
+"""Training: of the base network, and what it works on."""

@@ -6,16 +6,14 @@ general, so that a new style fits by its row.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from styletransfer.core import Progress
 from styletransfer.losses import content_loss, total_variation
-from styletransfer.networks import NetworkConfig, StylePredictor, TransformerNetwork
+from styletransfer.networks import DEFAULT_CONFIG, NetworkConfig, StylePredictor, TransformerNetwork
 from styletransfer.settings import BaseTraining
 from styletransfer.training.data import TrainingPicture, random_crop
 from styletransfer.training.targets import StyleTarget, collate
@@ -24,6 +22,7 @@ from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 # A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
 # has gone too far still feels the way back.
 LEAK = 0.05
+CPU = torch.device("cpu")
 
 
 class BaseModel(nn.Module):
@@ -71,9 +70,9 @@ class BaseTrainer:
         kept: int,
         settings: BaseTraining,
         *,
-        config: NetworkConfig = NetworkConfig(),
+        config: NetworkConfig = DEFAULT_CONFIG,
         dtype: torch.dtype = torch.float32,
-        device: torch.device = torch.device("cpu"),
+        device: torch.device = CPU,
     ) -> None:
         self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
         self.settings, self.dtype, self.device = settings, dtype, device
@@ -153,7 +152,9 @@ class BaseTrainer:
         photo = photos[self.step % len(photos), None, :, :side, :side]
         back = self._paint(photo, rows[:1], torch.zeros(1))
         error = back - photo
-        edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+        edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
+            error[..., 1:, :] - error[..., :-1, :]
+        ).abs().mean()
         return error.abs().mean() + edges
 
     def _style_weight(self, share: float) -> float:

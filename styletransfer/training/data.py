@@ -1,6 +1,7 @@
 """Training pictures: a folder held in memory, and random crops of it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +41,15 @@ def load_pictures(folder: Path, short_side: int) -> list[TrainingPicture]:
     return pictures
 
 
-def split_held_out(paths: list[TrainingPicture], every: int = 16) -> tuple[list, list]:
-    """Training pictures and those kept aside: every 16th, so that measuring and training agree on which."""
-    kept = [picture for index, picture in enumerate(paths) if index % every]
-    return kept, paths[::every]
+def split_held_out(
+    pictures: Sequence[TrainingPicture], every: int = 16
+) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
+    """Pictures to train on and those kept aside: every 16th, so that training and measuring agree on which."""
+    used = [picture for index, picture in enumerate(pictures) if index % every]
+    return used, list(pictures[::every])
 
 
-def random_crop(pictures: list[TrainingPicture], side: int, generator: torch.Generator) -> Tensor:
+def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator) -> Tensor:
     """A random square out of a random picture, (1, 3, side, side) in [0, 1].
 
     Its extent in the picture varies from three quarters of `side` to the whole short side, and every

@@ -1,0 +1,5 @@
+"""`python -m styletransfer`: the command line."""
+
+from styletransfer.cli import app
+
+app()

@@ -1,0 +1,35 @@
+"""Where pictures come in and go out: the only place that knows PIL and image files.
+
+Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; its alpha travels apart.
+"""
+
+from styletransfer.images.reading import ImageSource, Picture, find_pictures, read_picture
+from styletransfer.images.resizing import resize, resize_long_side, resize_short_side
+from styletransfer.images.sheets import contact_sheet
+from styletransfer.images.writing import (
+    FORMATS,
+    check_writable,
+    read_metadata,
+    replacing,
+    save_picture,
+    to_jpeg,
+    to_pil,
+)
+
+__all__ = [
+    "FORMATS",
+    "ImageSource",
+    "Picture",
+    "check_writable",
+    "contact_sheet",
+    "find_pictures",
+    "read_metadata",
+    "read_picture",
+    "replacing",
+    "resize",
+    "resize_long_side",
+    "resize_short_side",
+    "save_picture",
+    "to_jpeg",
+    "to_pil",
+]

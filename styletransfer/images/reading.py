@@ -1,0 +1,124 @@
+"""From picture files, as users have them, to tensors."""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.settings import MAX_PIXELS
+
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
+ImageSource = str | Path | Image.Image
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: `rgb` (1, 3, H, W) and, where it has one, `alpha` (1, 1, H, W); both in [0, 1]."""
+
+    rgb: Tensor
+    alpha: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.rgb.shape[-2], self.rgb.shape[-1]
+
+
+def read_picture(source: ImageSource) -> Picture:
+    """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
+
+    Args:    source: a file, or a PIL image of any mode.
+    Raises:  UnreadableImage.
+    """
+    if isinstance(source, Image.Image):
+        return _to_picture(source)
+    path = Path(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
+        try:
+            with Image.open(path) as image:
+                _check_pixels(image.size, str(path))
+                image.load()
+                return _to_picture(image)
+        except FileNotFoundError:
+            raise UnreadableImage(f"no such file: {path}") from None
+        except IsADirectoryError:
+            raise UnreadableImage(f"{path} is a folder; name a picture") from None
+        except UnidentifiedImageError:
+            if path.stat().st_size == 0:
+                raise UnreadableImage(f"{path} is empty (0 bytes)") from None
+            raise UnreadableImage(f"{path} is not a picture in a format that can be read") from None
+        except (Image.DecompressionBombError, MemoryError):
+            raise UnreadableImage(f"{path} has more than {MAX_PIXELS:,} pixels; reduce it first") from None
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UnreadableImage(f"{path} cannot be read: {error}") from error
+
+
+def _check_pixels(size: tuple[int, int], name: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UnreadableImage(
+            f"{name} has {size[0]}x{size[1]} pixels, more than {MAX_PIXELS:,}; reduce it first"
+        )
+
+
+def _to_picture(image: Image.Image) -> Picture:
+    image = ImageOps.exif_transpose(image)
+    alpha = None
+    if image.has_transparency_data:
+        if image.mode not in ("RGBA", "LA"):
+            image = image.convert("RGBA")
+        alpha = _to_tensor(image.getchannel("A"))
+    return Picture(_to_tensor(_to_srgb(image)), alpha)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """RGB of 8 bits in the sRGB colour space, without alpha."""
+    image = _to_8_bit(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("LA", "PA", "P", "1", "RGBA", "RGBX", "RGBa", "La"):
+        image = image.convert("L" if image.mode in ("LA", "La", "1") else "RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a damaged profile, or one of another colour model: viewers ignore it as well
+    return image.convert("RGB")
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Greyscale of 16 or 32 bits scaled to 8; other modes as they are."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.float64)
+        scale = 257 if values.max(initial=0) > 255 or image.mode != "I" else 1
+        return Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        scale = 255 if values.max(initial=0) <= 1 else 1
+        return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
+    return image
+
+
+def _to_tensor(image: Image.Image) -> Tensor:
+    """(1, C, H, W) in [0, 1] from an image of mode L or RGB."""
+    pixels = torch.from_numpy(np.array(image))
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    return pixels.permute(2, 0, 1)[None].float() / 255  # (1, C, H, W)
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The picture files directly inside a folder, in order of name. Raises InvalidInput."""
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)

@@ -1,0 +1,25 @@
+"""Changing the size of picture tensors."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def resize_short_side(image: Tensor, side: int) -> Tensor:
+    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased."""
+    height, width = image.shape[-2:]
+    scale = side / min(height, width)
+    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def resize_long_side(image: Tensor, side: int) -> Tensor:
+    """The picture (1, C, H, W) with its long side at `side` pixels, aspect kept, antialiased."""
+    height, width = image.shape[-2:]
+    scale = side / max(height, width)
+    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """The picture (1, C, H, W) at `size` (height, width), antialiased, in [0, 1]."""
+    if image.shape[-2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)

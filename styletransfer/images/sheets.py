@@ -1,0 +1,39 @@
+"""Labelled grids of pictures."""
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+MARGIN = 8
+LABEL_SIZE = 15
+
+
+def contact_sheet(cells: Sequence[tuple[str, Image.Image]], columns: int) -> Image.Image:
+    """Pictures with a label under each, row by row.
+
+    Args:    cells: (label, picture), at least one; columns: at least 1.
+    Returns: RGB, as large as it takes: every cell is as large as the largest picture.
+    """
+    font = ImageFont.load_default(LABEL_SIZE)
+    width = max(picture.width for _, picture in cells)
+    height = max(picture.height for _, picture in cells)
+    across, down = min(columns, len(cells)), -(-len(cells) // columns)
+    step_x, step_y = width + MARGIN, height + MARGIN + LABEL_SIZE + 6
+    sheet = Image.new("RGB", (across * step_x + MARGIN, down * step_y + MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (label, picture) in enumerate(cells):
+        left = MARGIN + index % columns * step_x
+        top = MARGIN + index // columns * step_y
+        place = (left + (width - picture.width) // 2, top + (height - picture.height) // 2)
+        sheet.paste(picture, place, picture if picture.mode == "RGBA" else None)
+        draw.text((left + width // 2, top + height + 3), _fit(label, font, width), "black", font, anchor="mt")
+    return sheet
+
+
+def _fit(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The label, cut where it would run into its neighbour."""
+    if font.getlength(label) <= width:
+        return label
+    while label and font.getlength(label + "…") > width:
+        label = label[:-1]
+    return label + "…"

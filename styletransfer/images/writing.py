@@ -1,0 +1,115 @@
+"""From tensors to picture files, with the parameters they were made with."""
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from styletransfer.errors import UnreadableImage, UnwritableOutput
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
+_METADATA_KEY = "styletransfer"
+
+
+def to_pil(rgb: Tensor, alpha: Tensor | None = None, metadata: dict | None = None) -> Image.Image:
+    """A PIL image of 8 bits, RGB or RGBA, out of (1, 3, H, W) and (1, 1, H, W) in [0, 1].
+
+    `metadata`, plain JSON values, rides in the image's `info` until `save_picture` embeds it.
+    """
+    channels = rgb if alpha is None else torch.cat((rgb, alpha), dim=1)
+    pixels = (channels[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    image = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    if metadata is not None:
+        image.info[_METADATA_KEY] = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+    return image
+
+
+def to_jpeg(rgb: Tensor) -> bytes:
+    """A small file in memory, for previews; `rgb` (1, 3, H, W) in [0, 1]."""
+    buffer = io.BytesIO()
+    to_pil(rgb).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def check_writable(path: Path) -> None:
+    """Raise UnwritableOutput unless a picture can be written to `path`: before the work, not after it."""
+    if path.suffix.lower() not in FORMATS:
+        raise UnwritableOutput(f"cannot write {path.name!r}; end it in {', '.join(sorted(FORMATS))}")
+    if path.is_dir():
+        raise UnwritableOutput(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UnwritableOutput(f"the folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
+
+
+def save_picture(image: Image.Image, path: Path) -> None:
+    """Write a picture in the format its name ends in, with its parameters embedded.
+
+    Written under a temporary name and renamed, so that a half-written file is never seen. JPEG has no
+    transparency: there the picture is laid on white. Raises UnwritableOutput.
+    """
+    check_writable(path)
+    file_format = FORMATS[path.suffix.lower()]
+    if file_format == "JPEG" and image.mode == "RGBA":
+        white = Image.new("RGBA", image.size, "white")
+        flat = Image.alpha_composite(white, image).convert("RGB")
+        flat.info.update(image.info)
+        image = flat
+    options = _save_options(file_format, image.info.get(_METADATA_KEY))
+    with replacing(path) as temporary:
+        image.save(temporary, file_format, **options)
+
+
+def _save_options(file_format: str, metadata: str | None) -> dict:
+    options: dict = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 92, "method": 4}}.get(
+        file_format, {}
+    )
+    if metadata is None:
+        return options
+    if file_format == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_itxt(_METADATA_KEY, metadata)
+        return {**options, "pnginfo": chunks}
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = f"{_METADATA_KEY} {json.dumps(json.loads(metadata))}"  # EXIF text is ASCII
+    return {**options, "exif": exif}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place if the block ends well, and is gone if not.
+
+    Raises UnwritableOutput where the file system refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_metadata(path: Path) -> dict:
+    """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
+    try:
+        with Image.open(path) as image:
+            text = image.info.get(_METADATA_KEY) or image.getexif().get(_DESCRIPTION, "")
+    except FileNotFoundError:
+        raise UnreadableImage(f"no such file: {path}") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
+    try:
+        found = json.loads(str(text).removeprefix(f"{_METADATA_KEY} "))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

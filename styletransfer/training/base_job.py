@@ -1,0 +1,183 @@
+"""A training run of the base network as a folder: data in, checkpoints and sample sheets, shipped files out."""
+
+import csv
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.core import OnStep, Progress, Style, StyleInfo
+from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
+from styletransfer.stylebank import SUFFIX, save_style
+from styletransfer.training.base import BaseModel, BaseTrainer, Losses
+from styletransfer.training.data import load_pictures, split_held_out
+from styletransfer.training.targets import StyleTarget, style_target
+from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.weights import save_base
+
+CHECKPOINT_SECONDS = 240
+SHEET_STEPS = 500
+CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
+WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
+
+
+@dataclass(frozen=True)
+class BaseJob:
+    """Where a run reads and writes.
+
+    `content`: photographs; `styles`: paintings, of which `catalogue` (CSV: slug, picture, title, artist,
+    year, rights) names those that become styles, or all do; `wide`: further paintings that only make the
+    network general; `out`: checkpoints, sheets and results; `command`: recorded in what is made.
+    """
+
+    content: Path
+    styles: Path
+    out: Path
+    wide: Path | None = None
+    catalogue: Path | None = None
+    command: str = ""
+
+
+def train_base(
+    job: BaseJob, settings: BaseTraining, device: torch.device, dtype: torch.dtype, on_step: OnStep
+) -> None:
+    """Train, or go on where the checkpoint in `job.out` stands, and write models/ and styles/ there.
+
+    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
+    the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage.
+    """
+    infos = read_catalogue(job)
+    job.out.mkdir(parents=True, exist_ok=True)
+    vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
+    contents, held_out = split_held_out(load_pictures(job.content, CONTENT_SIDE))
+    targets = _targets(job, infos, vgg, settings.seed)
+    trainer = BaseTrainer(vgg, contents, targets, len(infos), settings, dtype=dtype, device=device)
+    checkpoint = job.out / "checkpoint.pt"
+    if checkpoint.exists():
+        trainer.restore(torch.load(checkpoint, weights_only=True, map_location=device))
+    samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
+    saved = time.monotonic()
+    while trainer.step < settings.steps:
+        losses = trainer.take_step()
+        sheet = None
+        if trainer.step % SHEET_STEPS == 0 or trainer.step == settings.steps:
+            sheet = _sample_sheet(trainer, targets, samples)
+            images.save_picture(images.to_pil(sheet), job.out / f"sheet-{trainer.step:06d}.png")
+        if time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps:
+            with images.replacing(checkpoint) as temporary:
+                torch.save(trainer.state(), temporary)
+            saved = time.monotonic()
+        on_step(Progress(trainer.step, settings.steps, _named(losses), sheet))
+    _export(job, settings, infos, trainer.averaged(), targets, samples[0])
+
+
+def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
+    """The paintings that become styles, with what is known of them. Raises InvalidInput."""
+    if job.catalogue is None:
+        return [
+            (StyleInfo(slug=path.stem, title=path.stem, style_side=STYLE_SIDE), path)
+            for path in images.find_pictures(job.styles)
+        ]
+    found = {path.stem: path for path in images.find_pictures(job.styles)}
+    infos = []
+    with job.catalogue.open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            if line["picture"] not in found:
+                raise InvalidInput(f"{job.catalogue} names {line['picture']!r}, which is not in {job.styles}")
+            info = StyleInfo(
+                slug=line["slug"],
+                title=line["title"],
+                artist=line["artist"],
+                year=line["year"],
+                source=line["rights"],
+                style_side=STYLE_SIDE,
+            )
+            infos.append((info, found[line["picture"]]))
+    return infos
+
+
+def _targets(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, seed: int) -> list[StyleTarget]:
+    """Targets of the kept styles, then of the wide paintings; computed once and kept in the run's folder."""
+    cache = job.out / "targets.pt"
+    if cache.exists():
+        return [StyleTarget(**parts) for parts in torch.load(cache, weights_only=True)]
+    targets = [_target(path, STYLE_SIDE, vgg) for _, path in infos]
+    generator = torch.Generator().manual_seed(seed + 1)
+    for path in images.find_pictures(job.wide) if job.wide else []:
+        side = int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
+        try:
+            targets.append(_target(path, side, vgg))
+        except UnreadableImage:
+            continue  # one painting of hundreds; a kept style would have raised
+    with images.replacing(cache) as temporary:
+        torch.save([asdict(target) for target in targets], temporary)
+    return targets
+
+
+def _target(path: Path, side: int, vgg: VGG19) -> StyleTarget:
+    return style_target(vgg, images.resize_short_side(images.read_picture(path).rgb, side))
+
+
+def _sample_sheet(trainer: BaseTrainer, targets: list[StyleTarget], samples: list[Tensor]) -> Tensor:
+    """Some photos as they are, and in every kept style, as one picture (1, 3, H, W)."""
+    model = trainer.averaged()
+    cells = [images.resize(sample, (192, 256)) for sample in samples]
+    rows = [torch.cat(cells, dim=2)]
+    with torch.inference_mode():
+        for index in range(trainer.kept):
+            row = model.rows(targets[index].statistics(), torch.tensor([index]))
+            rows.append(torch.cat([_paint(model, cell, row, trainer.dtype) for cell in cells], dim=2))
+    across = 12
+    rows += [torch.ones_like(rows[0])] * (-len(rows) % across)
+    lines = [torch.cat(rows[start : start + across], dim=3) for start in range(0, len(rows), across)]
+    return torch.cat(lines, dim=2)
+
+
+def _paint(model: BaseModel, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
+    return model.network(photo.to(dtype), row, torch.ones(1, 1), torch.ones(1)).clamp(0, 1)
+
+
+def _named(losses: Losses) -> dict[str, float]:
+    return {
+        "content": losses.content,
+        "style": losses.style,
+        "identity": losses.identity,
+        "style weight": losses.style_weight,
+    }
+
+
+def _export(
+    job: BaseJob,
+    settings: BaseTraining,
+    infos: list[tuple[StyleInfo, Path]],
+    model: BaseModel,
+    targets: list[StyleTarget],
+    sample: Tensor,
+) -> None:
+    """Write the base network, and a style file for every kept painting."""
+    (job.out / "models").mkdir(exist_ok=True)
+    (job.out / "styles").mkdir(exist_ok=True)
+    recipe = {"command": job.command, "settings": asdict(settings)}
+    digest = save_base(job.out / "models", model.network, model.predictor, {**recipe, "licence": LICENCE})
+    vgg = load_vgg19(GRAM_LAYERS[-1])
+    for index, (info, path) in enumerate(infos):
+        target = style_target(
+            vgg, images.resize_short_side(images.read_picture(path).rgb, info.style_side), GRAM_LAYERS
+        )
+        with torch.inference_mode():
+            row = model.rows(targets[index].statistics(), torch.tensor([index]))
+            preview = _paint(model, images.resize_long_side(sample, 256), row, torch.float32)
+        style = Style(
+            info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe),
+            row=row[0],
+            mean=target.means["relu4_1"][0],
+            std=target.stds["relu4_1"][0],
+            grams={layer: value[0] for layer, value in target.grams.items()},
+            bounds={layer: value[0] for layer, value in target.bounds.items()},
+            preview=images.to_jpeg(images.resize_long_side(preview, 128)),
+        )
+        save_style(job.out / "styles" / f"{info.slug}{SUFFIX}", style)
