@@ -1,5 +1,5 @@
 """`python -m styletransfer`: the command line."""
 
-from styletransfer.cli import app
+from styletransfer.cli import main
 
-app()
+main()

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 
+TINY = 1e-30  # keeps the ratio of an all-black picture finite
+
+
 def gram(features: Tensor) -> Tensor:
     """Channel correlations of a feature map.
 
@@ -40,7 +43,7 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     Differs: relative to the target, so that the value does not depend on the layer's scale.
     """
     distance = _widen(features - target).square().sum(dim=(1, 2, 3))
-    return distance / _widen(target).square().sum(dim=(1, 2, 3)).clamp_min(1e-8)
+    return distance / _widen(target).square().sum(dim=(1, 2, 3)).clamp_min(TINY)
 
 
 def style_loss(output_gram: Tensor, target_gram: Tensor, bound: Tensor) -> Tensor:
@@ -65,7 +68,7 @@ def style_bound(features: Tensor) -> Tensor:
     """
     mean, own = _moments(_flatten(features))
     least = 1e-4 * (own + mean.mT @ mean).square().sum(dim=(1, 2))
-    return torch.maximum(own.square().sum(dim=(1, 2)), least).clamp_min(1e-8)
+    return torch.maximum(own.square().sum(dim=(1, 2)), least).clamp_min(TINY)
 
 
 def total_variation(images: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class NetworkConfig:
             *(self.quarter, self.quarter),
             *(self.quarter,) * (2 * self.quarter_blocks),
             *(self.half, self.half),
-            SUBPIXELS,
+            COLORS,
         )
 
     @property
@@ -45,7 +45,8 @@ class NetworkConfig:
 
 
 DEFAULT_CONFIG = NetworkConfig()
-SUBPIXELS = 12  # a 2x2 block of RGB pixels as channels
+COLORS = 3
+SUBPIXELS = 4 * COLORS  # a 2x2 block of RGB pixels as channels
 STRIDE = 8  # the network works on sides that are multiples of this
 # Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
 LEAST_SIDE = 4 * STRIDE
@@ -95,7 +96,7 @@ class StyleRows:
         """The weights, (B, S), or as maps of `size`, (B, S, H, W)."""
         if self._weights.ndim == 2:
             return self._weights
-        return F.adaptive_avg_pool2d(self._weights, list(size))
+        return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
 
 
 class TransformerNetwork(nn.Module):
@@ -121,8 +122,10 @@ class TransformerNetwork(nn.Module):
         self.quarter_blocks = _convs(quarter, 2 * config.quarter_blocks)
         self.leave_quarter = Conv3(quarter, half)
         self.leave_half = Conv3(half, SUBPIXELS)
+        with torch.no_grad():  # the pixels of a block begin alike (Aitken et al. 2017, arXiv 1707.02937)
+            self.leave_half.weight.copy_(self.leave_half.weight[::4].repeat_interleave(4, dim=0))
         identity = initial_row(config)
-        identity[:, -SUBPIXELS:] = 0  # the photo's own statistics stand in, see `_repaint`
+        identity[:, -COLORS:] = 0  # the photo's own statistics stand in, see `_repaint`
         self.identity = nn.Parameter(identity)
 
     def forward(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Tensor:
@@ -157,9 +160,12 @@ class TransformerNetwork(nn.Module):
 
     def _repaint(self, x: Tensor, photo: Tensor, styles: StyleRows) -> Tensor:
         """The last normalisation, where the identity has the photo's own statistics instead of a row:
-        normalisation took brightness and contrast away, and only the photo knows them."""
+        normalisation took brightness and contrast away, and only the photo knows them.
+
+        The four pixels of a block share gamma and beta, and each is normalised for itself: they come out with
+        one mean and one contrast, which keeps a 2x2 grid from showing in flat areas."""
         size = x.shape[-2:]
-        gamma, beta = styles.next(size)
+        gamma, beta = (value.repeat_interleave(4, dim=1) for value in styles.next(size))
         own_share = styles.weights_at(size)[:, :1]  # (B, 1) or (B, 1, H, W)
         if own_share.ndim == 2:
             own_share = own_share[:, :, None, None]
@@ -167,38 +173,12 @@ class TransformerNetwork(nn.Module):
         return conditional_instance_norm(x.float(), gamma + own_share * std, beta + own_share * mean)
 
 
-class StylePredictor(nn.Module):
-    """Guesses the row of a painting from statistics of its VGG features: a start for fitting it.
-
-    Source:  Ghiasi et al. 2017 (arXiv 1705.06830), a bottleneck of 100 numbers a style.
-    Differs: from VGG statistics that are computed anyway, instead of an Inception network.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, inputs: int, config: NetworkConfig = DEFAULT_CONFIG, bottleneck: int = 100) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(inputs))
-        self.register_buffer("std", torch.ones(inputs))
-        self.encode = nn.Linear(inputs, bottleneck)
-        self.decode = nn.Linear(bottleneck, 2 * config.row_length)
-        nn.init.normal_(self.decode.weight, std=0.02)
-        with torch.no_grad():
-            self.decode.bias.copy_(initial_row(config).flatten())
-
-    def forward(self, statistics: Tensor) -> Tensor:
-        """Args: statistics: (B, inputs), `style_statistics`. Returns: rows (B, 2, row_length)."""
-        code = F.relu(self.encode((statistics - self.mean) / self.std))  # (B, bottleneck)
-        return self.decode(code).unflatten(1, (2, -1))
-
-
 def initial_row(config: NetworkConfig) -> Tensor:
     """A row to start training from, (2, row_length): neutral everywhere, and for the picture that comes
     out of the last layer the brightness and contrast of a usual photo."""
     row = torch.stack((torch.ones(config.row_length), torch.zeros(config.row_length)))
-    row[0, -SUBPIXELS:] = 0.25
-    row[1, -SUBPIXELS:] = 0.45
+    row[0, -COLORS:] = 0.25
+    row[1, -COLORS:] = 0.45
     return row
 
 

@@ -10,18 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from styletransfer.errors import MissingWeights
 from styletransfer.images import replacing
-from styletransfer.networks import NetworkConfig, StylePredictor, TransformerNetwork
+from styletransfer.networks import NetworkConfig, TransformerNetwork
 
 BASE_FILE = "cin-base.safetensors"
 MANIFEST_FILE = "manifest.json"
-_PREDICTOR = "predictor."
-_NETWORK = "network."
 
 
 def package_folder(name: str) -> Path:
@@ -36,17 +33,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_base(
-    folder: Path, network: TransformerNetwork, predictor: StylePredictor, description: Mapping[str, object]
-) -> str:
-    """Write the base network and its predictor in half precision, and the manifest beside it.
+def save_base(folder: Path, network: TransformerNetwork, description: Mapping[str, object]) -> str:
+    """Write the base network in half precision, and the manifest beside it.
 
     Args:    description: of the training, plain values: command, data, steps, losses, licence.
     Returns: the file's sha256, which style files are bound to.
     """
-    tensors = {_NETWORK + name: value for name, value in network.state_dict().items()}
-    tensors |= {_PREDICTOR + name: value for name, value in predictor.state_dict().items()}
-    half = {name: value.detach().half().contiguous() for name, value in tensors.items()}
+    half = {name: value.half().contiguous() for name, value in network.state_dict().items()}
     metadata = {
         "config": json.dumps(asdict(network.config)),
         "description": json.dumps(description, sort_keys=True),
@@ -61,8 +54,8 @@ def save_base(
     return digest
 
 
-def load_base(folder: Path) -> tuple[TransformerNetwork, StylePredictor, str]:
-    """The base network and the predictor in float32 on the CPU, and the file's sha256.
+def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
+    """The base network in float32 on the CPU, and the file's sha256.
 
     Raises MissingWeights where the file is absent, damaged, or not the one of the manifest.
     """
@@ -79,14 +72,8 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, StylePredictor, str]:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise MissingWeights(f"{path} is no base network of this version: {error}") from error
     network = TransformerNetwork(config)
-    network.load_state_dict(_under(tensors, _NETWORK))
-    predictor = StylePredictor(tensors[_PREDICTOR + "mean"].shape[0], config)
-    predictor.load_state_dict(_under(tensors, _PREDICTOR))
-    return network.eval().requires_grad_(False), predictor.eval().requires_grad_(False), digest
-
-
-def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False), digest
 
 
 def _expected_sha256(folder: Path) -> str:

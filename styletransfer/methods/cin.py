@@ -14,7 +14,7 @@ from styletransfer.weights import load_base
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "CinStylizer":
     """The stylizer with the base network of a folder. Raises MissingWeights."""
-    network, _, sha256 = load_base(models_dir)
+    network, sha256 = load_base(models_dir)
     return CinStylizer(network, sha256, device, dtype)
 
 

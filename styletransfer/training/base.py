@@ -1,8 +1,7 @@
 """Training of the base network: many styles at once, their gamma and beta beside the convolutions.
 
-A row (gamma and beta) of a kept style is what the predictor makes of the painting plus a correction of the
-style's own. A wide set of further paintings is trained through the predictor alone; it makes the convolutions
-general, so that a new style fits by its row.
+Besides the styles that are kept, further paintings have rows of their own, which are thrown away: they make
+the convolutions general, so that a new style fits by its row.
 """
 
 import copy
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from styletransfer.losses import content_loss, total_variation
-from styletransfer.networks import DEFAULT_CONFIG, NetworkConfig, StylePredictor, TransformerNetwork
+from styletransfer.networks import DEFAULT_CONFIG, NetworkConfig, TransformerNetwork, initial_row
 from styletransfer.settings import BaseTraining
 from styletransfer.training.data import TrainingPicture, random_crop
 from styletransfer.training.targets import StyleTarget, collate
@@ -26,31 +25,21 @@ CPU = torch.device("cpu")
 
 
 class BaseModel(nn.Module):
-    """All that is trained: the network, the predictor, and the corrections of the kept styles."""
+    """All that is trained: the network, and `rows` (S, 2, row_length), one a painting, the kept ones first."""
 
-    def __init__(self, statistics: Tensor, kept: int, config: NetworkConfig) -> None:
-        """`statistics`: (S, K) of all paintings, the `kept` ones first."""
+    def __init__(self, paintings: int, config: NetworkConfig) -> None:
         super().__init__()
         self.network = TransformerNetwork(config)
-        self.predictor = StylePredictor(statistics.shape[1], config)
-        self.predictor.mean.copy_(statistics.mean(dim=0))
-        self.predictor.std.copy_(statistics.std(dim=0).clamp_min(1e-3))
-        self.corrections = nn.Parameter(torch.zeros(kept, 2, config.row_length))
-
-    def rows(self, statistics: Tensor, kept_index: Tensor) -> Tensor:
-        """(S, 2, row_length) for paintings by their statistics (S, K); `kept_index` (S,) is the place
-        among the kept styles, or -1."""
-        own = (kept_index >= 0).float()[:, None, None]
-        return self.predictor(statistics) + own * self.corrections[kept_index.clamp_min(0)]
+        self.rows = nn.Parameter(initial_row(config).repeat(paintings, 1, 1))
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over a step's samples; `objective` is content + style_weight * style."""
+    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
 
+    objective: float
     content: float
     style: float
-    layers: tuple[float, ...]
     identity: float
     style_weight: float
 
@@ -79,19 +68,19 @@ class BaseTrainer:
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            statistics = torch.cat([target.statistics() for target in targets])
-            self.model = BaseModel(statistics, kept, config).to(device)
+            self.model = BaseModel(len(targets), config).to(device)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
-        network, predictor = self.model.network, self.model.predictor
-        matrices = [p for name, p in network.named_parameters() if name != "identity"]
+        network = self.model.network
+        edges = [network.enter_half.weight, network.leave_half.weight]
+        rows = [network.identity, self.model.rows]
+        others = {id(parameter) for parameter in (*edges, *rows)}
+        # Muon evens out the directions of an update. Where pixels come in and go out that would amplify
+        # small differences between neighbouring pixels into a grid.
+        matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
         self.optimizers = (
             torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
             torch.optim.Adam(
-                [
-                    {"params": [predictor.encode.weight, predictor.encode.bias], "lr": settings.predictor_rate},
-                    {"params": [predictor.decode.weight, predictor.decode.bias], "lr": settings.predictor_rate},
-                    {"params": [self.model.corrections, network.identity], "lr": settings.row_rate},
-                ],
+                [{"params": edges, "lr": settings.edge_rate}, {"params": rows, "lr": settings.row_rate}],
                 betas=(0.9, 0.99),
             ),
         )
@@ -109,8 +98,7 @@ class BaseTrainer:
         photos = crops.to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
         targets = collate([self.targets[index] for index in chosen])
-        kept_index = torch.tensor([index if index < self.kept else -1 for index in chosen])
-        rows = self.model.rows(targets.statistics(), kept_index)
+        rows = self.model.rows[chosen]
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
         with torch.no_grad():
@@ -123,7 +111,8 @@ class BaseTrainer:
         objective = content_losses + style_weight * style_losses
         identity = self._identity_loss(photos, rows)
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
-        loss = objective.log().mean() + settings.identity_weight * identity
+        log_objective = objective.log().mean()
+        loss = log_objective + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -134,9 +123,9 @@ class BaseTrainer:
         self.step += 1
         self._update_average()
         return Losses(
+            objective=log_objective.exp().item(),
             content=content_losses.mean().item(),
             style=style_losses.mean().item(),
-            layers=(),
             identity=identity.item(),
             style_weight=style_weight,
         )

@@ -2,7 +2,7 @@
 
 import csv
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,8 @@ from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import save_base
 
 CHECKPOINT_SECONDS = 240
-SHEET_STEPS = 500
+SHEET_STEPS = 250
+LOG_STEPS = 50
 CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
 
@@ -54,25 +55,30 @@ def train_base(
     job.out.mkdir(parents=True, exist_ok=True)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, held_out = split_held_out(load_pictures(job.content, CONTENT_SIDE))
-    targets = _targets(job, infos, vgg, settings.seed)
+    targets = _targets(job, infos, vgg, settings)
     trainer = BaseTrainer(vgg, contents, targets, len(infos), settings, dtype=dtype, device=device)
     checkpoint = job.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.restore(torch.load(checkpoint, weights_only=True, map_location=device))
     samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
     saved = time.monotonic()
+    recent: list[Losses] = []
     while trainer.step < settings.steps:
         losses = trainer.take_step()
+        recent.append(losses)
+        if trainer.step % LOG_STEPS == 0:
+            _log(job.out / "losses.csv", trainer.step, recent)
+            recent.clear()
         sheet = None
         if trainer.step % SHEET_STEPS == 0 or trainer.step == settings.steps:
-            sheet = _sample_sheet(trainer, targets, samples)
+            sheet = _sample_sheet(trainer, samples)
             images.save_picture(images.to_pil(sheet), job.out / f"sheet-{trainer.step:06d}.png")
         if time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps:
             with images.replacing(checkpoint) as temporary:
                 torch.save(trainer.state(), temporary)
             saved = time.monotonic()
         on_step(Progress(trainer.step, settings.steps, _named(losses), sheet))
-    _export(job, settings, infos, trainer.averaged(), targets, samples[0])
+    _export(job, settings, infos, trainer.averaged(), samples[0])
 
 
 def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
@@ -100,19 +106,22 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     return infos
 
 
-def _targets(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, seed: int) -> list[StyleTarget]:
+def _targets(
+    job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining
+) -> list[StyleTarget]:
     """Targets of the kept styles, then of the wide paintings; computed once and kept in the run's folder."""
     cache = job.out / "targets.pt"
     if cache.exists():
         return [StyleTarget(**parts) for parts in torch.load(cache, weights_only=True)]
     targets = [_target(path, STYLE_SIDE, vgg) for _, path in infos]
-    generator = torch.Generator().manual_seed(seed + 1)
-    for path in images.find_pictures(job.wide) if job.wide else []:
+    generator = torch.Generator().manual_seed(settings.seed + 1)
+    wide = images.find_pictures(job.wide) if job.wide else []
+    for path in wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]:
         side = int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
         try:
             targets.append(_target(path, side, vgg))
         except UnreadableImage:
-            continue  # one painting of hundreds; a kept style would have raised
+            continue  # one painting of many; a kept style would have raised
     with images.replacing(cache) as temporary:
         torch.save([asdict(target) for target in targets], temporary)
     return targets
@@ -122,14 +131,14 @@ def _target(path: Path, side: int, vgg: VGG19) -> StyleTarget:
     return style_target(vgg, images.resize_short_side(images.read_picture(path).rgb, side))
 
 
-def _sample_sheet(trainer: BaseTrainer, targets: list[StyleTarget], samples: list[Tensor]) -> Tensor:
+def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
     """Some photos as they are, and in every kept style, as one picture (1, 3, H, W)."""
     model = trainer.averaged()
     cells = [images.resize(sample, (192, 256)) for sample in samples]
     rows = [torch.cat(cells, dim=2)]
     with torch.inference_mode():
         for index in range(trainer.kept):
-            row = model.rows(targets[index].statistics(), torch.tensor([index]))
+            row = model.rows[index, None]
             rows.append(torch.cat([_paint(model, cell, row, trainer.dtype) for cell in cells], dim=2))
     across = 12
     rows += [torch.ones_like(rows[0])] * (-len(rows) % across)
@@ -141,13 +150,20 @@ def _paint(model: BaseModel, photo: Tensor, row: Tensor, dtype: torch.dtype) -> 
     return model.network(photo.to(dtype), row, torch.ones(1, 1), torch.ones(1)).clamp(0, 1)
 
 
+def _log(path: Path, step: int, recent: list[Losses]) -> None:
+    """Append the means of the last steps to a table."""
+    columns = [field.name for field in fields(Losses)]
+    new = not path.exists()
+    with path.open("a", encoding="ascii", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["step", *columns])
+        means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
+        writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
+
+
 def _named(losses: Losses) -> dict[str, float]:
-    return {
-        "content": losses.content,
-        "style": losses.style,
-        "identity": losses.identity,
-        "style weight": losses.style_weight,
-    }
+    return {name.replace("_", " "): value for name, value in asdict(losses).items()}
 
 
 def _export(
@@ -155,21 +171,20 @@ def _export(
     settings: BaseTraining,
     infos: list[tuple[StyleInfo, Path]],
     model: BaseModel,
-    targets: list[StyleTarget],
     sample: Tensor,
 ) -> None:
     """Write the base network, and a style file for every kept painting."""
     (job.out / "models").mkdir(exist_ok=True)
     (job.out / "styles").mkdir(exist_ok=True)
     recipe = {"command": job.command, "settings": asdict(settings)}
-    digest = save_base(job.out / "models", model.network, model.predictor, {**recipe, "licence": LICENCE})
+    digest = save_base(job.out / "models", model.network, {**recipe, "licence": LICENCE})
     vgg = load_vgg19(GRAM_LAYERS[-1])
     for index, (info, path) in enumerate(infos):
         target = style_target(
             vgg, images.resize_short_side(images.read_picture(path).rgb, info.style_side), GRAM_LAYERS
         )
         with torch.inference_mode():
-            row = model.rows(targets[index].statistics(), torch.tensor([index]))
+            row = model.rows[index, None]
             preview = _paint(model, images.resize_long_side(sample, 256), row, torch.float32)
         style = Style(
             info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe),

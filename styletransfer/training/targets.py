@@ -27,11 +27,6 @@ class StyleTarget:
         """(B,) mean style loss of a batch of features against this batch of targets."""
         return mean_style_loss(features, self.grams, self.bounds)
 
-    def statistics(self) -> Tensor:
-        """What `StylePredictor` sees, (B, 2 * sum of C): the mean and log std of every channel."""
-        parts = [self.means[name] for name in self.means] + [self.stds[name].log() for name in self.stds]
-        return torch.cat(parts, dim=1)
-
 
 def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> StyleTarget:
     """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in."""

@@ -1,0 +1,78 @@
+"""Tiny random networks and styles: everything but the pictures' beauty can be tested on them in milliseconds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from styletransfer import StyleTransfer
+from styletransfer.core import Style, StyleInfo
+from styletransfer.networks import NetworkConfig, TransformerNetwork
+from styletransfer.stylebank import save_style
+from styletransfer.weights import save_base
+
+TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def network() -> TransformerNetwork:
+    torch.manual_seed(0)
+    return TransformerNetwork(TINY).eval()
+
+
+def random_style(slug: str, sha256: str, seed: int) -> Style:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.rand(16, 40, generator=generator)
+    return Style(
+        info=StyleInfo(slug=slug, title=slug.title(), artist="Nobody", year="1900", base_sha256=sha256),
+        row=torch.randn(2, TINY.row_length, generator=generator).half().float(),
+        mean=torch.rand(512, generator=generator),
+        std=torch.rand(512, generator=generator),
+        grams={"relu1_1": features @ features.T},
+        bounds={"relu1_1": torch.tensor(2.0)},
+        preview=b"preview",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models")
+    save_base(folder, TransformerNetwork(TINY), {"command": "none"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_styles(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Path:
+    from styletransfer.weights import BASE_FILE, file_sha256
+
+    folder = tmp_path_factory.mktemp("styles")
+    sha256 = file_sha256(tiny_models / BASE_FILE)
+    for seed, slug in enumerate(("amber", "blue", "coral")):
+        save_style(folder / f"{slug}.safetensors", random_style(slug, sha256, seed))
+    return folder
+
+
+@pytest.fixture
+def transfer(tiny_models: Path, tiny_styles: Path) -> StyleTransfer:
+    return StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    """A picture with edges, a gradient and noise."""
+    return make_photo(48, 64)
+
+
+def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width]
+    picture = np.stack((columns * 255 / width, rows * 255 / height, (rows // 8 + columns // 8) % 2 * 200), 2)
+    return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))

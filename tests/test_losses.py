@@ -1,0 +1,101 @@
+import pytest
+import torch
+
+from styletransfer import losses
+
+
+def features(*shape: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(*shape, dtype=torch.float64, generator=generator)
+
+
+def test_gram_matches_the_double_loop(generator):
+    x = features(2, 3, 4, 5, generator=generator)
+    expected = torch.zeros(2, 3, 3, dtype=torch.float64)
+    for i in range(3):
+        for j in range(3):
+            expected[:, i, j] = (x[:, i] * x[:, j]).sum(dim=(1, 2)) / 20
+    torch.testing.assert_close(losses.gram(x), expected)
+
+
+def test_gram_gradient_is_right(generator):
+    x = features(2, 3, 4, 2, generator=generator).requires_grad_()
+    assert torch.autograd.gradcheck(losses.gram, x)
+
+
+def test_gram_is_symmetric_even_for_an_uneven_gradient(generator):
+    x = features(1, 3, 4, 4, generator=generator)
+    gram = losses.gram(x)
+    torch.testing.assert_close(gram, gram.mT)
+
+
+def test_gram_of_a_picture_tiled_twice_is_the_same(generator):
+    x = features(1, 4, 6, 6, generator=generator)
+    torch.testing.assert_close(losses.gram(x), losses.gram(torch.cat((x, x), dim=3)))
+
+
+def test_gram_of_a_batch_is_that_of_its_samples(generator):
+    x = features(3, 4, 5, 6, generator=generator)
+    singles = torch.cat([losses.gram(sample[None]) for sample in x])
+    torch.testing.assert_close(losses.gram(x), singles)
+
+
+def test_gram_is_covariance_plus_the_means_product(generator):
+    x = features(2, 3, 5, 4, generator=generator)
+    mean = x.mean(dim=(2, 3))
+    torch.testing.assert_close(losses.gram(x), losses.covariance(x) + mean[:, :, None] * mean[:, None])
+
+
+def test_gram_in_half_precision_keeps_the_covariance_beside_a_large_mean(generator):
+    x = (torch.rand(1, 16, 64, 64, generator=generator) + 20).bfloat16()
+    error = (losses.gram(x) - losses.gram(x.double())).norm()
+    assert error / losses.covariance(x.double()).norm() < 0.02
+
+
+def test_content_loss_is_zero_for_itself_and_one_for_nothing(generator):
+    x = features(2, 3, 4, 5, generator=generator)
+    torch.testing.assert_close(losses.content_loss(x, x), torch.zeros(2, dtype=torch.float64))
+    torch.testing.assert_close(losses.content_loss(0 * x, x), torch.ones(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_relative_losses_do_not_depend_on_the_layers_scale(generator, scale):
+    x, y = (features(1, 3, 8, 8, generator=generator) for _ in range(2))
+
+    def style(output, target):
+        return losses.style_loss(losses.gram(output), losses.gram(target), losses.style_bound(target))
+
+    torch.testing.assert_close(losses.content_loss(scale * x, scale * y), losses.content_loss(x, y))
+    torch.testing.assert_close(style(scale * x, scale * y), style(x, y))
+
+
+def test_style_loss_ignores_where_things_are(generator):
+    x = features(1, 3, 6, 6, generator=generator)
+    shuffled = x.flatten(2)[:, :, torch.randperm(36, generator=generator)].unflatten(2, (6, 6))
+    loss = losses.style_loss(losses.gram(shuffled), losses.gram(x), losses.style_bound(x))
+    assert loss.item() < 1e-20
+
+
+def test_style_bound_of_one_colour_is_positive():
+    flat = torch.full((1, 3, 8, 8), 0.5)
+    assert losses.style_bound(flat).item() > 0
+    assert losses.style_bound(0 * flat).item() > 0
+
+
+def test_total_variation_is_zero_only_for_one_colour(generator):
+    assert losses.total_variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
+    assert losses.total_variation(features(1, 3, 4, 4, generator=generator)).item() > 0
+
+
+def test_total_variation_of_a_checkerboard_counts_every_neighbour():
+    rows, columns = torch.meshgrid(torch.arange(4), torch.arange(4), indexing="ij")
+    board = ((rows + columns) % 2).float().expand(1, 3, 4, 4)
+    assert losses.total_variation(board).item() == 2  # every difference, down and right, is 1
+
+
+def test_mean_style_loss_is_the_mean_of_its_layers(generator):
+    output = {name: features(1, 3, 4, 4, generator=generator) for name in "ab"}
+    target = {name: features(1, 3, 4, 4, generator=generator) for name in "ab"}
+    grams = {name: losses.gram(value) for name, value in target.items()}
+    bounds = {name: losses.style_bound(value) for name, value in target.items()}
+    single = [losses.style_loss(losses.gram(output[name]), grams[name], bounds[name]) for name in "ab"]
+    torch.testing.assert_close(losses.mean_style_loss(output, grams, bounds), sum(single) / 2)

@@ -1,0 +1,102 @@
+import pytest
+import torch
+from conftest import TINY
+
+from styletransfer.networks import TransformerNetwork
+
+
+
+@pytest.fixture
+def rows(generator):
+    return torch.randn(3, 2, TINY.row_length, generator=generator)
+
+
+ONE = torch.ones(1)
+
+
+def paint(network, images, rows, weights, strength=ONE):
+    with torch.inference_mode():
+        return network(images, rows, weights, strength.expand(len(images), *strength.shape[1:]))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (47, 65), (64, 64), (65, 47), (130, 8)])
+def test_any_size_comes_back_in_its_own_size_and_finite(network, rows, generator, size):
+    painted = paint(network, torch.rand(1, 3, *size, generator=generator), rows, torch.eye(3)[:1])
+    assert painted.shape == (1, 3, *size)
+    assert painted.isfinite().all()
+
+
+def test_a_batch_is_its_singles(network, rows, generator):
+    images = torch.rand(3, 3, 40, 48, generator=generator)
+    batch = paint(network, images, rows, torch.eye(3))
+    for index in range(3):
+        single = paint(network, images[index : index + 1], rows, torch.eye(3)[index : index + 1])
+        torch.testing.assert_close(batch[index : index + 1], single, atol=1e-4, rtol=1e-3)
+
+
+def test_one_hot_weights_are_that_style_alone(network, rows, generator):
+    images = torch.rand(1, 3, 40, 40, generator=generator)
+    among = paint(network, images, rows, torch.tensor([[0.0, 1.0, 0.0]]))
+    alone = paint(network, images, rows[1:2], torch.ones(1, 1))
+    torch.testing.assert_close(among, alone)
+
+
+def test_flat_maps_are_their_weights(network, rows, generator):
+    images = torch.rand(1, 3, 45, 51, generator=generator)
+    weights = torch.tensor([[0.2, 0.5, 0.3]])
+    maps = weights[:, :, None, None].expand(1, 3, 45, 51)
+    expected = paint(network, images, rows, weights, torch.tensor([0.6]))
+    torch.testing.assert_close(
+        paint(network, images, rows, maps, torch.full((1, 45, 51), 0.6)), expected, atol=1e-4, rtol=1e-3
+    )
+
+
+def test_a_map_changes_the_picture_on_its_own_side(network, rows, generator):
+    images = torch.rand(1, 3, 64, 256, generator=generator)
+    maps = torch.zeros(1, 2, 64, 256)
+    maps[:, 0, :, :128] = 1
+    maps[:, 1, :, 128:] = 1
+    mixed = paint(network, images, rows[:2], maps)
+    left, right = (paint(network, images, rows[i : i + 1], torch.ones(1, 1)) for i in (0, 1))
+    nearer_left = (mixed - left).abs() < (mixed - right).abs()
+    assert nearer_left[..., :96].float().mean() > 0.7
+    assert nearer_left[..., 160:].float().mean() < 0.3
+
+
+def test_strength_zero_does_not_depend_on_the_style(network, rows, generator):
+    images = torch.rand(1, 3, 40, 40, generator=generator)
+    a, b = (paint(network, images, rows[i : i + 1], torch.ones(1, 1), torch.zeros(1)) for i in (0, 1))
+    torch.testing.assert_close(a, b)
+
+
+def test_strength_zero_keeps_the_photos_brightness_and_contrast(network, rows, generator):
+    for shift in (0.1, 0.6):
+        photo = torch.rand(1, 3, 64, 64, generator=generator) * 0.3 + shift
+        back = paint(network, photo, rows, torch.eye(3)[:1], torch.zeros(1))
+        torch.testing.assert_close(back.mean((2, 3)), photo.mean((2, 3)), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(back.std(), photo.std(), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("colour", [0.0, 0.5, 1.0])
+def test_a_picture_of_one_colour_stays_finite(network, rows, colour):
+    painted = paint(network, torch.full((1, 3, 40, 40), colour), rows, torch.eye(3)[:1])
+    assert painted.isfinite().all()
+
+
+def test_the_number_of_styles_is_no_dimension_of_the_network(network):
+    assert not any(3 in parameter.shape for parameter in network.parameters())
+    assert network.identity.shape == (2, TINY.row_length)
+
+
+def test_half_precision_is_near_float32(network, rows, generator):
+    images = torch.rand(1, 3, 64, 64, generator=generator)
+    full = paint(network, images, rows, torch.eye(3)[:1])
+    half = paint(network, images.bfloat16(), rows, torch.eye(3)[:1])
+    assert half.dtype == torch.float32
+    assert (full - half).abs().mean() < 0.05 * full.std()
+
+
+def test_shipped_architecture_fits_its_limits():
+    network = TransformerNetwork()
+    assert sum(p.numel() for p in network.parameters()) * 2 < 7 * 2**20  # bytes in half precision
+    assert network.config.row_length * 2 * 2 <= 16 * 2**10

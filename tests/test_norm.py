@@ -1,0 +1,53 @@
+import torch
+import torch.nn.functional as F
+
+from styletransfer.norm import adain, channel_statistics, conditional_instance_norm
+
+
+def test_conditional_instance_norm_gives_the_channels_their_beta_and_gamma(generator):
+    x = torch.rand(2, 3, 8, 8, generator=generator) * 5 + 3
+    gamma = torch.rand(2, 3, 1, 1, generator=generator) + 0.5
+    beta = torch.randn(2, 3, 1, 1, generator=generator)
+    mean, std = channel_statistics(conditional_instance_norm(x, gamma, beta))
+    torch.testing.assert_close(mean, beta, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(std, gamma, atol=1e-4, rtol=1e-3)
+
+
+def test_conditional_instance_norm_matches_torchs_instance_norm(generator):
+    x = torch.randn(2, 3, 6, 5, generator=generator)
+    gamma, beta = torch.randn(3, generator=generator), torch.randn(3, generator=generator)
+    expected = F.instance_norm(x, weight=gamma, bias=beta)
+    shape = (1, 3, 1, 1)
+    torch.testing.assert_close(conditional_instance_norm(x, gamma.view(shape), beta.view(shape)), expected)
+
+
+def test_a_map_of_one_value_is_that_value(generator):
+    x = torch.randn(1, 3, 6, 5, generator=generator)
+    gamma, beta = torch.randn(2, 1, 3, 1, 1, generator=generator)
+    flat = conditional_instance_norm(x, gamma, beta)
+    mapped = conditional_instance_norm(x, gamma.expand(1, 3, 6, 5), beta.expand(1, 3, 6, 5))
+    torch.testing.assert_close(flat, mapped)
+
+
+def test_a_flat_channel_stays_finite_and_becomes_its_beta():
+    x = torch.full((1, 2, 8, 8), 0.7)
+    out = conditional_instance_norm(x, torch.full((1, 2, 1, 1), 3.0), torch.full((1, 2, 1, 1), 0.25))
+    torch.testing.assert_close(out, torch.full_like(x, 0.25), atol=1e-3, rtol=0)
+
+
+def test_adain_with_its_own_statistics_changes_nothing(generator):
+    x = torch.randn(2, 4, 7, 7, generator=generator)
+    torch.testing.assert_close(adain(x, *channel_statistics(x)), x)
+
+
+def test_adain_gives_the_style_statistics(generator):
+    x, style = (torch.randn(1, 4, 9, 9, generator=generator) * k for k in (1, 3))
+    mean, std = channel_statistics(adain(x, *channel_statistics(style)))
+    torch.testing.assert_close(mean, channel_statistics(style)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(std, channel_statistics(style)[1], atol=1e-4, rtol=1e-3)
+
+
+def test_channel_statistics_of_half_precision_are_computed_in_float32(generator):
+    x = torch.rand(1, 2, 128, 128, generator=generator).bfloat16() + 100
+    mean, _ = channel_statistics(x)
+    torch.testing.assert_close(mean, x.double().mean(dim=(2, 3), keepdim=True).float())
