@@ -1,0 +1,123 @@
+import math
+
+import numpy as np
+import pytest
+from conftest import make_photo
+from PIL import Image
+
+from styletransfer import StyleTransfer, read_metadata, save_picture
+from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage
+
+MIX = {"amber": 0.75, "blue": 0.25}
+
+
+def same(first: Image.Image, second: Image.Image) -> bool:
+    return np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_a_photo_keeps_its_size_and_a_given_size_is_the_long_side(transfer, photo):
+    assert transfer.stylize(photo, "amber").size == (64, 48)
+    assert transfer.stylize(photo, "amber", size=100).size == (100, 75)
+
+
+def test_a_path_and_its_picture_give_the_same(transfer, photo, tmp_path):
+    photo.save(tmp_path / "photo.png")
+    assert same(transfer.stylize(tmp_path / "photo.png", MIX), transfer.stylize(photo, MIX))
+
+
+def test_weights_count_by_their_share(transfer, photo):
+    assert same(transfer.stylize(photo, MIX), transfer.stylize(photo, {"amber": 3, "blue": 1, "coral": 0}))
+    assert same(transfer.stylize(photo, "amber"), transfer.stylize(photo, {"amber": 0.2}))
+
+
+def test_transparency_is_kept(transfer, photo):
+    photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+    painted = transfer.stylize(photo, "amber")
+    assert painted.mode == "RGBA"
+    assert same(painted.getchannel("A"), photo.getchannel("A"))
+
+
+def test_preserve_color_changes_the_colours(transfer, photo):
+    plain, kept = (transfer.stylize(photo, "amber", preserve_color=amount) for amount in (0, 1))
+    distance = [np.abs(np.asarray(p, float).mean((0, 1)) - np.asarray(photo, float).mean((0, 1))).sum()
+                for p in (plain, kept)]
+    assert distance[1] < distance[0]
+
+
+def test_parameters_travel_in_the_file(transfer, photo, tmp_path):
+    save_picture(transfer.stylize(photo, MIX, strength=0.5, size=50), tmp_path / "out.png")
+    parameters = read_metadata(tmp_path / "out.png")
+    assert parameters["styles"] == MIX
+    assert parameters["strength"] == 0.5
+    assert parameters["size"] == 50
+    assert parameters["method"] == "cin"
+    assert len(parameters["network"]) == 64
+
+
+def test_embedded_parameters_paint_the_same_picture_again(transfer, photo, tmp_path):
+    first = transfer.stylize(photo, MIX, strength=0.5, size=50, preserve_color=0.25)
+    save_picture(first, tmp_path / "out.png")
+    p = read_metadata(tmp_path / "out.png")
+    again = transfer.stylize(
+        photo, p["styles"], method=p["method"], strength=p["strength"], size=p["size"],
+        preserve_color=p["preserve_color"],
+    )
+    assert same(first, again)
+
+
+def test_styles_are_listed_in_order_with_what_is_known(transfer):
+    own = {name: info for name, info in transfer.styles.items() if info.artist == "Nobody"}
+    assert list(own) == ["amber", "blue", "coral"]
+    assert own["amber"].title == "Amber"
+
+
+def test_a_batch_is_its_singles_in_order(transfer):
+    photos = [make_photo(40 + 8 * i, 48, seed=i) for i in range(3)]
+    results = list(transfer.stylize_batch(photos, MIX))
+    assert [result.source for result in results] == photos
+    assert all(same(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True))
+
+
+def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_path):
+    results = list(transfer.stylize_batch([photo, tmp_path / "none.jpg", photo], "amber"))
+    assert [result.image is not None for result in results] == [True, False, True]
+    assert isinstance(results[1].error, UnreadableImage)
+
+
+def test_a_batch_is_lazy_but_refuses_a_bad_wish_at_once(transfer):
+    def photos():
+        raise AssertionError("a photo was asked for")
+        yield
+
+    transfer.stylize_batch(photos(), "amber")
+    with pytest.raises(UnknownStyle):
+        transfer.stylize_batch(photos(), "nothing like it")
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"strength": 1.5}, "strength is 1.5; it must be from 0 to 1"),
+        ({"strength": math.nan}, "strength is nan"),
+        ({"preserve_color": -1}, "preserve_color is -1"),
+        ({"size": 0}, "size is 0"),
+        ({"method": "magic"}, "no method named 'magic'"),
+        ({"style": {"amber": -1}}, "weight of style 'amber' is -1"),
+        ({"style": {}}, "at least one"),
+    ],
+)
+def test_a_bad_wish_says_what_was_expected(transfer, photo, wish, message):
+    with pytest.raises(InvalidInput, match=message):
+        transfer.stylize(photo, **{"style": "amber", **wish})
+
+
+def test_nothing_is_loaded_before_it_is_needed(tmp_path, tiny_styles, photo):
+    transfer = StyleTransfer(device="cpu", models_dir=tmp_path, styles_dir=tiny_styles)
+    assert "amber" in transfer.styles
+    with pytest.raises(MissingWeights):
+        transfer.stylize(photo, "amber")
+
+
+def test_an_impossible_device_is_refused():
+    with pytest.raises(InvalidInput, match="abacus"):
+        StyleTransfer(device="abacus")

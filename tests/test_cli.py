@@ -1,0 +1,137 @@
+"""The command line as a user meets it: arguments in, exit code, one line of error, files out."""
+
+import json
+import sys
+
+import pytest
+from conftest import make_photo
+from PIL import Image
+
+from styletransfer import api, cli, read_metadata
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
+    """Runs the program in an empty folder with the tiny models: returns (exit code, stdout, stderr)."""
+    folders = {"models": tiny_models, "styles": tiny_styles}
+    monkeypatch.setattr(api, "package_folder", folders.__getitem__)
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["styletransfer", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        output = capsys.readouterr()
+        return exit_.value.code or 0, output.out, output.err
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path):
+    make_photo(48, 64).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_a_photo_is_painted_into_the_named_file(run, photo, tmp_path):
+    code, out, _ = run(
+        "stylize", photo, "--style", "amber=0.7", "--style", "blue=0.3", "--strength", 0.8, "--size", 100,
+        "--preserve-color", 0.5, "-o", tmp_path / "out.jpg",
+    )
+    assert code == 0
+    assert "out.jpg" in out
+    assert Image.open(tmp_path / "out.jpg").size == (100, 75)
+    assert read_metadata(tmp_path / "out.jpg")["styles"] == {"amber": 0.7, "blue": 0.3}
+
+
+def test_without_an_output_the_result_lies_in_the_current_folder(run, photo, tmp_path):
+    run("stylize", photo, "--style", "amber")
+    assert (tmp_path / "photo-amber.png").exists()
+
+
+def test_a_folder_is_painted_into_a_folder_and_a_bad_file_passed_over(run, tmp_path):
+    source = tmp_path / "photos"
+    source.mkdir()
+    make_photo(40, 40).save(source / "a.png")
+    make_photo(40, 40).save(source / "b.gif")
+    (source / "c.jpg").write_text("no picture")
+    code, out, err = run("stylize", source, "--style", "amber", "-o", tmp_path / "out")
+    assert code == 2
+    assert err.count("error:") == 1
+    assert "c.jpg" in err
+    assert "2 of 3" in out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+
+
+def test_quiet_prints_nothing(run, photo, tmp_path):
+    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "o.png", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.jpg", "--style", "amber"], "no such file: none.jpg"),
+        (["photo.png", "--style", "ambre"], "did you mean 'amber'?"),
+        (["photo.png", "--style", "amber=-1"], "weight of style 'amber' is -1"),
+        (["photo.png", "--style", "amber=much"], "'much' is no number"),
+        (["photo.png", "--style", "amber", "--style", "amber"], "given twice"),
+        (["photo.png", "--style", "amber", "--strength", "7"], "strength is 7"),
+        (["photo.png", "--style", "amber", "-o", "none/out.png"], "does not exist"),
+        (["photo.png", "--style", "amber", "-o", "out.xyz"], "end it in"),
+        (["photo.png", "--style", "amber", "-o", "photo.png"], "would replace the photo"),
+        (["photo.png", "text.jpg", "--style", "amber", "-o", "out.png"], "name a folder"),
+        (["text.jpg", "--style", "amber"], "not a picture"),
+        (["empty.jpg", "--style", "amber"], "0 bytes"),
+        (["photo.png", "--style", "amber", "--method", "magic"], "no method named 'magic'"),
+    ],
+)
+def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo, tmp_path, arguments, message):
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    code, out, err = run("stylize", *arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_styles_are_a_table_and_json(run):
+    _, table, _ = run("styles")
+    assert all(name in table for name in ("amber", "blue", "coral", "Nobody"))
+    _, text, _ = run("styles", "--json")
+    assert [style["slug"] for style in json.loads(text)] == ["amber", "blue", "coral"]
+
+
+def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo, tmp_path):
+    assert run("sheet", photo, "-o", tmp_path / "all.png", "--size", 40)[0] == 0
+    assert run("sheet", photo, "-o", tmp_path / "by.png", "--size", 40, "--strengths", "0.5,1")[0] == 0
+    every, strengths = Image.open(tmp_path / "all.png"), Image.open(tmp_path / "by.png")
+    assert every.width > 4 * 40  # the photo and three styles in a row
+    assert strengths.width < 4 * 40
+    assert strengths.height > 3 * 30  # a row a style
+
+
+def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
+    run("sheet", photo, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
+    assert Image.open(tmp_path / "one.png").width < 2 * 40
+
+
+def test_info_tells_what_a_picture_was_made_with(run, photo, tmp_path):
+    run("stylize", photo, "--style", "amber", "-o", tmp_path / "out.png")
+    code, out, _ = run("info", tmp_path / "out.png")
+    assert code == 0
+    assert json.loads(out)["styles"] == {"amber": 1.0}
+
+
+def test_info_of_another_picture_says_so(run, photo):
+    code, _, err = run("info", photo)
+    assert code == 2
+    assert "carries no parameters" in err
+
+
+def test_help_and_version(run):
+    assert run("--version")[1].startswith("styletransfer ")
+    assert "stylize" in run("--help")[1]

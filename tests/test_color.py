@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from styletransfer.color import keep_color, match_statistics
+
+
+def pictures(generator, *shape):
+    return (torch.rand(*shape, generator=generator) for _ in range(2))
+
+
+def statistics(image):
+    flat = image.flatten(2)[0]
+    return flat.mean(1), flat.cov(correction=0)
+
+
+def test_amount_zero_is_the_painting_itself(generator):
+    painted, photo = pictures(generator, 1, 3, 8, 8)
+    assert keep_color(painted, photo, 0) is painted
+
+
+def test_full_amount_has_the_photos_colour_differences(generator):
+    painted, photo = (picture * 0.2 + 0.4 for picture in pictures(generator, 1, 3, 16, 16))
+    kept = keep_color(painted, photo, 1)
+    for first, second in ((0, 1), (1, 2)):  # colour differences are linear in the channels
+        luminance_free = (kept - photo)[:, first] - (kept - photo)[:, second]
+        assert luminance_free.abs().max() < 2e-3
+
+
+def test_amount_moves_evenly_between_both(generator):
+    painted, photo = pictures(generator, 1, 3, 8, 8)
+    full = keep_color(painted, photo, 1)
+    torch.testing.assert_close(keep_color(painted, photo, 0.25), 0.75 * painted + 0.25 * full)
+
+
+def test_match_statistics_gives_mean_and_covariance(generator):
+    image, reference = (torch.rand(1, 3, 32, 32, generator=generator, dtype=torch.float64) for _ in range(2))
+    reference = reference * torch.tensor([0.2, 0.5, 1]).view(1, 3, 1, 1) + image.roll(1, 1) * 0.2
+    for got, expected in zip(statistics(match_statistics(image, reference)), statistics(reference), strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.4, 1.0])
+def test_pictures_of_one_colour_stay_finite(generator, grey):
+    painted, _ = pictures(generator, 1, 3, 8, 8)
+    flat = torch.full_like(painted, grey)
+    for first, second in ((painted, flat), (flat, painted), (flat, flat)):
+        assert keep_color(first, second, 1).isfinite().all()
+
+
+def test_result_stays_in_range(generator):
+    painted, photo = (picture.round() for picture in pictures(generator, 1, 3, 8, 8))
+    kept = keep_color(painted, photo, 1)
+    assert kept.min() >= 0
+    assert kept.max() <= 1

@@ -1,0 +1,211 @@
+"""Pictures as users have them: each case is made here, saved, and read back."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_photo
+from PIL import Image, ImageCms
+
+from styletransfer import images
+from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
+
+RED = (200, 30, 40)
+
+
+def red(mode="RGB", size=(20, 12)):
+    return Image.new("RGB", size, RED).convert(mode)
+
+
+def pixel(picture, row=0, column=0):
+    return (picture.rgb[0, :, row, column] * 255).round().int().tolist()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp"])
+def test_a_picture_is_its_pixels_whatever_the_format(tmp_path, suffix):
+    path = tmp_path / f"red{suffix}"
+    red().save(path)
+    picture = images.read_picture(path)
+    assert picture.rgb.shape == (1, 3, 12, 20)
+    assert picture.rgb.dtype == torch.float32
+    assert picture.alpha is None
+    np.testing.assert_allclose(pixel(picture), RED, atol=4)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, orientation):
+    upright = make_photo(24, 36)
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what a camera held that way stores
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(back[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.png", exif=exif)
+    expected = images.read_picture(upright)
+    torch.testing.assert_close(images.read_picture(tmp_path / "turned.png").rgb, expected.rgb)
+
+
+def test_colours_of_another_profile_become_srgb(tmp_path):
+    lab = ImageCms.createProfile("LAB")
+    to_lab = ImageCms.profileToProfile(red(), ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+    assert to_lab is not None
+    to_lab.save(tmp_path / "lab.tif", icc_profile=ImageCms.ImageCmsProfile(lab).tobytes())
+    np.testing.assert_allclose(pixel(images.read_picture(tmp_path / "lab.tif")), RED, atol=3)
+
+
+def test_a_damaged_profile_is_ignored():
+    picture = red()
+    picture.info["icc_profile"] = b"no profile at all"
+    assert pixel(images.read_picture(picture)) == list(RED)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "LA", "PA", "RGBA", "I;16", "I", "F"])
+def test_every_mode_becomes_rgb(mode):
+    grey = Image.new("L", (8, 8), 255)
+    picture = grey.convert(mode) if mode not in ("I;16", "I", "F") else {
+        "I;16": Image.fromarray(np.full((8, 8), 65535, np.uint16)),
+        "I": Image.fromarray(np.full((8, 8), 65535, np.int32)),
+        "F": Image.fromarray(np.ones((8, 8), np.float32)),
+    }[mode]
+    assert pixel(images.read_picture(picture)) == [255, 255, 255]
+
+
+def test_16_bits_keep_their_shades(tmp_path):
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    grey = images.read_picture(tmp_path / "ramp.png").rgb[0, 0, 0] * 255
+    torch.testing.assert_close(grey.round(), torch.arange(256.0))
+
+
+def test_alpha_is_kept_apart():
+    picture = red("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    read = images.read_picture(picture)
+    assert read.alpha is not None
+    assert read.alpha.shape == (1, 1, 12, 20)
+    assert pixel(read) == list(RED)
+    assert images.to_pil(read.rgb, read.alpha).getchannel("A").tobytes() == picture.getchannel("A").tobytes()
+
+
+def test_transparency_of_a_palette_is_alpha(tmp_path):
+    palette = red().quantize(4)
+    palette.save(tmp_path / "clear.png", transparency=palette.getpixel((0, 0)))
+    alpha = images.read_picture(tmp_path / "clear.png").alpha
+    assert alpha is not None
+    assert alpha.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"empty \(0 bytes\)"),
+        (b"this is text", "not a picture"),
+        (None, "cannot be read"),  # a real JPEG, cut in the middle
+    ],
+)
+def test_a_file_that_is_no_picture_is_refused_in_one_line(tmp_path, content, message):
+    path = tmp_path / "photo.jpg"
+    if content is None:
+        buffer = io.BytesIO()
+        make_photo(200, 200).save(buffer, "JPEG")
+        content = buffer.getvalue()[: len(buffer.getvalue()) // 2]
+    path.write_bytes(content)
+    with pytest.raises(UnreadableImage, match=message) as caught:
+        images.read_picture(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(UnreadableImage, match="no such file"):
+        images.read_picture(tmp_path / "none.jpg")
+    with pytest.raises(UnreadableImage, match="is a folder"):
+        images.read_picture(tmp_path)
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    red().save(tmp_path / "bomb.png")
+    monkeypatch.setattr("styletransfer.images.reading.MAX_PIXELS", 100)
+    with pytest.raises(UnreadableImage, match="20x12 pixels"):
+        images.read_picture(tmp_path / "bomb.png")
+
+
+PARAMETERS = {"styles": {"great-wave": 0.7}, "title": "Große Woge", "size": None}
+
+
+@pytest.mark.parametrize("suffix", sorted(images.FORMATS))
+def test_parameters_come_back_out_of_every_format(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    images.save_picture(images.to_pil(torch.rand(1, 3, 9, 7), metadata=PARAMETERS), path)
+    assert images.read_metadata(path) == PARAMETERS
+    assert images.read_picture(path).size == (9, 7)
+
+
+def test_a_picture_of_other_origin_has_no_parameters(tmp_path):
+    red().save(tmp_path / "other.png")
+    assert images.read_metadata(tmp_path / "other.png") == {}
+    exif = Image.Exif()
+    exif[0x010E] = json.dumps(["a caption"])
+    red().save(tmp_path / "caption.jpg", exif=exif)
+    assert images.read_metadata(tmp_path / "caption.jpg") == {}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
+def test_alpha_survives_saving(tmp_path, suffix):
+    alpha = torch.zeros(1, 1, 8, 8)
+    images.save_picture(images.to_pil(torch.rand(1, 3, 8, 8), alpha), tmp_path / f"a{suffix}")
+    read = images.read_picture(tmp_path / f"a{suffix}").alpha
+    assert read is not None
+    assert read.max() == 0
+
+
+def test_jpeg_lays_transparency_on_white(tmp_path):
+    images.save_picture(images.to_pil(torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)), tmp_path / "a.jpg")
+    assert images.read_picture(tmp_path / "a.jpg").rgb.min() > 0.98
+
+
+def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
+    picture = images.to_pil(torch.rand(1, 3, 8, 8))
+    for path, message in (
+        (tmp_path / "out.xyz", "end it in"),
+        (tmp_path / "none" / "out.png", "does not exist"),
+    ):
+        with pytest.raises(UnwritableOutput, match=message):
+            images.save_picture(picture, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+
+    def fail():
+        with images.replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UnwritableOutput, match="No space left"):
+        fail()
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize(("size", "expected"), [((40, 80), (50, 100)), ((80, 40), (100, 50)), ((1, 300), (1, 100))])
+def test_resizing_keeps_the_aspect(size, expected):
+    assert images.resize_long_side(torch.rand(1, 3, *size), 100).shape[-2:] == expected
+
+
+def test_a_folder_lists_its_pictures_in_order_and_nothing_else(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in images.find_pictures(tmp_path)] == ["a.JPG", "b.png"]
+    with pytest.raises(InvalidInput, match="not a folder"):
+        images.find_pictures(tmp_path / "notes.txt")
+
+
+def test_contact_sheet_holds_every_cell_and_label():
+    cells = [(f"a long label number {i}", red(size=(60, 40))) for i in range(5)]
+    sheet = images.contact_sheet(cells, columns=3)
+    colours = sheet.getcolors(sheet.width * sheet.height)
+    assert dict((colour, count) for count, colour in colours)[RED] == 5 * 60 * 40
+    assert sheet.width > 3 * 60
+    assert sheet.height > 2 * 40

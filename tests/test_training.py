@@ -1,0 +1,172 @@
+import csv
+
+import pytest
+import torch
+from conftest import TINY, make_photo
+
+from styletransfer.core import Progress
+from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.settings import BaseTraining
+from styletransfer.stylebank import StyleBank
+from styletransfer.training import base_job
+from styletransfer.training.base import BaseTrainer
+from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
+from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
+from styletransfer.training.targets import style_target
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.weights import load_base
+
+SMALL = BaseTraining(
+    steps=6, contents=1, side=32, final_side=40, final_share=0.2, identity_side=32, warmup_steps=1, seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(STYLE_LAYERS[-1])
+
+
+def random_pictures(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        TrainingPicture(str(i), torch.randint(256, (3, 44, 50), generator=generator).to(torch.uint8))
+        for i in range(count)
+    ]
+
+
+def trainer(vgg, settings=SMALL):
+    targets = [style_target(vgg, picture.image[None] / 255) for picture in random_pictures(3, 1)]
+    return BaseTrainer(vgg, random_pictures(4, 2), targets, kept=2, settings=settings, config=TINY)
+
+
+def test_training_lowers_the_objective(vgg):
+    run = trainer(vgg, BaseTraining(**{**vars(SMALL), "steps": 40, "style_weight": 0.2, "final_share": 0.0}))
+    objectives = [run.take_step().objective for _ in range(30)]
+    assert sum(objectives[-5:]) < 0.8 * sum(objectives[:5])
+
+
+def test_resuming_is_exact(vgg):
+    whole = trainer(vgg)
+    straight = [whole.take_step() for _ in range(6)]
+    first = trainer(vgg)
+    for _ in range(3):
+        first.take_step()
+    second = trainer(vgg)
+    second.restore(first.state())
+    assert [second.take_step() for _ in range(3)] == straight[3:]
+    for name, value in whole.average.items():
+        assert torch.equal(value, second.average[name]), name
+
+
+def test_kept_styles_are_trained_equally_often(vgg):
+    run = trainer(vgg, BaseTraining(**{**vars(SMALL), "wide_share": 0.0}))
+    chosen = run._choose_styles(40)
+    assert chosen.count(0) == chosen.count(1) == 20
+
+
+def test_the_style_weight_rises_gently_and_the_rates_fall_to_nothing(vgg):
+    run = trainer(vgg)
+    weights = [run._style_weight(share) for share in (0, 0.05, 0.1, 1)]
+    assert weights == sorted(weights)
+    assert weights[0] == SMALL.style_weight_start
+    assert weights[2] == pytest.approx(SMALL.style_weight)
+    run.step = 5
+    run._set_rates(1.0)
+    assert all(group["lr"] == 0 for optimizer in run.optimizers for group in optimizer.param_groups)
+
+
+def test_crops_are_square_in_range_and_follow_the_seed():
+    pictures = random_pictures(2, 5)
+    one, two = (random_crop(pictures, 32, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert one.shape == (1, 3, 32, 32)
+    assert 0 <= one.min() <= one.max() <= 1
+    assert torch.equal(one, two)
+
+
+def test_a_crop_can_be_larger_than_the_picture():
+    assert random_crop(random_pictures(1, 5), 64, torch.Generator().manual_seed(7)).shape == (1, 3, 64, 64)
+
+
+def test_held_out_pictures_are_never_trained_on():
+    pictures = random_pictures(40, 6)
+    used, held_out = split_held_out(pictures)
+    assert len(held_out) == 3
+    assert {picture.name for picture in used}.isdisjoint(picture.name for picture in held_out)
+
+
+def test_unreadable_pictures_are_passed_over(tmp_path):
+    make_photo(40, 60).save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_text("no picture")
+    assert [picture.name for picture in load_pictures(tmp_path, 32)] == ["good"]
+    (tmp_path / "good.png").unlink()
+    with pytest.raises(InvalidInput, match="no picture"):
+        load_pictures(tmp_path, 32)
+
+
+@pytest.fixture
+def job(tmp_path):
+    for folder, count in (("content", 5), ("styles", 2), ("wide", 2)):
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            make_photo(60, 70, seed=index).save(tmp_path / folder / f"{folder}{index}.png")
+    (tmp_path / "catalogue.csv").write_text(
+        "slug,picture,title,artist,year,rights\nfirst,styles0,First,A. Painter,1900,public domain\n"
+    )
+    return BaseJob(
+        tmp_path / "content", tmp_path / "styles", tmp_path / "out", tmp_path / "wide",
+        tmp_path / "catalogue.csv", "styletransfer train-base",
+    )
+
+
+@pytest.fixture
+def tiny_job(monkeypatch, job):
+    monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
+    monkeypatch.setattr(base_job, "WIDE_SIDES", (40, 48))
+    monkeypatch.setattr(base_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(base_job, "LOG_STEPS", 2)
+    monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
+    return job
+
+
+def run_job(job, on_step):
+    train_base(job, SMALL, torch.device("cpu"), torch.float32, on_step)
+
+
+def test_a_run_ends_in_files_that_can_be_used(tiny_job):
+    seen: list[Progress] = []
+    run_job(tiny_job, seen.append)
+    assert [progress.step for progress in seen] == [1, 2, 3, 4, 5, 6]
+    assert seen[-1].preview is not None
+    network, sha256 = load_base(tiny_job.out / "models")
+    assert network.config == TINY
+    bank = StyleBank([tiny_job.out / "styles"])
+    assert list(bank.paths()) == ["first"]
+    style = bank.load("first")
+    assert style.info.base_sha256 == sha256
+    assert style.info.artist == "A. Painter"
+    assert style.info.recipe["command"] == "styletransfer train-base"
+    assert set(style.grams) == {"relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"}
+    assert style.preview.startswith(b"\xff\xd8")
+    rows = list(csv.DictReader((tiny_job.out / "losses.csv").open()))
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+
+
+def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
+    monkeypatch.setattr(base_job, "CHECKPOINT_SECONDS", 0)
+
+    def stop(progress):
+        if progress.step == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_job(tiny_job, stop)
+    assert not (tiny_job.out / "models").exists()
+    seen: list[Progress] = []
+    run_job(tiny_job, seen.append)
+    assert [progress.step for progress in seen] == [5, 6]
+
+
+def test_a_catalogue_that_names_a_missing_picture_is_refused(job):
+    job.catalogue.write_text("slug,picture,title,artist,year,rights\nx,missing,X,,,\n")
+    with pytest.raises(InvalidInput, match="'missing'"):
+        read_catalogue(job)
