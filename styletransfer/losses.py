@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
 TINY = 1e-30  # keeps the ratio of an all-black picture finite
 
 

@@ -174,12 +174,24 @@ class TransformerNetwork(nn.Module):
 
 
 def initial_row(config: NetworkConfig) -> Tensor:
-    """A row to start training from, (2, row_length): neutral everywhere, and for the picture that comes
-    out of the last layer the brightness and contrast of a usual photo."""
-    row = torch.stack((torch.ones(config.row_length), torch.zeros(config.row_length)))
-    row[0, -COLORS:] = 0.25
-    row[1, -COLORS:] = 0.45
-    return row
+    """A row to start training from, (2, row_length).
+
+    What a branch adds to the path it joins begins small. At full size it would be noise that the network first
+    has to silence, and against a normalisation it does that with a blot: one spot so strong that the rest of the
+    map, divided by the contrast, is nothing. The picture that comes out begins with the brightness and contrast
+    of a usual photo.
+    """
+    gamma, beta = torch.ones(config.row_length), torch.zeros(config.row_length)
+    layers = gamma.split(config.normalised_channels)  # views
+    first_block = 3
+    leave_eighth = first_block + 2 * config.eighth_blocks
+    leave_quarter = leave_eighth + 2 + 2 * config.quarter_blocks
+    ends_of_blocks = [*range(first_block + 1, leave_eighth, 2), *range(leave_eighth + 3, leave_quarter, 2)]
+    for index in (*ends_of_blocks, leave_eighth, leave_quarter):
+        layers[index].fill_(0.2)
+    gamma[-COLORS:] = 0.25
+    beta[-COLORS:] = 0.45
+    return torch.stack((gamma, beta))
 
 
 def _convs(channels: int, count: int) -> nn.ModuleList:

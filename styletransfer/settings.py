@@ -42,7 +42,7 @@ class BaseTraining:
     final_side: int = 256
     final_share: float = 0.08  # of the steps, with crops of final_side
     identity_side: int = 96
-    style_weight_start: float = 0.2
+    style_weight_start: float = 0.5
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
     variation_weight: float = 5.0

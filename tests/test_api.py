@@ -39,8 +39,10 @@ def test_transparency_is_kept(transfer, photo):
 
 def test_preserve_color_changes_the_colours(transfer, photo):
     plain, kept = (transfer.stylize(photo, "amber", preserve_color=amount) for amount in (0, 1))
-    distance = [np.abs(np.asarray(p, float).mean((0, 1)) - np.asarray(photo, float).mean((0, 1))).sum()
-                for p in (plain, kept)]
+    distance = [
+        np.abs(np.asarray(p, float).mean((0, 1)) - np.asarray(photo, float).mean((0, 1))).sum()
+        for p in (plain, kept)
+    ]
     assert distance[1] < distance[0]
 
 
@@ -59,7 +61,11 @@ def test_embedded_parameters_paint_the_same_picture_again(transfer, photo, tmp_p
     save_picture(first, tmp_path / "out.png")
     p = read_metadata(tmp_path / "out.png")
     again = transfer.stylize(
-        photo, p["styles"], method=p["method"], strength=p["strength"], size=p["size"],
+        photo,
+        p["styles"],
+        method=p["method"],
+        strength=p["strength"],
+        size=p["size"],
         preserve_color=p["preserve_color"],
     )
     assert same(first, again)
@@ -75,7 +81,9 @@ def test_a_batch_is_its_singles_in_order(transfer):
     photos = [make_photo(40 + 8 * i, 48, seed=i) for i in range(3)]
     results = list(transfer.stylize_batch(photos, MIX))
     assert [result.source for result in results] == photos
-    assert all(same(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True))
+    assert all(
+        same(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True)
+    )
 
 
 def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_path):

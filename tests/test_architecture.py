@@ -58,7 +58,9 @@ def test_each_library_has_its_one_place(module):
     assert "gradio" not in used
     if part(module) != "cli":
         assert "rich" not in used
-        calls = [node for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+        calls = [
+            node for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)
+        ]
         assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
 
 

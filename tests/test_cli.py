@@ -36,8 +36,20 @@ def photo(tmp_path):
 
 def test_a_photo_is_painted_into_the_named_file(run, photo, tmp_path):
     code, out, _ = run(
-        "stylize", photo, "--style", "amber=0.7", "--style", "blue=0.3", "--strength", 0.8, "--size", 100,
-        "--preserve-color", 0.5, "-o", tmp_path / "out.jpg",
+        "stylize",
+        photo,
+        "--style",
+        "amber=0.7",
+        "--style",
+        "blue=0.3",
+        "--strength",
+        0.8,
+        "--size",
+        100,
+        "--preserve-color",
+        0.5,
+        "-o",
+        tmp_path / "out.jpg",
     )
     assert code == 0
     assert "out.jpg" in out

@@ -35,7 +35,9 @@ def test_amount_moves_evenly_between_both(generator):
 def test_match_statistics_gives_mean_and_covariance(generator):
     image, reference = (torch.rand(1, 3, 32, 32, generator=generator, dtype=torch.float64) for _ in range(2))
     reference = reference * torch.tensor([0.2, 0.5, 1]).view(1, 3, 1, 1) + image.roll(1, 1) * 0.2
-    for got, expected in zip(statistics(match_statistics(image, reference)), statistics(reference), strict=True):
+    for got, expected in zip(
+        statistics(match_statistics(image, reference)), statistics(reference), strict=True
+    ):
         torch.testing.assert_close(got, expected)
 
 

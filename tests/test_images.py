@@ -63,11 +63,15 @@ def test_a_damaged_profile_is_ignored():
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "LA", "PA", "RGBA", "I;16", "I", "F"])
 def test_every_mode_becomes_rgb(mode):
     grey = Image.new("L", (8, 8), 255)
-    picture = grey.convert(mode) if mode not in ("I;16", "I", "F") else {
-        "I;16": Image.fromarray(np.full((8, 8), 65535, np.uint16)),
-        "I": Image.fromarray(np.full((8, 8), 65535, np.int32)),
-        "F": Image.fromarray(np.ones((8, 8), np.float32)),
-    }[mode]
+    picture = (
+        grey.convert(mode)
+        if mode not in ("I;16", "I", "F")
+        else {
+            "I;16": Image.fromarray(np.full((8, 8), 65535, np.uint16)),
+            "I": Image.fromarray(np.full((8, 8), 65535, np.int32)),
+            "F": Image.fromarray(np.ones((8, 8), np.float32)),
+        }[mode]
+    )
     assert pixel(images.read_picture(picture)) == [255, 255, 255]
 
 
@@ -189,7 +193,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
-@pytest.mark.parametrize(("size", "expected"), [((40, 80), (50, 100)), ((80, 40), (100, 50)), ((1, 300), (1, 100))])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((40, 80), (50, 100)), ((80, 40), (100, 50)), ((1, 300), (1, 100))]
+)
 def test_resizing_keeps_the_aspect(size, expected):
     assert images.resize_long_side(torch.rand(1, 3, *size), 100).shape[-2:] == expected
 

@@ -5,7 +5,6 @@ from conftest import TINY
 from styletransfer.networks import TransformerNetwork
 
 
-
 @pytest.fixture
 def rows(generator):
     return torch.randn(3, 2, TINY.row_length, generator=generator)

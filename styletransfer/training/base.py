@@ -25,12 +25,20 @@ CPU = torch.device("cpu")
 
 
 class BaseModel(nn.Module):
-    """All that is trained: the network, and `rows` (S, 2, row_length), one a painting, the kept ones first."""
+    """All that is trained: the network, and gamma and beta of every painting, the kept ones first.
+
+    A painting's row is a `shared` part, which every sample teaches, plus its `own` part.
+    """
 
     def __init__(self, paintings: int, config: NetworkConfig) -> None:
         super().__init__()
         self.network = TransformerNetwork(config)
-        self.rows = nn.Parameter(initial_row(config).repeat(paintings, 1, 1))
+        self.shared = nn.Parameter(initial_row(config))
+        self.own = nn.Parameter(torch.zeros(paintings, 2, config.row_length))
+
+    def rows(self, paintings: Sequence[int]) -> Tensor:
+        """(len(paintings), 2, row_length)."""
+        return self.shared + self.own[list(paintings)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class BaseTrainer:
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         network = self.model.network
         edges = [network.enter_half.weight, network.leave_half.weight]
-        rows = [network.identity, self.model.rows]
+        rows = [network.identity, self.model.shared, self.model.own]
         others = {id(parameter) for parameter in (*edges, *rows)}
         # Muon evens out the directions of an update. Where pixels come in and go out that would amplify
         # small differences between neighbouring pixels into a grid.
@@ -98,7 +106,7 @@ class BaseTrainer:
         photos = crops.to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
         targets = collate([self.targets[index] for index in chosen])
-        rows = self.model.rows[chosen]
+        rows = self.model.rows(chosen)
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
         with torch.no_grad():

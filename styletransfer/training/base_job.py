@@ -138,7 +138,7 @@ def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
     rows = [torch.cat(cells, dim=2)]
     with torch.inference_mode():
         for index in range(trainer.kept):
-            row = model.rows[index, None]
+            row = model.rows([index])
             rows.append(torch.cat([_paint(model, cell, row, trainer.dtype) for cell in cells], dim=2))
     across = 12
     rows += [torch.ones_like(rows[0])] * (-len(rows) % across)
@@ -184,7 +184,7 @@ def _export(
             vgg, images.resize_short_side(images.read_picture(path).rgb, info.style_side), GRAM_LAYERS
         )
         with torch.inference_mode():
-            row = model.rows[index, None]
+            row = model.rows([index])
             preview = _paint(model, images.resize_long_side(sample, 256), row, torch.float32)
         style = Style(
             info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe),

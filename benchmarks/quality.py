@@ -1,0 +1,112 @@
+"""How good the shipped styles are: content, style and J on photos never trained on, and the Gatys equivalent.
+
+    python -m benchmarks.quality PHOTO_FOLDER [--held-out] [--photos 4] [--gatys-photos 1]
+
+J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), photos at a long side of 512 px. The Gatys
+equivalent of a picture is the number of Adam steps (rate 0.03, beginning with the photo) after which
+optimising the pixels for the same J gets below the J of ours.
+"""
+
+import argparse
+import csv
+import statistics
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images, losses
+from styletransfer.core import Style
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.methods import METHODS
+from styletransfer.settings import COMPARISON_STYLE_WEIGHT
+from styletransfer.stylebank import StyleBank
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.weights import package_folder
+
+
+class Objective:
+    """J of a picture against a photo and a style."""
+
+    def __init__(self, vgg: VGG19, photo: Tensor, style: Style) -> None:
+        self.vgg = vgg
+        with torch.no_grad():
+            self.content = vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
+        self.grams = {layer: style.grams[layer][None] for layer in STYLE_LAYERS}
+        self.bounds = {layer: style.bounds[layer][None] for layer in STYLE_LAYERS}
+
+    def __call__(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """J, content and style."""
+        features = self.vgg(picture, [CONTENT_LAYER, *STYLE_LAYERS])
+        content = losses.content_loss(features[CONTENT_LAYER], self.content).sum()
+        style = losses.mean_style_loss(features, self.grams, self.bounds).sum()
+        return content + COMPARISON_STYLE_WEIGHT * style, content, style
+
+
+def gatys_equivalent(objective: Objective, photo: Tensor, goal: float, most: int) -> int:
+    """Adam steps from the photo until J is at most `goal`; `most` if it is not reached."""
+    pixels = photo.clone().requires_grad_()
+    optimizer = torch.optim.Adam([pixels], lr=0.03)
+    for step in range(most):
+        optimizer.zero_grad()
+        value = objective(pixels)[0]
+        if value.item() <= goal:
+            return step
+        value.backward()
+        optimizer.step()
+        with torch.no_grad():
+            pixels.clamp_(0, 1)
+    return most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--held-out", action="store_true", help="every 16th picture, which training leaves out")
+    parser.add_argument("--photos", type=int, default=4, help="photos a style, for content, style and J")
+    parser.add_argument("--gatys-photos", type=int, default=1, help="photos a style, for the Gatys equivalent")
+    parser.add_argument("--most-steps", type=int, default=150)
+    parser.add_argument("--styles", type=Path, default=package_folder("styles"))
+    parser.add_argument("--models", type=Path, default=package_folder("models"))
+    parser.add_argument("--csv", type=Path, help="write the table there")
+    options = parser.parse_args()
+    keep_freed_memory()
+    device = choose_device()
+    dtype = choose_dtype(device)
+    vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
+    stylizer = METHODS["cin"](options.models, device, dtype)
+    bank = StyleBank([options.styles])
+    paths = images.find_pictures(options.folder)[:: 16 if options.held_out else 1]
+    rows = []
+    for index, name in enumerate(bank.paths()):
+        style = bank.load(name)
+        contents, styles, objectives, equivalents = [], [], [], []
+        for turn in range(options.photos):
+            path = paths[(index + turn * 7) % len(paths)]  # other photos for every style
+            photo = images.resize_long_side(images.read_picture(path).rgb, 512)
+            objective = Objective(vgg, photo, style)
+            with torch.no_grad():
+                painted = stylizer.stylize(photo, [style], torch.ones(1), 1.0)
+                value, content, style_loss = (part.item() for part in objective(painted))
+            contents.append(content)
+            styles.append(style_loss)
+            objectives.append(value)
+            if turn < options.gatys_photos:
+                equivalents.append(gatys_equivalent(objective, photo, value, options.most_steps))
+        row = [name, *(statistics.mean(values) for values in (contents, styles, objectives, equivalents))]
+        rows.append(row)
+        print(
+            f"{name:24s} content {row[1]:.2f}  style {row[2]:.2f}  J {row[3]:.2f}  Gatys {row[4]:.0f}",
+            flush=True,
+        )
+    medians = [statistics.median(row[column] for row in rows) for column in range(1, 5)]
+    print(
+        f"{'median':24s} content {medians[0]:.2f}  style {medians[1]:.2f}  J {medians[2]:.2f}  Gatys {medians[3]:.0f}"
+    )
+    if options.csv:
+        with options.csv.open("w", newline="", encoding="ascii") as file:
+            csv.writer(file).writerows([["style", "content", "style loss", "J", "Gatys equivalent"], *rows])
+
+
+if __name__ == "__main__":
+    main()
