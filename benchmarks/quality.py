@@ -59,6 +59,15 @@ def gatys_equivalent(objective: Objective, photo: Tensor, goal: float, most: int
     return most
 
 
+def _report(name: str, values: list[float]) -> None:
+    labels = ("content", "style", "J", "Gatys")
+    print(
+        f"{name:22s}",
+        *(f"{label} {value:.2f} " for label, value in zip(labels, values, strict=True)),
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -99,7 +108,7 @@ def main() -> None:
             f"{name:24s} content {row[1]:.2f}  style {row[2]:.2f}  J {row[3]:.2f}  Gatys {row[4]:.0f}",
             flush=True,
         )
-    medians = [statistics.median(row[column] for row in rows) for column in range(1, 5)]
+    medians = [statistics.median(column) for column in list(zip(*rows, strict=True))[1:]]
     print(
         f"{'median':24s} content {medians[0]:.2f}  style {medians[1]:.2f}  J {medians[2]:.2f}  Gatys {medians[3]:.0f}"
     )

@@ -176,10 +176,10 @@ class TransformerNetwork(nn.Module):
 def initial_row(config: NetworkConfig) -> Tensor:
     """A row to start training from, (2, row_length).
 
-    What a branch adds to the path it joins begins small. At full size it would be noise that the network first
-    has to silence, and against a normalisation it does that with a blot: one spot so strong that the rest of the
-    map, divided by the contrast, is nothing. The picture that comes out begins with the brightness and contrast
-    of a usual photo.
+    What a branch adds to the path it joins begins small. At full size it would be noise that the network
+    first has to silence, and against a normalisation it does that with a blot: one spot so strong that the
+    rest of the map, divided by the contrast, is nothing. The picture that comes out begins with the
+    brightness and contrast of a usual photo.
     """
     gamma, beta = torch.ones(config.row_length), torch.zeros(config.row_length)
     layers = gamma.split(config.normalised_channels)  # views

@@ -1,4 +1,4 @@
-"""Tiny random networks and styles: everything but the pictures' beauty can be tested on them in milliseconds."""
+"""Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
 from pathlib import Path
 

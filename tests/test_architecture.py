@@ -40,7 +40,7 @@ def imports(path: Path) -> set[str]:
 
 def part(module: str) -> str:
     """The file or folder directly in the package that a module belongs to; "" is the package itself."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 @pytest.mark.parametrize("module", MODULES)

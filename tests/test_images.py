@@ -212,6 +212,6 @@ def test_contact_sheet_holds_every_cell_and_label():
     cells = [(f"a long label number {i}", red(size=(60, 40))) for i in range(5)]
     sheet = images.contact_sheet(cells, columns=3)
     colours = sheet.getcolors(sheet.width * sheet.height)
-    assert dict((colour, count) for count, colour in colours)[RED] == 5 * 60 * 40
+    assert {colour: count for count, colour in colours}[RED] == 5 * 60 * 40
     assert sheet.width > 3 * 60
     assert sheet.height > 2 * 40

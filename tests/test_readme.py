@@ -1,0 +1,63 @@
+"""The README's commands and Python lines do what they say: run here as they stand."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from test_real import photo_path
+
+from styletransfer import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [
+    line
+    for block in blocks("sh")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("styletransfer ") and "train-base" not in line
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the photographs that the README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "holiday").mkdir()
+    for name, source in (
+        ("photo.jpg", "lion.jpg"),
+        ("holiday/one.jpg", "tower.jpg"),
+        ("holiday/two.jpg", "lion.jpg"),
+    ):
+        shutil.copy(photo_path(source), tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.real
+def test_every_command_of_the_readme_runs(folder, monkeypatch, capsys):
+    assert len(COMMANDS) >= 5
+    for command in COMMANDS:
+        monkeypatch.setattr(sys, "argv", shlex.split(command, comments=True))
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        assert not exit_.value.code, f"{command}\n{capsys.readouterr().err}"
+
+
+@pytest.mark.real
+def test_the_python_lines_of_the_readme_run(folder):
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    assert (folder / "painted.png").exists()
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target

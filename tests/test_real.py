@@ -1,0 +1,151 @@
+"""The shipped weights and styles, on real photographs: those that come inside the gradio package."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from styletransfer import StyleTransfer, images
+from styletransfer.losses import content_loss, gram, mean_style_loss
+from styletransfer.stylebank import SUFFIX, StyleBank
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
+from styletransfer.weights import BASE_FILE, package_folder
+
+pytestmark = pytest.mark.real
+
+PHOTOS = ("lion.jpg", "cheetah.jpg", "tower.jpg")
+FEATURES = [CONTENT_LAYER, *STYLE_LAYERS]
+
+
+def photo_path(name: str) -> Path:
+    spec = importlib.util.find_spec("gradio")
+    return Path(spec.origin).parent / "media_assets" / "images" / name
+
+
+@pytest.fixture(scope="module")
+def transfer():
+    return StyleTransfer(device="cpu", styles_dir="no-such-folder")
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return StyleBank([package_folder("styles")])
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(STYLE_LAYERS[-1])
+
+
+def features(vgg, image):
+    with torch.inference_mode():
+        return vgg(images.read_picture(image).rgb, FEATURES)
+
+
+def structural_similarity(first: torch.Tensor, second: torch.Tensor) -> float:
+    """SSIM of (1, 3, H, W) in [0, 1], by windows of 7x7 (Wang et al. 2004)."""
+
+    def mean(x):
+        return F.avg_pool2d(x, 7, stride=1)
+
+    mean_1, mean_2 = mean(first), mean(second)
+    variance_1, variance_2 = mean(first**2) - mean_1**2, mean(second**2) - mean_2**2
+    both = mean(first * second) - mean_1 * mean_2
+    c1, c2 = 0.01**2, 0.03**2
+    above = (2 * mean_1 * mean_2 + c1) * (2 * both + c2)
+    return (above / ((mean_1**2 + mean_2**2 + c1) * (variance_1 + variance_2 + c2))).mean().item()
+
+
+def test_the_shipped_files_keep_their_limits():
+    styles = list(package_folder("styles").glob(f"*{SUFFIX}"))
+    assert len(styles) >= 24
+    assert max(path.stat().st_size for path in styles) <= 700_000
+    assert sum(path.stat().st_size for path in package_folder("models").iterdir()) <= 8_000_000
+    assert (package_folder("models") / BASE_FILE).exists()
+
+
+def test_every_shipped_style_says_what_it_is(transfer):
+    for name, info in transfer.styles.items():
+        assert name == info.slug
+        assert all((info.title, info.artist, info.year, info.source, info.licence, info.style_side)), name
+        assert "train-base" in info.recipe["command"]
+
+
+def test_every_shipped_style_has_all_its_parts_and_an_own_preview(bank):
+    for name in bank.paths():
+        style = bank.load(name)
+        assert style.row.numel() * 2 <= 16_000  # bytes in the file
+        assert style.mean.shape == style.std.shape == (512,)
+        assert list(style.grams) == [*STYLE_LAYERS, "relu5_1"]
+        assert style.preview.startswith(b"\xff\xd8"), name
+
+
+def test_a_style_comes_nearest_to_its_own_painting(transfer, bank, vgg):
+    """For at least 90 % of styles no other shipped style gets nearer to the painting's statistics."""
+    names = list(bank.paths())
+    painted = {
+        name: {
+            layer: gram(value)
+            for layer, value in features(vgg, transfer.stylize(photo_path("lion.jpg"), name, size=256)).items()
+        }
+        for name in names
+    }
+    nearest_is_own = 0
+    for target in names:
+        style = bank.load(target)
+        distance = {
+            name: sum(
+                ((painted[name][layer] - style.grams[layer]).square().sum() / style.bounds[layer]).item()
+                for layer in STYLE_LAYERS
+            )
+            for name in names
+        }
+        nearest_is_own += min(distance, key=distance.__getitem__) == target
+    assert nearest_is_own >= 0.9 * len(names)
+
+
+@pytest.mark.parametrize("pair", [("great-wave", "starry-night"), ("the-scream", "plum-blossoms")])
+def test_a_blend_moves_evenly_from_one_style_to_the_other(transfer, bank, vgg, pair):
+    losses: dict[str, list[float]] = {name: [] for name in pair}
+    for weight in (0, 0.25, 0.5, 0.75, 1):
+        mix = {pair[0]: 1 - weight, pair[1]: weight}
+        found = features(vgg, transfer.stylize(photo_path("tower.jpg"), mix, size=256))
+        for name in pair:
+            style = bank.load(name)
+            grams = {layer: style.grams[layer][None] for layer in STYLE_LAYERS}
+            bounds = {layer: style.bounds[layer][None] for layer in STYLE_LAYERS}
+            losses[name].append(mean_style_loss(found, grams, bounds).item())
+    assert losses[pair[0]] == sorted(losses[pair[0]])
+    assert losses[pair[1]] == sorted(losses[pair[1]], reverse=True)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("style", ["great-wave", "starry-night", "plum-blossoms"])
+def test_strength_zero_gives_the_photo_back(transfer, name, style):
+    photo = images.resize_long_side(images.read_picture(photo_path(name)).rgb, 384)
+    back = images.read_picture(transfer.stylize(images.to_pil(photo), style, strength=0)).rgb
+    assert structural_similarity(photo, back) >= 0.9
+
+
+@pytest.mark.parametrize("style", ["great-wave", "starry-night", "plum-blossoms"])
+def test_distance_from_the_photo_grows_with_strength(transfer, vgg, style):
+    photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("cheetah.jpg")).rgb, 256))
+    own = features(vgg, photo)[CONTENT_LAYER]
+    distances = [
+        content_loss(features(vgg, transfer.stylize(photo, style, strength=s))[CONTENT_LAYER], own).item()
+        for s in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    assert distances == sorted(distances)
+    assert distances[0] < 0.1
+
+
+def test_a_picture_of_one_colour_has_no_border_band(transfer):
+    """What the border would show first: rows and columns at the edge stand out from the rest."""
+    grey = images.to_pil(torch.full((1, 3, 96, 128), 0.5))
+    for style in ("great-wave", "starry-night", "plum-blossoms"):
+        painted = images.read_picture(transfer.stylize(grey, style)).rgb
+        inner = painted[:, :, 16:-16, 16:-16]
+        for edge in (painted[:, :, :2], painted[:, :, -2:], painted[..., :2], painted[..., -2:]):
+            assert (edge.mean((2, 3)) - inner.mean((2, 3))).abs().max() < 0.15, style
