@@ -102,16 +102,11 @@ def main() -> None:
             objectives.append(value)
             if turn < options.gatys_photos:
                 equivalents.append(gatys_equivalent(objective, photo, value, options.most_steps))
-        row = [name, *(statistics.mean(values) for values in (contents, styles, objectives, equivalents))]
-        rows.append(row)
-        print(
-            f"{name:24s} content {row[1]:.2f}  style {row[2]:.2f}  J {row[3]:.2f}  Gatys {row[4]:.0f}",
-            flush=True,
-        )
+        values = [statistics.mean(part) for part in (contents, styles, objectives, equivalents)]
+        rows.append((name, *values))
+        _report(name, values)
     medians = [statistics.median(column) for column in list(zip(*rows, strict=True))[1:]]
-    print(
-        f"{'median':24s} content {medians[0]:.2f}  style {medians[1]:.2f}  J {medians[2]:.2f}  Gatys {medians[3]:.0f}"
-    )
+    _report("median", medians)
     if options.csv:
         with options.csv.open("w", newline="", encoding="ascii") as file:
             csv.writer(file).writerows([["style", "content", "style loss", "J", "Gatys equivalent"], *rows])
