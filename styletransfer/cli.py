@@ -21,7 +21,6 @@ from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     help="A photo becomes a painting, in any of many styles or any blend of them.",
@@ -51,9 +50,6 @@ def main() -> None:
     except StyleTransferError as error:
         errors.print(f"[red]error:[/] {_escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
-        errors.print("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
 
 
 @app.command()
@@ -171,6 +167,9 @@ def train_base(
     wide: Annotated[
         Path | None, typer.Option(help="Folder of further paintings, which make the network general.")
     ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.BaseTraining.steps,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.BaseTraining.seed,
     device: Device = None,
@@ -180,7 +179,7 @@ def train_base(
     from styletransfer.training.base_job import BaseJob, train_base
 
     chosen = choose_device(device)
-    job = BaseJob(content, styles, out, wide, catalogue, "styletransfer " + shlex.join(sys.argv[1:]))
+    job = BaseJob(content, styles, out, wide, catalogue, preview, "styletransfer " + shlex.join(sys.argv[1:]))
     with _progress("preparing", steps, quiet) as bar:
 
         def on_step(progress: core.Progress) -> None:

@@ -118,7 +118,7 @@ def job(tmp_path):
         tmp_path / "out",
         tmp_path / "wide",
         tmp_path / "catalogue.csv",
-        "styletransfer train-base",
+        command="styletransfer train-base",
     )
 
 
@@ -151,6 +151,7 @@ def test_a_run_ends_in_files_that_can_be_used(tiny_job):
     assert style.info.recipe["command"] == "styletransfer train-base"
     assert set(style.grams) == {"relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"}
     assert style.preview.startswith(b"\xff\xd8")
+    assert style.info.losses["content"] > 0
     rows = list(csv.DictReader((tiny_job.out / "losses.csv").open()))
     assert [row["step"] for row in rows] == ["2", "4", "6"]
 

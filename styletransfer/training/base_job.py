@@ -11,17 +11,19 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, save_style
 from styletransfer.training.base import BaseModel, BaseTrainer, Losses
 from styletransfer.training.data import load_pictures, split_held_out
 from styletransfer.training.targets import StyleTarget, style_target
-from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import save_base
 
 CHECKPOINT_SECONDS = 240
 SHEET_STEPS = 250
 LOG_STEPS = 50
+PREVIEW_SIDE = 192  # pixels, long side
 CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
 
@@ -32,7 +34,8 @@ class BaseJob:
 
     `content`: photographs; `styles`: paintings, of which `catalogue` (CSV: slug, picture, title, artist,
     year, rights) names those that become styles, or all do; `wide`: further paintings that only make the
-    network general; `out`: checkpoints, sheets and results; `command`: recorded in what is made.
+    network general; `out`: checkpoints, sheets and results; `preview`: the photo that the small pictures in
+    the style files are painted from, or one of the held-out ones; `command`: recorded in what is made.
     """
 
     content: Path
@@ -40,6 +43,7 @@ class BaseJob:
     out: Path
     wide: Path | None = None
     catalogue: Path | None = None
+    preview: Path | None = None
     command: str = ""
 
 
@@ -78,7 +82,7 @@ def train_base(
                 torch.save(trainer.state(), temporary)
             saved = time.monotonic()
         on_step(Progress(trainer.step, settings.steps, _named(losses), sheet))
-    _export(job, settings, infos, trainer.averaged(), samples[0])
+    _export(job, infos, trainer, [picture.image[None].float() / 255 for picture in held_out[:8]])
 
 
 def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
@@ -167,32 +171,50 @@ def _named(losses: Losses) -> dict[str, float]:
 
 
 def _export(
-    job: BaseJob,
-    settings: BaseTraining,
-    infos: list[tuple[StyleInfo, Path]],
-    model: BaseModel,
-    sample: Tensor,
+    job: BaseJob, infos: list[tuple[StyleInfo, Path]], trainer: BaseTrainer, photos: list[Tensor]
 ) -> None:
-    """Write the base network, and a style file for every kept painting."""
+    """Write the base network, and a style file for every kept painting; `photos` are held-out ones."""
     (job.out / "models").mkdir(exist_ok=True)
     (job.out / "styles").mkdir(exist_ok=True)
-    recipe = {"command": job.command, "settings": asdict(settings)}
-    digest = save_base(job.out / "models", model.network, {**recipe, "licence": LICENCE})
+    model = trainer.averaged()
+    losses = [_measure(trainer, model, index, photos) for index in range(trainer.kept)]
+    data = {
+        "photographs": len(trainer.contents),
+        "styles": trainer.kept,
+        "further paintings": len(trainer.targets) - trainer.kept,
+    }
+    recipe = {"command": job.command, "data": data, "settings": asdict(trainer.settings)}
+    means = {name: round(sum(each[name] for each in losses) / len(losses), 4) for name in losses[0]}
+    digest = save_base(job.out / "models", model.network, {**recipe, "losses": means, "licence": LICENCE})
+    preview = images.read_picture(job.preview).rgb if job.preview else photos[0]
+    preview = images.resize_long_side(preview, PREVIEW_SIDE)
     vgg = load_vgg19(GRAM_LAYERS[-1])
     for index, (info, path) in enumerate(infos):
-        target = style_target(
-            vgg, images.resize_short_side(images.read_picture(path).rgb, info.style_side), GRAM_LAYERS
-        )
+        picture = images.resize_short_side(images.read_picture(path).rgb, info.style_side)
+        target = style_target(vgg, picture, GRAM_LAYERS)
         with torch.inference_mode():
             row = model.rows([index])
-            preview = _paint(model, images.resize_long_side(sample, 256), row, torch.float32)
+            painted = _paint(model, preview, row, torch.float32)
         style = Style(
-            info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe),
+            info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe, losses=losses[index]),
             row=row[0],
             mean=target.means["relu4_1"][0],
             std=target.stds["relu4_1"][0],
             grams={layer: value[0] for layer, value in target.grams.items()},
             bounds={layer: value[0] for layer, value in target.bounds.items()},
-            preview=images.to_jpeg(images.resize_long_side(preview, 128)),
+            preview=images.to_jpeg(painted),
         )
         save_style(job.out / "styles" / f"{info.slug}{SUFFIX}", style)
+
+
+def _measure(trainer: BaseTrainer, model: BaseModel, index: int, photos: list[Tensor]) -> dict[str, float]:
+    """Content and style loss of one kept style, means over photos."""
+    content, style = 0.0, 0.0
+    with torch.inference_mode():
+        for photo in photos:
+            own = trainer.vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
+            painted = _paint(model, photo, model.rows([index]), trainer.dtype)
+            features = trainer.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
+            content += content_loss(features[CONTENT_LAYER], own).item() / len(photos)
+            style += trainer.targets[index].loss(features).item() / len(photos)
+    return {"content": round(content, 4), "style": round(style, 4)}
