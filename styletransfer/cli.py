@@ -170,6 +170,9 @@ def train_base(
     preview: Annotated[
         Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder with models/ and styles/ to begin from, instead of at random.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.BaseTraining.steps,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.BaseTraining.seed,
     device: Device = None,
@@ -179,7 +182,9 @@ def train_base(
     from styletransfer.training.base_job import BaseJob, train_base
 
     chosen = choose_device(device)
-    job = BaseJob(content, styles, out, wide, catalogue, preview, "styletransfer " + shlex.join(sys.argv[1:]))
+    job = BaseJob(
+        content, styles, out, wide, catalogue, preview, start, "styletransfer " + shlex.join(sys.argv[1:])
+    )
     with _progress("preparing", steps, quiet) as bar:
 
         def on_step(progress: core.Progress) -> None:

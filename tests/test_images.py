@@ -1,5 +1,6 @@
 """Pictures as users have them: each case is made here, saved, and read back."""
 
+import base64
 import io
 import json
 
@@ -23,7 +24,7 @@ def pixel(picture, row=0, column=0):
     return (picture.rgb[0, :, row, column] * 255).round().int().tolist()
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp", ".avif"])
 def test_a_picture_is_its_pixels_whatever_the_format(tmp_path, suffix):
     path = tmp_path / f"red{suffix}"
     red().save(path)
@@ -32,6 +33,22 @@ def test_a_picture_is_its_pixels_whatever_the_format(tmp_path, suffix):
     assert picture.rgb.dtype == torch.float32
     assert picture.alpha is None
     np.testing.assert_allclose(pixel(picture), RED, atol=4)
+
+
+RED_HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAVZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9j"
+    "AAAAAERAAAEAAQAAAAABegABAAAAAAAAABwAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA1mlw"
+    "cnAAAAC3aXBjbwAAAHhodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AA"
+    "AAMAkAAAAwAAAwAeoCCBBZbqSSmubgIaDAgAAAMAyAAAAwAIQGIAAQAHRAHBcrAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAA"
+    "AABAAAAAQAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACRtZGF0AAAAGCgBrxOA5TPAn//wJKP/2Pc8PwKzrVD1Pg=="
+)  # 64x64 pixels of RED; there is no encoder of this format among the requirements
+
+
+def test_a_phones_heic_is_read(tmp_path):
+    (tmp_path / "phone.HEIC").write_bytes(RED_HEIC)
+    picture = images.read_picture(tmp_path / "phone.HEIC")
+    assert picture.size == (64, 64)
+    np.testing.assert_allclose(pixel(picture, 30, 30), RED, atol=4)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

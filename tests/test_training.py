@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 
 import pytest
 import torch
@@ -169,6 +170,17 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
     seen: list[Progress] = []
     run_job(tiny_job, seen.append)
     assert [progress.step for progress in seen] == [5, 6]
+
+
+def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
+    run_job(tiny_job, lambda progress: None)
+    second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
+    still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
+    train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
+    before, after = (StyleBank([job.out / "styles"]).load("first") for job in (tiny_job, second))
+    torch.testing.assert_close(before.row, after.row, atol=2e-3, rtol=2e-3)
+    networks = [load_base(job.out / "models")[0].state_dict() for job in (tiny_job, second)]
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
 
 
 def test_a_catalogue_that_names_a_missing_picture_is_refused(job):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pi_heif
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
@@ -13,7 +14,8 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.settings import MAX_PIXELS
 
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"))
+HEIF_SUFFIXES = frozenset((".heic", ".heif"))  # photos of phones
+PICTURE_SUFFIXES = HEIF_SUFFIXES | {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ImageSource = str | Path | Image.Image
 
 
@@ -39,6 +41,8 @@ def read_picture(source: ImageSource) -> Picture:
     if isinstance(source, Image.Image):
         return _to_picture(source)
     path = Path(source)
+    if path.suffix.lower() in HEIF_SUFFIXES:
+        pi_heif.register_heif_opener()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
         try:

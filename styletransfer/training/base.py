@@ -5,7 +5,7 @@ the convolutions general, so that a new style fits by its row.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -185,6 +185,16 @@ class BaseTrainer:
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.average[name].lerp_(value, 1 - decay)
+
+    def start_from(self, network: TransformerNetwork, rows: Mapping[int, Tensor]) -> None:
+        """Begin with a trained network and with rows (2, row_length) by painting; the others get their mean."""
+        self.model.network.load_state_dict(network.state_dict())
+        shared = torch.stack(list(rows.values())).mean(dim=0)
+        with torch.no_grad():
+            self.model.shared.copy_(shared)
+            for index, row in rows.items():
+                self.model.own[index] = row - shared
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def state(self) -> dict:
         """All that resuming needs, as tensors and plain values."""

@@ -13,12 +13,12 @@ from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
-from styletransfer.stylebank import SUFFIX, save_style
+from styletransfer.stylebank import SUFFIX, StyleBank, save_style
 from styletransfer.training.base import BaseModel, BaseTrainer, Losses
 from styletransfer.training.data import load_pictures, split_held_out
 from styletransfer.training.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import save_base
+from styletransfer.weights import load_base, save_base
 
 CHECKPOINT_SECONDS = 240
 SHEET_STEPS = 250
@@ -35,7 +35,8 @@ class BaseJob:
     `content`: photographs; `styles`: paintings, of which `catalogue` (CSV: slug, picture, title, artist,
     year, rights) names those that become styles, or all do; `wide`: further paintings that only make the
     network general; `out`: checkpoints, sheets and results; `preview`: the photo that the small pictures in
-    the style files are painted from, or one of the held-out ones; `command`: recorded in what is made.
+    the style files are painted from, or one of the held-out ones; `start`: a folder with models/ and styles/
+    to begin from, such as an earlier run or the root of a checkout; `command`: recorded in what is made.
     """
 
     content: Path
@@ -44,6 +45,7 @@ class BaseJob:
     wide: Path | None = None
     catalogue: Path | None = None
     preview: Path | None = None
+    start: Path | None = None
     command: str = ""
 
 
@@ -64,6 +66,8 @@ def train_base(
     checkpoint = job.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.restore(torch.load(checkpoint, weights_only=True, map_location=device))
+    elif job.start:
+        _start(trainer, job.start, infos)
     samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
     saved = time.monotonic()
     recent: list[Losses] = []
@@ -108,6 +112,21 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
             )
             infos.append((info, found[line["picture"]]))
     return infos
+
+
+def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
+    """Begin with the network and those styles of `folder` that this run keeps as well."""
+    network, _ = load_base(folder / "models")
+    bank = StyleBank([folder / "styles"])
+    known = bank.paths()
+    rows = {
+        index: bank.load(info.slug).row.to(trainer.device)
+        for index, (info, _) in enumerate(infos)
+        if info.slug in known
+    }
+    if not rows:
+        raise InvalidInput(f"{folder / 'styles'} holds none of the styles of this run to begin from")
+    trainer.start_from(network, rows)
 
 
 def _targets(
