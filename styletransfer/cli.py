@@ -268,7 +268,7 @@ def _output_name(source: Path) -> str:
 @contextmanager
 def _progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=quiet, transient=True) as bar:
+    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal, transient=True) as bar:
         bar.add_task(what, total=total)
         yield bar
 

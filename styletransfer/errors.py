@@ -32,5 +32,9 @@ class MissingWeights(StyleTransferError):
     """A weight file that is absent, or whose content is not what was expected."""
 
 
+class TrainingDiverged(StyleTransferError):
+    """The losses of a training run are no numbers any more."""
+
+
 class Cancelled(StyleTransferError):
     """Raised by a caller's `on_step` to stop the work in progress."""

@@ -6,7 +6,7 @@ import torch
 from conftest import TINY, make_photo
 
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.training import base_job
@@ -170,6 +170,20 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
     seen: list[Progress] = []
     run_job(tiny_job, seen.append)
     assert [progress.step for progress in seen] == [5, 6]
+
+
+def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(tiny_job, monkeypatch):
+    monkeypatch.setattr(base_job, "CHECKPOINT_SECONDS", 0)
+    step = BaseTrainer.take_step
+
+    def explode(self):
+        losses = step(self)
+        return dataclasses.replace(losses, objective=torch.nan) if self.step == 3 else losses
+
+    monkeypatch.setattr(BaseTrainer, "take_step", explode)
+    with pytest.raises(TrainingDiverged, match="step 3"):
+        run_job(tiny_job, lambda progress: None)
+    assert torch.load(tiny_job.out / "checkpoint.pt", weights_only=True)["step"] == 2
 
 
 def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):

@@ -105,7 +105,7 @@ class BaseTrainer:
         crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
         photos = crops.to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
-        targets = collate([self.targets[index] for index in chosen])
+        targets = collate([self.targets[index] for index in chosen]).to(self.device)
         rows = self.model.rows(chosen)
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
@@ -139,7 +139,8 @@ class BaseTrainer:
         )
 
     def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
-        painted = self.model.network(photos.to(self.dtype), rows, torch.eye(len(photos)), strength)
+        weights = torch.eye(len(photos), device=self.device)
+        painted = self.model.network(photos.to(self.dtype), rows, weights, strength.to(self.device))
         shown = painted.clamp(0, 1)
         return shown + LEAK * (painted - shown)
 
@@ -213,7 +214,7 @@ class BaseTrainer:
         self._queue = list(state["queue"])
         self.generator.set_state(state["generator"])
         self.model.load_state_dict(state["model"])
-        self.average = state["average"]
+        self.average = {name: value.to(self.device) for name, value in state["average"].items()}
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 

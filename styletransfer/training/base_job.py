@@ -1,6 +1,7 @@
 """A training run of the base network as a folder: data in, checkpoints and sample sheets, shipped files out."""
 
 import csv
+import math
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
-from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.errors import InvalidInput, TrainingDiverged, UnreadableImage
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
@@ -65,7 +66,7 @@ def train_base(
     trainer = BaseTrainer(vgg, contents, targets, len(infos), settings, dtype=dtype, device=device)
     checkpoint = job.out / "checkpoint.pt"
     if checkpoint.exists():
-        trainer.restore(torch.load(checkpoint, weights_only=True, map_location=device))
+        trainer.restore(torch.load(checkpoint, weights_only=True, map_location="cpu"))
     elif job.start:
         _start(trainer, job.start, infos)
     samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
@@ -73,6 +74,11 @@ def train_base(
     recent: list[Losses] = []
     while trainer.step < settings.steps:
         losses = trainer.take_step()
+        if not math.isfinite(losses.objective):
+            raise TrainingDiverged(
+                f"the loss is no number any more at step {trainer.step}; the checkpoint of the last minutes is "
+                "intact: run again to go on from it, or begin anew with another --seed"
+            )
         recent.append(losses)
         if trainer.step % LOG_STEPS == 0:
             _log(job.out / "losses.csv", trainer.step, recent)
@@ -162,7 +168,7 @@ def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
     with torch.inference_mode():
         for index in range(trainer.kept):
             row = model.rows([index])
-            rows.append(torch.cat([_paint(model, cell, row, trainer.dtype) for cell in cells], dim=2))
+            rows.append(torch.cat([_paint(model, cell, row, trainer.dtype).cpu() for cell in cells], dim=2))
     across = 12
     rows += [torch.ones_like(rows[0])] * (-len(rows) % across)
     lines = [torch.cat(rows[start : start + across], dim=3) for start in range(0, len(rows), across)]
@@ -170,7 +176,9 @@ def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
 
 
 def _paint(model: BaseModel, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
-    return model.network(photo.to(dtype), row, torch.ones(1, 1), torch.ones(1)).clamp(0, 1)
+    one = torch.ones(1, device=row.device)
+    painted = model.network(photo.to(row.device, dtype), row, one[None], one)
+    return painted.clamp(0, 1)
 
 
 def _log(path: Path, step: int, recent: list[Losses]) -> None:
@@ -216,12 +224,12 @@ def _export(
             painted = _paint(model, preview, row, torch.float32)
         style = Style(
             info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe, losses=losses[index]),
-            row=row[0],
+            row=row[0].cpu(),
             mean=target.means["relu4_1"][0],
             std=target.stds["relu4_1"][0],
             grams={layer: value[0] for layer, value in target.grams.items()},
             bounds={layer: value[0] for layer, value in target.bounds.items()},
-            preview=images.to_jpeg(painted),
+            preview=images.to_jpeg(painted.cpu()),
         )
         save_style(job.out / "styles" / f"{info.slug}{SUFFIX}", style)
 
@@ -229,11 +237,12 @@ def _export(
 def _measure(trainer: BaseTrainer, model: BaseModel, index: int, photos: list[Tensor]) -> dict[str, float]:
     """Content and style loss of one kept style, means over photos."""
     content, style = 0.0, 0.0
+    target = trainer.targets[index].to(trainer.device)
     with torch.inference_mode():
-        for photo in photos:
+        for photo in (each.to(trainer.device) for each in photos):
             own = trainer.vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
             painted = _paint(model, photo, model.rows([index]), trainer.dtype)
             features = trainer.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
             content += content_loss(features[CONTENT_LAYER], own).item() / len(photos)
-            style += trainer.targets[index].loss(features).item() / len(photos)
+            style += target.loss(features).item() / len(photos)
     return {"content": round(content, 4), "style": round(style, 4)}

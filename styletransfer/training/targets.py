@@ -27,11 +27,17 @@ class StyleTarget:
         """(B,) mean style loss of a batch of features against this batch of targets."""
         return mean_style_loss(features, self.grams, self.bounds)
 
+    def to(self, device: torch.device) -> "StyleTarget":
+        """The same on another device."""
+        parts = (self.grams, self.bounds, self.means, self.stds)
+        return StyleTarget(*({name: value.to(device) for name, value in part.items()} for part in parts))
+
 
 def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> StyleTarget:
-    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in."""
+    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; on the CPU."""
     with torch.no_grad():
-        features = {name: value.float() for name, value in vgg(image, layers).items()}
+        found = vgg(image.to(vgg.mean.device), layers)
+        features = {name: value.float().cpu() for name, value in found.items()}
         statistics = {name: channel_statistics(value) for name, value in features.items()}
     return StyleTarget(
         grams={name: gram(value) for name, value in features.items()},
