@@ -21,6 +21,7 @@ from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.methods import METHODS
 from styletransfer.settings import COMPARISON_STYLE_WEIGHT
 from styletransfer.stylebank import StyleBank
+from styletransfer.training.data import split_held_out
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import package_folder
 
@@ -32,8 +33,8 @@ class Objective:
         self.vgg = vgg
         with torch.no_grad():
             self.content = vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-        self.grams = {layer: style.grams[layer][None] for layer in STYLE_LAYERS}
-        self.bounds = {layer: style.bounds[layer][None] for layer in STYLE_LAYERS}
+        self.grams = {layer: style.grams[layer][None].to(photo.device) for layer in STYLE_LAYERS}
+        self.bounds = {layer: style.bounds[layer][None].to(photo.device) for layer in STYLE_LAYERS}
 
     def __call__(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """J, content and style."""
@@ -73,7 +74,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--held-out", action="store_true", help="every 16th picture, which training leaves out")
     parser.add_argument("--photos", type=int, default=4, help="photos a style, for content, style and J")
-    parser.add_argument("--gatys-photos", type=int, default=1, help="photos a style, for the Gatys equivalent")
+    parser.add_argument(
+        "--gatys-photos", type=int, default=1, help="at least 1; photos a style, for the Gatys equivalent"
+    )
     parser.add_argument("--most-steps", type=int, default=150)
     parser.add_argument("--styles", type=Path, default=package_folder("styles"))
     parser.add_argument("--models", type=Path, default=package_folder("models"))
@@ -85,17 +88,19 @@ def main() -> None:
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     stylizer = METHODS["cin"](options.models, device, dtype)
     bank = StyleBank([options.styles])
-    paths = images.find_pictures(options.folder)[:: 16 if options.held_out else 1]
+    paths = images.find_pictures(options.folder)
+    if options.held_out:
+        _, paths = split_held_out(paths)
     rows = []
     for index, name in enumerate(bank.paths()):
         style = bank.load(name)
         contents, styles, objectives, equivalents = [], [], [], []
         for turn in range(options.photos):
             path = paths[(index + turn * 7) % len(paths)]  # other photos for every style
-            photo = images.resize_long_side(images.read_picture(path).rgb, 512)
+            photo = images.resize_long_side(images.read_picture(path).rgb, 512).to(device)
             objective = Objective(vgg, photo, style)
             with torch.no_grad():
-                painted = stylizer.stylize(photo, [style], torch.ones(1), 1.0)
+                painted = stylizer.stylize(photo, [style], torch.ones(1), 1.0).to(device)
                 value, content, style_loss = (part.item() for part in objective(painted))
             contents.append(content)
             styles.append(style_loss)

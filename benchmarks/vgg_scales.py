@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from styletransfer import vgg
+from styletransfer.images import find_pictures
 from styletransfer.training.data import load_pictures
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     vgg.OXFORD_SCALES.clear()
     network = vgg.load_vgg19(vgg.LAYERS[-1])
     sums = dict.fromkeys(vgg.LAYERS, 0.0)
-    photos = load_pictures(options.folder, short_side=288)[: options.photos]
+    photos = load_pictures(find_pictures(options.folder)[: options.photos], short_side=288)
     with torch.inference_mode():
         for photo in photos:
             for layer, features in network(photo.image[None].float() / 255, vgg.LAYERS).items():

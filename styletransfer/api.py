@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL.Image import Image
 from platformdirs import user_data_path
-from torch import Tensor
 
 from styletransfer import images
 from styletransfer.color import keep_color
@@ -18,7 +15,7 @@ from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
 from styletransfer.images import ImageSource, Picture
 from styletransfer.methods import METHODS
-from styletransfer.settings import PRESERVE_COLOR, SIZE, STRENGTH, Range
+from styletransfer.settings import MAX_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, VERSION, Range
 from styletransfer.stylebank import StyleBank
 from styletransfer.weights import package_folder
 
@@ -36,12 +33,27 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class _Request:
-    """A checked wish: who paints, in which styles, and the `parameters` that are embedded in the result."""
+    """A checked wish: everything about a painting but the photo."""
 
+    method: str
     stylizer: Stylizer
     styles: list[Style]
-    weights: Tensor
-    parameters: dict[str, Any]
+    weights: dict[str, float]
+    strength: float
+    size: int | None
+    preserve_color: float
+
+    def parameters(self) -> dict[str, object]:
+        """What is embedded in the result: enough to paint it again."""
+        return {
+            "method": self.method,
+            "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
+            "strength": self.strength,
+            "size": self.size,
+            "preserve_color": self.preserve_color,
+            "network": self.stylizer.sha256,
+            "version": VERSION,
+        }
 
 
 class StyleTransfer:
@@ -61,6 +73,8 @@ class StyleTransfer:
     ) -> None:
         self._device = choose_device(device)
         self._models_dir = Path(models_dir) if models_dir else package_folder("models")
+        if styles_dir is not None and not Path(styles_dir).is_dir():
+            raise InvalidInput(f"{styles_dir} is not a folder of styles")
         own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
         self._stylizers: dict[str, Stylizer] = {}
         self._bank = StyleBank([package_folder("styles"), own_styles])
@@ -113,16 +127,16 @@ class StyleTransfer:
         request = self._request(style, method, strength, size, preserve_color)
         return self._results(sources, request)
 
-    def _results(self, sources: Iterable[ImageSource], request: "_Request") -> Iterator[BatchResult]:
+    def _results(self, sources: Iterable[ImageSource], request: _Request) -> Iterator[BatchResult]:
         for source in sources:
             try:
                 yield BatchResult(source, image=self._paint(source, request))
-            except UnreadableImage as error:
+            except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
                 yield BatchResult(source, error=error)
 
     def _request(
         self, style: StyleMix, method: str, strength: float, size: int | None, preserve_color: float
-    ) -> "_Request":
+    ) -> _Request:
         """Everything about a wish but the photo, checked and loaded."""
         mix = normalise_weights({style: 1.0} if isinstance(style, str) else style)
         _check("strength", strength, STRENGTH)
@@ -130,25 +144,15 @@ class StyleTransfer:
         if size is not None:
             _check("size", size, SIZE)
         styles = [self._bank.load(name) for name in mix]
-        parameters = {
-            "method": method,
-            "styles": {name: round(weight, 6) for name, weight in mix.items()},
-            "strength": strength,
-            "size": size,
-            "preserve_color": preserve_color,
-            "version": package_version(),
-        }
-        return _Request(self._stylizer(method), styles, torch.tensor(list(mix.values())), parameters)
+        return _Request(method, self._stylizer(method), styles, mix, strength, size, preserve_color)
 
     @torch.inference_mode()
-    def _paint(self, source: ImageSource, request: "_Request", on_step: OnStep | None = None) -> Image:
-        parameters = request.parameters
-        picture = _fit(images.read_picture(source), parameters["size"])
-        painted = request.stylizer.stylize(
-            picture.rgb, request.styles, request.weights, parameters["strength"], on_step
-        )
-        painted = keep_color(painted, picture.rgb, parameters["preserve_color"])
-        return images.to_pil(painted, picture.alpha, {**parameters, "network": request.stylizer.sha256})
+    def _paint(self, source: ImageSource, request: _Request, on_step: OnStep | None = None) -> Image:
+        picture = _fit(images.read_picture(source), request.size)
+        weights = torch.tensor(list(request.weights.values()))
+        painted = request.stylizer.stylize(picture.rgb, request.styles, weights, request.strength, on_step)
+        painted = keep_color(painted, picture.rgb, request.preserve_color)
+        return images.to_pil(painted, picture.alpha, request.parameters())
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:
@@ -160,20 +164,15 @@ class StyleTransfer:
         return self._stylizers[method]
 
 
-def package_version() -> str:
-    """The installed version, or "unknown" where the package is run without being installed."""
-    try:
-        return version("styletransfer")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def _fit(picture: Picture, size: int | None) -> Picture:
+    """The picture with its long side at `size`. Raises InvalidInput where that would be too many pixels."""
     if size is None:
         return picture
-    rgb = images.resize_long_side(picture.rgb, size)
+    pixels = round(size**2 * min(picture.size) / max(picture.size))
+    if pixels > MAX_PIXELS:
+        raise InvalidInput(f"size {size} would make {pixels:,} pixels of this photo, more than {MAX_PIXELS:,}")
     alpha = None if picture.alpha is None else images.resize_long_side(picture.alpha, size)
-    return Picture(rgb, alpha)
+    return Picture(images.resize_long_side(picture.rgb, size), alpha)
 
 
 def _check(name: str, value: float, allowed: Range) -> None:

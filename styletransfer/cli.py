@@ -1,7 +1,6 @@
 """The command line: the only module that prints."""
 
 import json
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +11,15 @@ from typing import Annotated
 import typer
 from PIL.Image import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from styletransfer import core, images, settings
-from styletransfer.api import StyleTransfer, package_version
+from styletransfer.api import StyleTransfer
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
+from styletransfer.files import make_folder
 
 EXIT_BAD_INPUT = 2
 
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         app()
     except StyleTransferError as error:
-        errors.print(f"[red]error:[/] {_escape(str(error))}", soft_wrap=True, highlight=False)
+        _report(error)
         sys.exit(EXIT_BAD_INPUT)
 
 
@@ -70,26 +71,27 @@ def stylize(
 ) -> None:
     """Paint photos in a style, or in a blend of styles."""
     mix = _parse_mix(style)
-    outputs = _plan_outputs(photos, output, "-".join(mix))
+    sources = _find_sources(photos)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     results = transfer.stylize_batch(
-        outputs, mix, method=method, strength=strength, size=size, preserve_color=preserve_color
+        sources, mix, method=method, strength=strength, size=size, preserve_color=preserve_color
     )
+    outputs = _plan_outputs(photos, sources, output, "-".join(mix))
     for folder in {target.parent for target in outputs.values()}:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     failed = 0
     with _progress("painting", len(outputs), quiet) as bar:
         for result in results:
             if result.image is None:
                 failed += 1
-                errors.print(f"[red]error:[/] {_escape(str(result.error))}", soft_wrap=True, highlight=False)
+                _report(result.error)
             else:
                 images.save_picture(result.image, outputs[Path(str(result.source))])
             bar.advance(bar.task_ids[0])
     if not quiet and len(outputs) == 1 and not failed:
-        console.print(f"wrote {next(iter(outputs.values()))}", soft_wrap=True, highlight=False)
+        _say(f"wrote {next(iter(outputs.values()))}")
     elif not quiet and len(outputs) > 1:
-        console.print(f"wrote {len(outputs) - failed} of {len(outputs)} pictures", highlight=False)
+        _say(f"wrote {len(outputs) - failed} of {len(outputs)} pictures")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
 
@@ -102,11 +104,12 @@ def styles(
     """List the styles that can be used."""
     infos = StyleTransfer(device="cpu", styles_dir=styles_dir).styles
     if as_json:
-        typer.echo(json.dumps([asdict(info) for info in infos.values()], ensure_ascii=False, indent=2))
+        entries = [{**asdict(info), "slug": name} for name, info in infos.items()]
+        typer.echo(json.dumps(entries, ensure_ascii=False, indent=2))
         return
     table = Table("style", "painting", "artist", "year", box=None, header_style="bold")
     for name, info in infos.items():
-        table.add_row(name, info.title, info.artist, info.year)
+        table.add_row(*map(escape, (name, info.title, info.artist, info.year)))
     console.print(table)
 
 
@@ -129,6 +132,9 @@ def sheet(
 ) -> None:
     """Paint a photo in every style, as one labelled grid."""
     images.check_writable(output)
+    _refuse_replacing(photo, output)
+    picture = images.read_picture(photo)
+    original = images.to_pil(picture.rgb, picture.alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
@@ -137,13 +143,14 @@ def sheet(
         for name in names:
             for strength in steps:
                 label = name if len(steps) == 1 else f"{name} {strength:g}"
-                cells.append((label, transfer.stylize(photo, name, strength=strength, size=size)))
+                cells.append((label, transfer.stylize(original, name, strength=strength, size=size)))
                 bar.advance(bar.task_ids[0])
     if with_photo and len(steps) == 1:
-        cells.insert(0, ("photo", images.to_pil(images.resize_long_side(images.read_picture(photo).rgb, size))))
+        original.thumbnail((size, size))
+        cells.insert(0, ("photo", original))
     images.save_picture(images.contact_sheet(cells, len(steps) if len(steps) > 1 else columns), output)
     if not quiet:
-        console.print(f"wrote {output}", soft_wrap=True, highlight=False)
+        _say(f"wrote {output}")
 
 
 @app.command()
@@ -182,9 +189,12 @@ def train_base(
     from styletransfer.training.base_job import BaseJob, train_base
 
     chosen = choose_device(device)
-    job = BaseJob(
-        content, styles, out, wide, catalogue, preview, start, "styletransfer " + shlex.join(sys.argv[1:])
-    )
+    named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
+    named |= {"preview": preview, "start": start}
+    # By name alone: the command is recorded in files that travel, and folders are nobody's business.
+    options = " ".join(f"--{name} {path.name}" for name, path in named.items() if path)
+    command = f"styletransfer train-base {options} --steps {steps} --seed {seed}"
+    job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
     with _progress("preparing", steps, quiet) as bar:
 
         def on_step(progress: core.Progress) -> None:
@@ -195,12 +205,12 @@ def train_base(
             job, replace(settings.BaseTraining(), steps=steps, seed=seed), chosen, choose_dtype(chosen), on_step
         )
     if not quiet:
-        console.print(f"wrote {out / 'models'} and {out / 'styles'}", soft_wrap=True, highlight=False)
+        _say(f"wrote {out / 'models'} and {out / 'styles'}")
 
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(f"styletransfer {package_version()}")
+        typer.echo(f"styletransfer {settings.VERSION}")
         raise typer.Exit
 
 
@@ -235,29 +245,40 @@ def _parse_numbers(text: str) -> list[float]:
         raise InvalidInput(f"--strengths {text!r}: expected numbers such as 0.25,0.5,1") from None
 
 
-def _plan_outputs(photos: list[Path], output: Path | None, styles: str) -> dict[Path, Path]:
-    """Photo -> file to write, checked before the work begins. Raises InvalidInput, UnwritableOutput."""
+def _find_sources(photos: list[Path]) -> list[Path]:
+    """The photos, with folders replaced by the pictures in them. Raises InvalidInput."""
     sources = [
         found for photo in photos for found in (images.find_pictures(photo) if photo.is_dir() else [photo])
     ]
     if not sources:
         raise InvalidInput(f"{photos[0]} holds no pictures")
+    return sources
+
+
+def _plan_outputs(
+    photos: list[Path], sources: list[Path], output: Path | None, styles: str
+) -> dict[Path, Path]:
+    """Photo -> file to write, checked before the work begins. Raises InvalidInput, UnwritableOutput."""
     one_file = len(photos) == 1 and not photos[0].is_dir()
     if one_file and not (output and output.is_dir()):
-        planned = {sources[0]: output or Path(f"{sources[0].stem}-{styles}.png")}
+        planned = {sources[0]: output or Path(f"{sources[0].stem}-{styles}"[:200] + ".png")}
     else:
-        folder = output or Path(f"{styles}")
+        folder = output or Path(styles[:200])
         if folder.suffix.lower() in images.FORMATS:
             raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
         planned = {source: folder / _output_name(source) for source in sources}
-    if len(set(planned.values())) < len(planned):
+    if len(set(planned.values())) < len(sources):
         raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
     for source, target in planned.items():
-        if source.resolve() == target.resolve():
-            raise InvalidInput(f"the result would replace the photo {source}; name another output")
+        _refuse_replacing(source, target)
         if one_file or target.parent.exists():  # a folder for several photos is made when painting begins
             images.check_writable(target)
     return planned
+
+
+def _refuse_replacing(photo: Path, target: Path) -> None:
+    if photo.resolve() == target.resolve():
+        raise InvalidInput(f"the result would replace the photo {photo}; name another output")
 
 
 def _output_name(source: Path) -> str:
@@ -273,5 +294,9 @@ def _progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
         yield bar
 
 
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _report(error: StyleTransferError | None) -> None:
+    errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)

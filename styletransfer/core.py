@@ -19,7 +19,7 @@ class StyleInfo:
     title: str
     artist: str = ""
     year: str = ""
-    source: str = ""  # where the painting's rights stand
+    rights: str = ""  # of the painting
     licence: str = ""  # of the style file
     style_side: int = 0  # pixels of the painting's short side when its statistics were taken
     base_sha256: str = ""  # of the base network that `row` belongs to

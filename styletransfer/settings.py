@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+VERSION = "0.1.0"
+
 
 @dataclass(frozen=True)
 class Range:

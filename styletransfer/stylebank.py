@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidStyleFile, UnknownStyle
-from styletransfer.images import replacing
+from styletransfer.files import replacing
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
 _INFO = "style"
@@ -92,14 +95,14 @@ class StyleBank:
         return dict(sorted(found.items()))
 
     def infos(self) -> dict[str, StyleInfo]:
-        """Style name -> what is known of it, read without the numbers. Raises InvalidStyleFile."""
+        """Style name -> what is known of it, without the numbers; a damaged file is logged and left out."""
         infos = {}
         for name, path in self.paths().items():
             try:
                 with safe_open(path, framework="pt") as file:
                     infos[name] = _info(file.metadata(), path)
-            except (SafetensorError, OSError) as error:
-                raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
+            except (SafetensorError, OSError, InvalidStyleFile) as error:
+                log.warning("left out %s: %s", path, error)
         return infos
 
     def load(self, name: str) -> Style:

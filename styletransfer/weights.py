@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from styletransfer.errors import MissingWeights
-from styletransfer.images import replacing
+from styletransfer.files import replacing
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 
 BASE_FILE = "cin-base.safetensors"
@@ -48,7 +48,7 @@ def save_base(folder: Path, network: TransformerNetwork, description: Mapping[st
     with replacing(path) as temporary:
         temporary.write_bytes(to_bytes(half, metadata))
     digest = file_sha256(path)
-    manifest = {BASE_FILE: {"sha256": digest, **description}}
+    manifest = _manifest(folder) | {BASE_FILE: {"sha256": digest, **description}}
     with replacing(folder / MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
     return digest
@@ -63,7 +63,7 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
     if not path.is_file():
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer train-base'")
     digest = file_sha256(path)
-    if digest != _expected_sha256(folder):
+    if digest != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
         raise MissingWeights(f"{path} is not the file that {MANIFEST_FILE} names; it is damaged: reinstall")
     try:
         with safe_open(path, framework="pt") as file:
@@ -76,9 +76,12 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
     return network.eval().requires_grad_(False), digest
 
 
-def _expected_sha256(folder: Path) -> str:
+def _manifest(folder: Path) -> dict[str, dict]:
+    """What is known of the files of a folder, by name; {} where there is no manifest."""
     path = folder / MANIFEST_FILE
     try:
-        return json.loads(path.read_text())[BASE_FILE]["sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise MissingWeights(f"{path} does not name {BASE_FILE}; reinstall") from error
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise MissingWeights(f"{path} cannot be read: {error}; reinstall") from error

@@ -15,7 +15,7 @@ MODULES = {
 # From the bottom up; a module imports from lower lines, or from its own package.
 LAYERS = (
     ("errors", "settings"),
-    ("core", "torchvision_guard"),
+    ("core", "files", "torchvision_guard"),
     ("images", "color", "device", "losses", "norm", "vgg"),
     ("networks",),
     ("weights", "stylebank"),

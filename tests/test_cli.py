@@ -94,6 +94,8 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber", "-o", "photo.png"], "would replace the photo"),
         (["photo.png", "text.jpg", "--style", "amber", "-o", "out.png"], "name a folder"),
         (["text.jpg", "--style", "amber"], "not a picture"),
+        (["half.png", "--style", "amber"], "cannot be read"),
+        (["photo.png", "empty.jpg", "--style", "amber", "-o", "text.jpg/sub"], "cannot create the folder"),
         (["empty.jpg", "--style", "amber"], "0 bytes"),
         (["photo.png", "--style", "amber", "--method", "magic"], "no method named 'magic'"),
     ],
@@ -101,6 +103,7 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
 def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo, tmp_path, arguments, message):
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
+    (tmp_path / "half.png").write_bytes(photo.read_bytes()[:2000])
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = run("stylize", *arguments)
     assert code == 2
@@ -129,6 +132,17 @@ def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo, tmp_path):
 def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
     run("sheet", photo, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
     assert Image.open(tmp_path / "one.png").width < 2 * 40
+
+
+def test_a_sheet_does_not_replace_its_photo(run, photo):
+    code, _, err = run("sheet", photo, "-o", photo)
+    assert code == 2
+    assert "would replace the photo" in err
+
+
+def test_a_name_in_brackets_is_printed_as_it_is(run, photo, tmp_path):
+    _, out, _ = run("stylize", photo, "--style", "amber", "-o", tmp_path / "out[b].png")
+    assert "out[b].png" in out
 
 
 def test_info_tells_what_a_picture_was_made_with(run, photo, tmp_path):

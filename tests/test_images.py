@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
+from styletransfer.files import replacing
 
 RED = (200, 30, 40)
 
@@ -137,6 +138,28 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line(tmp_path, content, mes
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".avif", ".webp", ".tiff", ".gif"])
+def test_a_truncated_picture_of_any_format_is_refused_and_no_other_error(tmp_path, suffix):
+    make_photo(200, 200).save(tmp_path / f"whole{suffix}")
+    content = (tmp_path / f"whole{suffix}").read_bytes()
+    (tmp_path / f"half{suffix}").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableImage):
+        images.read_picture(tmp_path / f"half{suffix}")
+
+
+def test_a_truncated_picture_handed_over_open_is_refused():
+    buffer = io.BytesIO()
+    make_photo(200, 200).save(buffer, "PNG")
+    with pytest.raises(UnreadableImage, match="the picture cannot be read"):
+        images.read_picture(Image.open(io.BytesIO(buffer.getvalue()[:5000])))
+
+
+def test_a_picture_too_long_for_its_format_is_refused(tmp_path):
+    with pytest.raises(UnwritableOutput, match=r"try \.png"):
+        images.save_picture(images.to_pil(torch.rand(1, 3, 1, 17000)), tmp_path / "long.webp")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(UnreadableImage, match="no such file"):
         images.read_picture(tmp_path / "none.jpg")
@@ -166,7 +189,7 @@ def test_a_picture_of_other_origin_has_no_parameters(tmp_path):
     red().save(tmp_path / "other.png")
     assert images.read_metadata(tmp_path / "other.png") == {}
     exif = Image.Exif()
-    exif[0x010E] = json.dumps(["a caption"])
+    exif[0x010E] = json.dumps({"a": "caption"})
     red().save(tmp_path / "caption.jpg", exif=exif)
     assert images.read_metadata(tmp_path / "caption.jpg") == {}
 
@@ -201,7 +224,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path.write_bytes(b"old")
 
     def fail():
-        with images.replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_bytes(b"half")
             raise OSError(28, "No space left on device")
 

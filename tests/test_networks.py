@@ -82,9 +82,11 @@ def test_a_picture_of_one_colour_stays_finite(network, rows, colour):
     assert painted.isfinite().all()
 
 
-def test_the_number_of_styles_is_no_dimension_of_the_network(network):
-    assert not any(3 in parameter.shape for parameter in network.parameters())
-    assert network.identity.shape == (2, TINY.row_length)
+def test_any_number_of_styles_goes_through_one_network(network, generator):
+    images = torch.rand(1, 3, 40, 40, generator=generator)
+    for count in (1, 2, 7):
+        rows = torch.randn(count, 2, TINY.row_length, generator=generator)
+        assert paint(network, images, rows, torch.full((1, count), 1 / count)).shape == images.shape
 
 
 def test_half_precision_is_near_float32(network, rows, generator):

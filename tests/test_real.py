@@ -25,8 +25,8 @@ def photo_path(name: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def transfer():
-    return StyleTransfer(device="cpu", styles_dir="no-such-folder")
+def transfer(tmp_path_factory):
+    return StyleTransfer(device="cpu", styles_dir=tmp_path_factory.mktemp("none"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_shipped_files_keep_their_limits():
 def test_every_shipped_style_says_what_it_is(transfer):
     for name, info in transfer.styles.items():
         assert name == info.slug
-        assert all((info.title, info.artist, info.year, info.source, info.licence, info.style_side)), name
+        assert all((info.title, info.artist, info.year, info.rights, info.licence, info.style_side)), name
         assert "train-base" in info.recipe["command"]
 
 

@@ -66,6 +66,12 @@ def test_a_damaged_file_is_refused(tmp_path, style):
         load_style(path)
 
 
+def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):
+    save_style(tmp_path / "amber.safetensors", style)
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    assert list(StyleBank([tmp_path]).infos()) == ["amber"]
+
+
 def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(InvalidStyleFile, match="not of a style"):

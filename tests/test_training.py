@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,19 +90,19 @@ def test_a_crop_can_be_larger_than_the_picture():
 
 
 def test_held_out_pictures_are_never_trained_on():
-    pictures = random_pictures(40, 6)
-    used, held_out = split_held_out(pictures)
+    paths = [Path(f"{index}.jpg") for index in range(40)]
+    used, held_out = split_held_out(paths)
     assert len(held_out) == 3
-    assert {picture.name for picture in used}.isdisjoint(picture.name for picture in held_out)
+    assert sorted(used + held_out) == sorted(paths)
 
 
 def test_unreadable_pictures_are_passed_over(tmp_path):
     make_photo(40, 60).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_text("no picture")
-    assert [picture.name for picture in load_pictures(tmp_path, 32)] == ["good"]
-    (tmp_path / "good.png").unlink()
-    with pytest.raises(InvalidInput, match="no picture"):
-        load_pictures(tmp_path, 32)
+    paths = [tmp_path / "bad.jpg", tmp_path / "good.png"]
+    assert [picture.name for picture in load_pictures(paths, 32)] == ["good"]
+    with pytest.raises(InvalidInput, match="of 1 pictures"):
+        load_pictures(paths[:1], 32)
 
 
 @pytest.fixture
@@ -195,6 +196,27 @@ def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
     torch.testing.assert_close(before.row, after.row, atol=2e-3, rtol=2e-3)
     networks = [load_base(job.out / "models")[0].state_dict() for job in (tiny_job, second)]
     assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
+def test_a_run_with_other_paintings_is_refused_in_the_same_folder(tiny_job):
+    run_job(tiny_job, lambda progress: None)
+    tiny_job.catalogue.write_text("slug,picture\nsecond,styles1\n")
+    with pytest.raises(InvalidInput, match="another --out"):
+        run_job(tiny_job, lambda progress: None)
+
+
+@pytest.mark.parametrize("content", [None, "", "slug,title\na,b\n", "\0"])
+def test_a_catalogue_that_cannot_be_used_is_refused(job, content):
+    job.catalogue.unlink()
+    if content is not None:
+        job.catalogue.write_text(content)
+    with pytest.raises(InvalidInput, match="catalogue"):
+        read_catalogue(job)
+
+
+def test_without_a_catalogue_every_painting_becomes_a_style(job):
+    infos = read_catalogue(dataclasses.replace(job, catalogue=None))
+    assert [info.slug for info, _ in infos] == ["styles0", "styles1"]
 
 
 def test_a_catalogue_that_names_a_missing_picture_is_refused(job):

@@ -3,18 +3,11 @@
 Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; its alpha travels apart.
 """
 
+from styletransfer.images.formats import FORMATS
 from styletransfer.images.reading import ImageSource, Picture, find_pictures, read_picture
 from styletransfer.images.resizing import resize, resize_long_side, resize_short_side
 from styletransfer.images.sheets import contact_sheet
-from styletransfer.images.writing import (
-    FORMATS,
-    check_writable,
-    read_metadata,
-    replacing,
-    save_picture,
-    to_jpeg,
-    to_pil,
-)
+from styletransfer.images.writing import check_writable, read_metadata, save_picture, to_jpeg, to_pil
 
 __all__ = [
     "FORMATS",
@@ -25,7 +18,6 @@ __all__ = [
     "find_pictures",
     "read_metadata",
     "read_picture",
-    "replacing",
     "resize",
     "resize_long_side",
     "resize_short_side",

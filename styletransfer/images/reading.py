@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pi_heif
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
 from styletransfer.settings import MAX_PIXELS
 
-HEIF_SUFFIXES = frozenset((".heic", ".heif"))  # photos of phones
-PICTURE_SUFFIXES = HEIF_SUFFIXES | {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ImageSource = str | Path | Image.Image
 
 
@@ -38,30 +36,35 @@ def read_picture(source: ImageSource) -> Picture:
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
     """
-    if isinstance(source, Image.Image):
-        return _to_picture(source)
-    path = Path(source)
-    if path.suffix.lower() in HEIF_SUFFIXES:
-        pi_heif.register_heif_opener()
+    name = "the picture" if isinstance(source, Image.Image) else str(source)
+    register_formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
         try:
-            with Image.open(path) as image:
-                _check_pixels(image.size, str(path))
-                image.load()
-                return _to_picture(image)
+            if isinstance(source, Image.Image):
+                return _decode(source, name)
+            with Image.open(source) as image:
+                return _decode(image, name)
         except FileNotFoundError:
-            raise UnreadableImage(f"no such file: {path}") from None
+            raise UnreadableImage(f"no such file: {name}") from None
         except IsADirectoryError:
-            raise UnreadableImage(f"{path} is a folder; name a picture") from None
+            raise UnreadableImage(f"{name} is a folder; name a picture") from None
         except UnidentifiedImageError:
-            if path.stat().st_size == 0:
-                raise UnreadableImage(f"{path} is empty (0 bytes)") from None
-            raise UnreadableImage(f"{path} is not a picture in a format that can be read") from None
+            empty = not isinstance(source, Image.Image) and Path(source).stat().st_size == 0
+            what = "is empty (0 bytes)" if empty else "is not a picture in a format that can be read"
+            raise UnreadableImage(f"{name} {what}") from None
         except (Image.DecompressionBombError, MemoryError):
-            raise UnreadableImage(f"{path} has more than {MAX_PIXELS:,} pixels; reduce it first") from None
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UnreadableImage(f"{path} cannot be read: {error}") from error
+            raise UnreadableImage(f"{name} has more than {MAX_PIXELS:,} pixels; reduce it first") from None
+        except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
+            raise UnreadableImage(f"{name} cannot be read: {error}") from error
+
+
+def _decode(image: Image.Image, name: str) -> Picture:
+    if 0 in image.size:
+        raise UnreadableImage(f"{name} has no pixels")
+    _check_pixels(image.size, name)
+    image.load()
+    return _to_picture(image)
 
 
 def _check_pixels(size: tuple[int, int], name: str) -> None:
@@ -72,7 +75,7 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 
 
 def _to_picture(image: Image.Image) -> Picture:
-    image = ImageOps.exif_transpose(image)
+    image = _to_8_bit(ImageOps.exif_transpose(image))
     alpha = None
     if image.has_transparency_data:
         if image.mode not in ("RGBA", "LA"):
@@ -83,7 +86,6 @@ def _to_picture(image: Image.Image) -> Picture:
 
 def _to_srgb(image: Image.Image) -> Image.Image:
     """RGB of 8 bits in the sRGB colour space, without alpha."""
-    image = _to_8_bit(image)
     profile = image.info.get("icc_profile")
     if image.mode in ("LA", "PA", "P", "1", "RGBA", "RGBX", "RGBa", "La"):
         image = image.convert("L" if image.mode in ("LA", "La", "1") else "RGB")

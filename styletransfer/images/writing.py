@@ -3,8 +3,6 @@
 import io
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,8 +10,9 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
+from styletransfer.files import replacing
+from styletransfer.images.formats import FORMATS, register_formats
 
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
 _METADATA_KEY = "styletransfer"
 
@@ -38,10 +37,13 @@ def to_jpeg(rgb: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: str | Path) -> None:
     """Raise UnwritableOutput unless a picture can be written to `path`: before the work, not after it."""
+    path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UnwritableOutput(f"cannot write {path.name!r}; end it in {', '.join(sorted(FORMATS))}")
+    if len(os.fsencode(path.name)) > 255:
+        raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
     if path.is_dir():
         raise UnwritableOutput(f"{path} is a folder; name a file")
     if not path.parent.is_dir():
@@ -50,12 +52,13 @@ def check_writable(path: Path) -> None:
         raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
 
 
-def save_picture(image: Image.Image, path: Path) -> None:
+def save_picture(image: Image.Image, path: str | Path) -> None:
     """Write a picture in the format its name ends in, with its parameters embedded.
 
     Written under a temporary name and renamed, so that a half-written file is never seen. JPEG has no
     transparency: there the picture is laid on white. Raises UnwritableOutput.
     """
+    path = Path(path)
     check_writable(path)
     file_format = FORMATS[path.suffix.lower()]
     if file_format == "JPEG" and image.mode == "RGBA":
@@ -65,7 +68,10 @@ def save_picture(image: Image.Image, path: Path) -> None:
         image = flat
     options = _save_options(file_format, image.info.get(_METADATA_KEY))
     with replacing(path) as temporary:
-        image.save(temporary, file_format, **options)
+        try:
+            image.save(temporary, file_format, **options)
+        except ValueError as error:  # WebP, for one, ends at 16383 pixels a side
+            raise UnwritableOutput(f"cannot write {path} as {file_format}: {error}; try .png") from error
 
 
 def _save_options(file_format: str, metadata: str | None) -> dict:
@@ -83,33 +89,19 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
     return {**options, "exif": exif}
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place if the block ends well, and is gone if not.
-
-    Raises UnwritableOutput where the file system refuses.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def read_metadata(path: Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
+    register_formats()
     try:
         with Image.open(path) as image:
-            text = image.info.get(_METADATA_KEY) or image.getexif().get(_DESCRIPTION, "")
+            described = str(image.getexif().get(_DESCRIPTION, ""))
+            text = image.info.get(_METADATA_KEY) or described.partition(f"{_METADATA_KEY} ")[2]
     except FileNotFoundError:
         raise UnreadableImage(f"no such file: {path}") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, Image.DecompressionBombError) as error:
         raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
     try:
-        found = json.loads(str(text).removeprefix(f"{_METADATA_KEY} "))
+        found = json.loads(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -218,6 +218,10 @@ class BaseTrainer:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
+    def is_finite(self) -> bool:
+        """Whether every weight is a number: a checkpoint of others would be of no use."""
+        return all(bool(value.isfinite().all()) for value in self.model.state_dict().values())
+
     def averaged(self) -> BaseModel:
         """A copy of the model with the averaged weights: what is measured, shown and shipped."""
         model = copy.deepcopy(self.model)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
-from styletransfer.errors import InvalidInput, TrainingDiverged, UnreadableImage
+from styletransfer.errors import InvalidInput, TrainingDiverged
+from styletransfer.files import make_folder, replacing
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
@@ -59,9 +60,11 @@ def train_base(
     the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage.
     """
     infos = read_catalogue(job)
-    job.out.mkdir(parents=True, exist_ok=True)
+    preview = images.read_picture(job.preview).rgb if job.preview else None  # an error now, not in hours
+    make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    contents, held_out = split_held_out(load_pictures(job.content, CONTENT_SIDE))
+    used, aside = split_held_out(images.find_pictures(job.content))
+    contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     targets = _targets(job, infos, vgg, settings)
     trainer = BaseTrainer(vgg, contents, targets, len(infos), settings, dtype=dtype, device=device)
     checkpoint = job.out / "checkpoint.pt"
@@ -74,10 +77,10 @@ def train_base(
     recent: list[Losses] = []
     while trainer.step < settings.steps:
         losses = trainer.take_step()
-        if not math.isfinite(losses.objective):
+        if not all(math.isfinite(value) for value in asdict(losses).values()):
             raise TrainingDiverged(
-                f"the loss is no number any more at step {trainer.step}; the checkpoint of the last minutes is "
-                "intact: run again to go on from it, or begin anew with another --seed"
+                f"the losses are no numbers any more at step {trainer.step}; begin anew with another --seed "
+                "and another --out"
             )
         recent.append(losses)
         if trainer.step % LOG_STEPS == 0:
@@ -87,36 +90,38 @@ def train_base(
         if trainer.step % SHEET_STEPS == 0 or trainer.step == settings.steps:
             sheet = _sample_sheet(trainer, samples)
             images.save_picture(images.to_pil(sheet), job.out / f"sheet-{trainer.step:06d}.png")
-        if time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps:
-            with images.replacing(checkpoint) as temporary:
+        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps
+        if due and trainer.is_finite():
+            with replacing(checkpoint) as temporary:
                 torch.save(trainer.state(), temporary)
             saved = time.monotonic()
         on_step(Progress(trainer.step, settings.steps, _named(losses), sheet))
-    _export(job, infos, trainer, [picture.image[None].float() / 255 for picture in held_out[:8]])
+    photos = [picture.image[None].float() / 255 for picture in held_out]
+    _export(job, infos, trainer, photos, photos[0] if preview is None else preview)
 
 
 def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     """The paintings that become styles, with what is known of them. Raises InvalidInput."""
-    if job.catalogue is None:
-        return [
-            (StyleInfo(slug=path.stem, title=path.stem, style_side=STYLE_SIDE), path)
-            for path in images.find_pictures(job.styles)
-        ]
     found = {path.stem: path for path in images.find_pictures(job.styles)}
+    if job.catalogue is None:
+        lines = [{"slug": name, "picture": name, "title": name} for name in found]
+    else:
+        try:
+            with job.catalogue.open(encoding="utf-8-sig", newline="") as file:
+                lines = list(csv.DictReader(file))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InvalidInput(f"the catalogue {job.catalogue} cannot be read: {error}") from error
     infos = []
-    with job.catalogue.open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            if line["picture"] not in found:
-                raise InvalidInput(f"{job.catalogue} names {line['picture']!r}, which is not in {job.styles}")
-            info = StyleInfo(
-                slug=line["slug"],
-                title=line["title"],
-                artist=line["artist"],
-                year=line["year"],
-                source=line["rights"],
-                style_side=STYLE_SIDE,
+    for line in lines:
+        if not line.get("slug") or line.get("picture") not in found:
+            raise InvalidInput(
+                f"the catalogue names {line.get('slug')!r} with the picture {line.get('picture')!r}, "
+                f"which is not in {job.styles}"
             )
-            infos.append((info, found[line["picture"]]))
+        known = {name: line.get(name) or "" for name in ("slug", "title", "artist", "year", "rights")}
+        infos.append((StyleInfo(**known, style_side=STYLE_SIDE), found[line["picture"]]))
+    if not infos:
+        raise InvalidInput(f"{job.catalogue or job.styles} names no painting to learn")
     return infos
 
 
@@ -139,21 +144,26 @@ def _targets(
     job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining
 ) -> list[StyleTarget]:
     """Targets of the kept styles, then of the wide paintings; computed once and kept in the run's folder."""
+    wide = images.find_pictures(job.wide) if job.wide else []
+    wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
+    generator = torch.Generator().manual_seed(settings.seed + 1)
+    paintings = [(path, STYLE_SIDE) for _, path in infos]
+    paintings += [(path, _random_side(generator)) for path in wide]
+    names = [f"{path.name} {side}" for path, side in paintings]
     cache = job.out / "targets.pt"
     if cache.exists():
-        return [StyleTarget(**parts) for parts in torch.load(cache, weights_only=True)]
-    targets = [_target(path, STYLE_SIDE, vgg) for _, path in infos]
-    generator = torch.Generator().manual_seed(settings.seed + 1)
-    wide = images.find_pictures(job.wide) if job.wide else []
-    for path in wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]:
-        side = int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
-        try:
-            targets.append(_target(path, side, vgg))
-        except UnreadableImage:
-            continue  # one painting of many; a kept style would have raised
-    with images.replacing(cache) as temporary:
-        torch.save([asdict(target) for target in targets], temporary)
+        stored = torch.load(cache, weights_only=True)
+        if stored["names"] != names:
+            raise InvalidInput(f"{job.out} holds a run with other paintings; give this one another --out")
+        return [StyleTarget(**parts) for parts in stored["targets"]]
+    targets = [_target(path, side, vgg) for path, side in paintings]
+    with replacing(cache) as temporary:
+        torch.save({"names": names, "targets": [asdict(target) for target in targets]}, temporary)
     return targets
+
+
+def _random_side(generator: torch.Generator) -> int:
+    return int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
 
 
 def _target(path: Path, side: int, vgg: VGG19) -> StyleTarget:
@@ -198,11 +208,15 @@ def _named(losses: Losses) -> dict[str, float]:
 
 
 def _export(
-    job: BaseJob, infos: list[tuple[StyleInfo, Path]], trainer: BaseTrainer, photos: list[Tensor]
+    job: BaseJob,
+    infos: list[tuple[StyleInfo, Path]],
+    trainer: BaseTrainer,
+    photos: list[Tensor],
+    preview: Tensor,
 ) -> None:
     """Write the base network, and a style file for every kept painting; `photos` are held-out ones."""
-    (job.out / "models").mkdir(exist_ok=True)
-    (job.out / "styles").mkdir(exist_ok=True)
+    make_folder(job.out / "models")
+    make_folder(job.out / "styles")
     model = trainer.averaged()
     losses = [_measure(trainer, model, index, photos) for index in range(trainer.kept)]
     data = {
@@ -213,7 +227,6 @@ def _export(
     recipe = {"command": job.command, "data": data, "settings": asdict(trainer.settings)}
     means = {name: round(sum(each[name] for each in losses) / len(losses), 4) for name in losses[0]}
     digest = save_base(job.out / "models", model.network, {**recipe, "losses": means, "licence": LICENCE})
-    preview = images.read_picture(job.preview).rgb if job.preview else photos[0]
     preview = images.resize_long_side(preview, PREVIEW_SIDE)
     vgg = load_vgg19(GRAM_LAYERS[-1])
     for index, (info, path) in enumerate(infos):

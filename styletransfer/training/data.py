@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.images import find_pictures, read_picture, resize_short_side
+from styletransfer.images import read_picture, resize_short_side
+
+HELD_OUT_EVERY = 16
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +25,13 @@ class TrainingPicture:
     image: Tensor
 
 
-def load_pictures(folder: Path, short_side: int) -> list[TrainingPicture]:
-    """All pictures of a folder, in order of name, with the given short side.
+def load_pictures(paths: Sequence[Path], short_side: int) -> list[TrainingPicture]:
+    """The pictures with the given short side.
 
     Files that cannot be read are logged and passed over. Raises InvalidInput where nothing is left.
     """
     pictures = []
-    for path in find_pictures(folder):
+    for path in paths:
         try:
             rgb = resize_short_side(read_picture(path).rgb, short_side)
         except UnreadableImage as error:
@@ -37,16 +39,16 @@ def load_pictures(folder: Path, short_side: int) -> list[TrainingPicture]:
             continue
         pictures.append(TrainingPicture(path.stem, (rgb[0] * 255).round().to(torch.uint8)))
     if not pictures:
-        raise InvalidInput(f"{folder} holds no picture to train on")
+        raise InvalidInput(
+            f"of {len(paths)} pictures to train or measure on none can be read; give at least two"
+        )
     return pictures
 
 
-def split_held_out(
-    pictures: Sequence[TrainingPicture], every: int = 16
-) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
-    """Pictures to train on and those kept aside: every 16th, so that training and measuring agree on which."""
-    used = [picture for index, picture in enumerate(pictures) if index % every]
-    return used, list(pictures[::every])
+def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Pictures to train on, and every 16th, which is kept aside: training and measuring agree on which."""
+    used = [path for index, path in enumerate(paths) if index % HELD_OUT_EVERY]
+    return used, list(paths[::HELD_OUT_EVERY])
 
 
 def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator) -> Tensor:

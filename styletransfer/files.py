@@ -1,0 +1,34 @@
+"""Writing files so that a half-written one is never seen."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from styletransfer.errors import UnwritableOutput
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place if the block ends well, and is gone if not.
+
+    Raises UnwritableOutput where the file system refuses.
+    """
+    temporary = path.with_name(f".{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, unless they exist. Raises UnwritableOutput."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableOutput(f"cannot create the folder {path}: {error.strerror or error}") from error

@@ -1,0 +1,14 @@
+"""Which files count as pictures."""
+
+import functools
+
+import pi_heif
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif"}
+
+
+@functools.cache
+def register_formats() -> None:
+    """Teach PIL the photos of phones. On first use, since importing shall change nothing."""
+    pi_heif.register_heif_opener()
