@@ -118,8 +118,15 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
                 f"the catalogue names {line.get('slug')!r} with the picture {line.get('picture')!r}, "
                 f"which is not in {job.styles}"
             )
-        known = {name: line.get(name) or "" for name in ("slug", "title", "artist", "year", "rights")}
-        infos.append((StyleInfo(**known, style_side=STYLE_SIDE), found[line["picture"]]))
+        info = StyleInfo(
+            slug=line["slug"],
+            title=line.get("title") or line["slug"],
+            artist=line.get("artist") or "",
+            year=line.get("year") or "",
+            rights=line.get("rights") or "",
+            style_side=STYLE_SIDE,
+        )
+        infos.append((info, found[line["picture"]]))
     if not infos:
         raise InvalidInput(f"{job.catalogue or job.styles} names no painting to learn")
     return infos
