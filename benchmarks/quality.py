@@ -87,7 +87,7 @@ def main() -> None:
     dtype = choose_dtype(device)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     stylizer = METHODS["cin"](options.models, device, dtype)
-    bank = StyleBank([options.styles])
+    bank = StyleBank(options.styles)
     paths = images.find_pictures(options.folder)
     if options.held_out:
         _, paths = split_held_out(paths)
@@ -100,7 +100,7 @@ def main() -> None:
             photo = images.resize_long_side(images.read_picture(path).rgb, 512).to(device)
             objective = Objective(vgg, photo, style)
             with torch.no_grad():
-                painted = stylizer.stylize(photo, [style], torch.ones(1), 1.0).to(device)
+                painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0)).to(device)
                 value, content, style_loss = (part.item() for part in objective(painted))
             contents.append(content)
             styles.append(style_loss)

@@ -71,7 +71,7 @@ def main() -> None:
     device = choose_device()
     dtype = choose_dtype(device)
     stylizer = METHODS["cin"](package_folder("models"), device, dtype)
-    bank = StyleBank([package_folder("styles")])
+    bank = StyleBank(package_folder("styles"))
     style = bank.load(next(iter(bank.paths())))
     standard = standard_network().eval().to(device)
     photo = torch.rand(1, 3, options.side, options.side)
@@ -79,7 +79,7 @@ def main() -> None:
     ours, theirs = [], []
     for _ in range(options.runs + 1):
         theirs.append(seconds(lambda: standard(on_device), device))
-        ours.append(seconds(lambda: stylizer.stylize(photo, [style], torch.ones(1), 1.0), device))
+        ours.append(seconds(lambda: stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0)), device))
     megapixels = options.side**2 / 1e6
     ratios = [slow / fast for slow, fast in zip(theirs[1:], ours[1:], strict=True)]
     print(f"{options.side}x{options.side}, {device.type}, {torch.get_num_threads()} threads, ours in {dtype}")

@@ -4,10 +4,12 @@ from styletransfer.api import BatchResult, StyleTransfer
 from styletransfer.core import Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, StyleTransferError
 from styletransfer.images import read_metadata, save_picture
+from styletransfer.settings import Optimization
 
 __all__ = [
     "BatchResult",
     "Cancelled",
+    "Optimization",
     "Progress",
     "Style",
     "StyleInfo",

@@ -1,25 +1,43 @@
 """`StyleTransfer`: the one path that scripts, the command line and the page paint through."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from PIL.Image import Image
 from platformdirs import user_data_path
+from torch import Tensor
 
 from styletransfer import images
 from styletransfer.color import keep_color
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
+from styletransfer.files import replacing
 from styletransfer.images import ImageSource, Picture
-from styletransfer.methods import METHODS
-from styletransfer.settings import MAX_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, VERSION, Range
-from styletransfer.stylebank import StyleBank
-from styletransfer.weights import package_folder
+from styletransfer.methods import METHODS, cin
+from styletransfer.settings import (
+    LEAST_STYLE_SIDE,
+    LONGEST_STYLE,
+    MAX_PIXELS,
+    PRESERVE_COLOR,
+    SIZE,
+    STRENGTH,
+    STYLE_SIDE,
+    STYLE_SIZE,
+    VERSION,
+    Optimization,
+    Range,
+    StyleTraining,
+)
+from styletransfer.stylebank import StyleBank, load_style, to_slug
+from styletransfer.targets import style_target
+from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
+from styletransfer.weights import load_base, package_folder
 
-StyleMix = str | Mapping[str, float]
+StyleName = str | Path | Image  # of a style; or a picture whose style is meant
+StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,8 @@ class _Request:
     strength: float
     size: int | None
     preserve_color: float
+    masks: Mapping[str, Tensor]  # (1, 1, H, W) in [0, 1]
+    optimization: Optimization | None
 
     def parameters(self) -> dict[str, object]:
         """What is embedded in the result: enough to paint it again."""
@@ -53,6 +73,8 @@ class _Request:
             "preserve_color": self.preserve_color,
             "network": self.stylizer.sha256,
             "version": VERSION,
+            **({"masks": sorted(self.masks)} if self.masks else {}),
+            **({"optimization": asdict(self.optimization)} if self.optimization else {}),
         }
 
 
@@ -77,12 +99,94 @@ class StyleTransfer:
             raise InvalidInput(f"{styles_dir} is not a folder of styles")
         own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
         self._stylizers: dict[str, Stylizer] = {}
-        self._bank = StyleBank([package_folder("styles"), own_styles])
+        self._vgg: VGG19 | None = None
+        self._bank = StyleBank(package_folder("styles"), own_styles)
 
     @property
     def styles(self) -> dict[str, StyleInfo]:
         """What can be painted in: style name -> title, artist, year and the rest, in order of name."""
         return self._bank.infos()
+
+    @property
+    def own_styles(self) -> list[str]:
+        """Names of the styles that did not come with the package, and can be removed."""
+        return [name for name in self._bank.paths() if not self._bank.is_shipped(name)]
+
+    def train_style(
+        self,
+        image: ImageSource,
+        name: str,
+        *,
+        content: str | Path | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        style_side: int = STYLE_SIDE,
+        folder: str | Path | None = None,
+        resume: bool = False,
+        on_step: OnStep | None = None,
+    ) -> Style:
+        """Learn a style from one picture: fit gamma and beta, save the style file, ready for use by name.
+
+        Args:    image: the painting, a file or a PIL image; name: its title, such as "My style", which makes
+                 the name it is used by, "my-style";
+                 content: folder of photographs to learn on, unless the few that come with the installation;
+                 steps, seconds: how long to learn, whichever ends first;
+                 style_side: pixels of the picture's short side when it is looked at: the size of the strokes;
+                 folder: for the style file, unless the user's own styles;
+                 resume: go on with the fit of this name that was interrupted;
+                 on_step: called with losses and, every few seconds, a preview; raising `Cancelled` in it ends
+                 the fit, and what has been learned so far is kept.
+        Raises:  StyleTransferError: UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
+        """
+        from styletransfer.training.style_job import StyleJob, train_style
+
+        _check("style_side", style_side, STYLE_SIZE)
+        for what, value in (("steps", steps), ("seconds", seconds)):
+            if value is not None and not value > 0:
+                raise InvalidInput(f"{what} is {value:g}; it must be above 0")
+        most = StyleTraining.steps if seconds is None else StyleTraining.most_steps
+        settings = StyleTraining(
+            steps=min(steps or most, StyleTraining.most_steps), seconds=seconds or 0.0, style_side=style_side
+        )
+        slug = to_slug(name)
+        self._bank.check_free(slug)
+        source = Path(image).name if isinstance(image, str | Path) else "PICTURE"
+        job = StyleJob(
+            image=image,
+            title=name,
+            slug=slug,
+            folder=Path(folder) if folder else self._bank.own,
+            content=Path(content) if content else None,
+            resume=resume,
+            command=f"styletransfer train-style {source} --name {name!r}",
+        )
+        dtype = choose_dtype(self._device)
+        base = cin.load(self._models_dir, self._device, dtype)
+        infos = self._bank.infos()
+        known = [
+            load_style(path)
+            for each, path in self._bank.paths().items()
+            if each in infos and infos[each].base_sha256 == base.sha256
+        ]
+        return train_style(job, base.network, base.sha256, known, settings, self._device, dtype, on_step)
+
+    def remove_style(self, name: str) -> None:
+        """Delete an own style. Raises UnknownStyle, InvalidInput for a shipped one, UnwritableOutput."""
+        self._bank.remove(name)
+
+    def export_style(self, name: str, path: str | Path) -> None:
+        """Copy the file of a style to `path`, to be given away. Raises UnknownStyle, UnwritableOutput."""
+        source = self._bank.find(name)
+        with replacing(Path(path)) as temporary:
+            temporary.write_bytes(source.read_bytes())
+
+    def import_style(self, path: str | Path) -> StyleInfo:
+        """Take over a style file from elsewhere, once it is verified, under the name that it carries.
+
+        Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
+        """
+        network, sha256 = load_base(self._models_dir)
+        return self._bank.add_file(Path(path), sha256, network.config.row_length)
 
     def stylize(
         self,
@@ -93,21 +197,30 @@ class StyleTransfer:
         strength: float = STRENGTH.default,
         size: int | None = None,
         preserve_color: float = PRESERVE_COLOR.default,
+        masks: Mapping[str, ImageSource] | None = None,
+        optimization: Optimization | None = None,
         on_step: OnStep | None = None,
     ) -> Image:
         """Paint a photo.
 
         Args:    image: a file, or a PIL image of any mode; transparency is kept;
                  style: a name out of `styles`, or a mix of names with weights: {"great-wave": 0.7,
-                 "starry-night": 0.3}, normalised to sum 1;
+                 "starry-night": 0.3}, normalised to sum 1; where the method is "gatys" also a picture, as
+                 a path or a PIL image, and [(image, 0.7), ("udnie", 0.3)] is a mix of both;
+                 method: "cin", fast, or "gatys", which optimises for a minute and more;
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, unless the photo's own;
                  preserve_color: how much of the photo's colours to keep, 0 to 1;
-                 on_step: called with the progress; raising `Cancelled` in it stops the work.
+                 masks: style name -> a grey picture, white where the style belongs and black where it does not,
+                 scaled to the photo; where all are black the photo stays as it is;
+                 optimization: how "gatys" goes about it;
+                 on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
+                 then returns what it has.
         Returns: RGB or RGBA of 8 bits, its parameters in `info`, which `save_picture` embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
-        return self._paint(image, self._request(style, method, strength, size, preserve_color), on_step)
+        request = self._request(style, method, strength, size, preserve_color, masks, optimization)
+        return self._paint(image, request, on_step)
 
     def stylize_batch(
         self,
@@ -118,39 +231,80 @@ class StyleTransfer:
         strength: float = STRENGTH.default,
         size: int | None = None,
         preserve_color: float = PRESERVE_COLOR.default,
+        masks: Mapping[str, ImageSource] | None = None,
+        optimization: Optimization | None = None,
+        on_step: OnStep | None = None,
     ) -> Iterator[BatchResult]:
         """Paint many photos one after the other, in their order, with everything loaded once.
 
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
         """
-        request = self._request(style, method, strength, size, preserve_color)
-        return self._results(sources, request)
+        request = self._request(style, method, strength, size, preserve_color, masks, optimization)
+        return self._results(sources, request, on_step)
 
-    def _results(self, sources: Iterable[ImageSource], request: _Request) -> Iterator[BatchResult]:
+    def _results(
+        self, sources: Iterable[ImageSource], request: _Request, on_step: OnStep | None
+    ) -> Iterator[BatchResult]:
         for source in sources:
             try:
-                yield BatchResult(source, image=self._paint(source, request))
+                yield BatchResult(source, image=self._paint(source, request, on_step))
             except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
                 yield BatchResult(source, error=error)
 
     def _request(
-        self, style: StyleMix, method: str, strength: float, size: int | None, preserve_color: float
+        self,
+        style: StyleMix,
+        method: str,
+        strength: float,
+        size: int | None,
+        preserve_color: float,
+        masks: Mapping[str, ImageSource] | None,
+        optimization: Optimization | None,
     ) -> _Request:
         """Everything about a wish but the photo, checked and loaded."""
-        mix = normalise_weights({style: 1.0} if isinstance(style, str) else style)
+        pairs = _pairs(style)
+        styles = {}
+        for name, _ in pairs:
+            found = self._style(name)
+            if found.info.slug in styles:
+                raise InvalidInput(f"the style {found.info.slug!r} is given twice; give each style once")
+            styles[found.info.slug] = found
+        mix = normalise_weights(dict(zip(styles, (weight for _, weight in pairs), strict=True)))
         _check("strength", strength, STRENGTH)
         _check("preserve_color", preserve_color, PRESERVE_COLOR)
         if size is not None:
             _check("size", size, SIZE)
-        styles = [self._bank.load(name) for name in mix]
-        return _Request(method, self._stylizer(method), styles, mix, strength, size, preserve_color)
+        used = [styles[name] for name in mix]
+        shades = {}
+        for name, mask in (masks or {}).items():
+            if name not in mix:
+                raise InvalidInput(f"there is a mask for {name!r}, which is not in the mix of {', '.join(mix)}")
+            shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+        return _Request(
+            method, self._stylizer(method), used, mix, strength, size, preserve_color, shades, optimization
+        )
+
+    def _style(self, name: StyleName) -> Style:
+        """A style of the bank, or a picture as a style."""
+        if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
+            return self._bank.load(name)
+        picture = images.read_on_white(name)
+        title = "picture" if isinstance(name, Image) else Path(name).name
+        scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
+        if self._vgg is None:
+            self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
+        target = style_target(self._vgg, scaled, GRAM_LAYERS)
+        style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE), torch.zeros(2, 0))
+        return replace(style, picture=picture)
 
     @torch.inference_mode()
     def _paint(self, source: ImageSource, request: _Request, on_step: OnStep | None = None) -> Image:
         picture = _fit(images.read_picture(source), request.size)
-        weights = torch.tensor(list(request.weights.values()))
-        painted = request.stylizer.stylize(picture.rgb, request.styles, weights, request.strength, on_step)
+        weights, strength = _shares(request, picture.size)
+        painted = request.stylizer.stylize(
+            picture.rgb, request.styles, weights, strength, on_step, request.optimization
+        )
         painted = keep_color(painted, picture.rgb, request.preserve_color)
         return images.to_pil(painted, picture.alpha, request.parameters())
 
@@ -162,6 +316,33 @@ class StyleTransfer:
                 self._models_dir, self._device, choose_dtype(self._device)
             )
         return self._stylizers[method]
+
+
+def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
+    """A mix as pairs of name or picture, and weight. Raises InvalidInput."""
+    if isinstance(style, str | Path | Image):
+        return [(style, 1.0)]
+    pairs = list(style.items() if isinstance(style, Mapping) else style)
+    if not pairs:
+        raise InvalidInput("no style is given; give at least one")
+    return pairs
+
+
+def _shares(request: _Request, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
+    weights, strength = torch.tensor(list(request.weights.values())), torch.tensor(request.strength)
+    if not request.masks:
+        return weights, strength
+    everywhere = torch.ones(1, 1, *size)
+    masks = [
+        images.resize(request.masks[name], size) if name in request.masks else everywhere
+        for name in request.weights
+    ]
+    shades = torch.cat(masks)[:, 0]  # (S, H, W)
+    maps = weights[:, None, None] * shades
+    total = maps.sum(dim=0)
+    maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
+    return maps, strength * shades.amax(dim=0)
 
 
 def _fit(picture: Picture, size: int | None) -> Picture:

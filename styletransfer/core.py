@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput
+from styletransfer.settings import Optimization
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,20 @@ class StyleInfo:
 class Style:
     """A style is statistics: each method reads the part it needs.
 
-    `row` (2, N) gamma and beta of the base network's channels, for CIN; `mean` and `std` (C,) of the
-    features at relu4_1, for AdaIN; `grams` layer -> (C, C) and `bounds` layer -> (), for Gatys; all
-    float32. `preview` is a small picture as PNG or JPEG bytes, or empty.
+    `row` (2, N) gamma and beta of the base network's channels, for CIN, or (2, 0) for a picture that none
+    were fitted to; `grams` layer -> (C, C), `bounds` layer -> (), `means` and `stds` layer -> (C,) of the
+    VGG features; all float32. `preview` is a small picture as PNG or JPEG bytes, or empty.
+    `picture` (1, 3, H, W) is there for a style that was given as a picture, and is never saved.
     """
 
     info: StyleInfo
     row: Tensor
-    mean: Tensor
-    std: Tensor
     grams: Mapping[str, Tensor]
     bounds: Mapping[str, Tensor]
+    means: Mapping[str, Tensor]
+    stds: Mapping[str, Tensor]
     preview: bytes = b""
+    picture: Tensor | None = None
 
 
 def blend(statistics: Tensor, weights: Tensor) -> Tensor:
@@ -95,14 +98,18 @@ class Stylizer(Protocol):
         content: Tensor,
         styles: Sequence[Style],
         weights: Tensor,
-        strength: float,
+        strength: Tensor,
         on_step: OnStep | None = None,
+        optimization: Optimization | None = None,
     ) -> Tensor:
         """Paint.
 
         Args:    content: (1, 3, H, W) in [0, 1], any H and W from 1;
-                 styles: at least one; weights: (S,), non-negative, summing to 1;
-                 strength: in [0, 1], 0 gives the photo back.
+                 styles: at least one; weights: (S,), or maps (S, H, W), non-negative, summing to 1 over S;
+                 strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
+                 on_step: may raise `Cancelled`, upon which a method that improves a picture step by step
+                 returns it as it is, and others let it through;
+                 optimization: for methods that optimise; others take no notice.
         Returns: (1, 3, H, W) in [0, 1].
         """
         ...

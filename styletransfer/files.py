@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises UnwritableOutput where the file system refuses.
     """
-    temporary = path.with_name(f".{os.getpid()}.tmp")
+    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         yield temporary
         temporary.replace(path)

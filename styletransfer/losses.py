@@ -4,12 +4,13 @@ Style is compared by Gram matrices, content by the features themselves. Both are
 layers, pictures and styles weigh alike whatever the scale of their activations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+TINY_VARIANCE = 1e-6  # of a channel that is flat
 TINY = 1e-30  # keeps the ratio of an all-black picture finite
 
 
@@ -58,6 +59,25 @@ def style_loss(output_gram: Tensor, target_gram: Tensor, bound: Tensor) -> Tenso
     return distance / bound
 
 
+def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_matrix: Tensor) -> Tensor:
+    """Squared 2-Wasserstein distance of two Gaussians with the moments of feature maps.
+
+    Args:    mean, target_mean: (B, C); matrix, target_matrix: (B, C, C), Gram matrices.
+    Returns: (B,) one value a sample, relative to the trace of the target's covariance; 0 for equal moments.
+    Source:  Olkin and Pukelsheim 1982: |m - t|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), A and B the covariances.
+    """
+    own = matrix - mean[:, :, None] * mean[:, None]
+    target = target_matrix - target_mean[:, :, None] * target_mean[:, None]
+    values, vectors = torch.linalg.eigh(target)
+    root = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT  # (B, C, C)
+    between = torch.linalg.eigvalsh(root @ own @ root)
+    scale = target.diagonal(dim1=1, dim2=2).sum(dim=1).clamp_min(TINY)
+    least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root at 0 has no end
+    overlap = ((between.clamp_min(0) + least.square()).sqrt() - least).sum(dim=1)
+    traces = own.diagonal(dim1=1, dim2=2).sum(dim=1) + values.clamp_min(0).sum(dim=1)
+    return ((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale
+
+
 def style_bound(features: Tensor) -> Tensor:
     """What `style_loss` divides by: the squared norm of the centred covariance.
 
@@ -79,6 +99,40 @@ def total_variation(images: Tensor) -> Tensor:
     down = (images[:, :, 1:] - images[:, :, :-1]).square().mean(dim=(1, 2, 3))
     right = (images[:, :, :, 1:] - images[:, :, :, :-1]).square().mean(dim=(1, 2, 3))
     return down + right
+
+
+def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
+    """How like itself a feature map is, some places further.
+
+    Args:    features: (B, C, H, W), any range; lags: rows (0 or more) and columns to shift by, less than H, W.
+    Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself.
+    """
+    wide = _widen(features)
+    centred = wide - wide.mean(dim=(2, 3), keepdim=True)
+    variance = centred.square().mean(dim=(2, 3)) + TINY_VARIANCE
+    height, width = features.shape[-2:]
+    products = []
+    for down, right in lags:
+        ahead = centred[:, :, down:, max(right, 0) : width + min(right, 0)]
+        behind = centred[:, :, : height - down, max(-right, 0) : width - max(right, 0)]
+        products.append((ahead * behind).mean(dim=(2, 3)) / variance)
+    return torch.stack(products, dim=2)
+
+
+def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
+    """How far a feature map repeats itself at some lags more than it may.
+
+    Gram matrices do not say where anything is: a motif on a lattice has the same as one scattered about.
+
+    Args:    features: (B, C, H, W); allowed: (B, C, len(lags)), `autocorrelation` of what it may be like.
+    Returns: (B,) squared excess, summed over the lags, channels weighted by their variance; 0 for none.
+    Source:  Berger and Memisevic 2017 (arXiv 1606.01286), who compare shifted features with those of the style.
+    Differs: each channel with itself alone, and only what is too much counts.
+    """
+    excess = (autocorrelation(features, lags) - allowed).relu()  # (B, C, L)
+    variance = torch.var(_widen(features).detach(), dim=(2, 3))
+    weights = variance / variance.sum(dim=1, keepdim=True).clamp_min(TINY)
+    return (weights[:, :, None] * excess.square()).sum(dim=(1, 2))
 
 
 def mean_style_loss(

@@ -8,6 +8,7 @@ reading and writing files is `weights.py`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -50,6 +51,8 @@ SUBPIXELS = 4 * COLORS  # a 2x2 block of RGB pixels as channels
 STRIDE = 8  # the network works on sides that are multiples of this
 # Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
 LEAST_SIDE = 4 * STRIDE
+NOISE_CHANNELS = 4
+NOISE_SIDE = 64  # places at 1/8 after which the noise repeats
 
 
 class Conv3(nn.Module):
@@ -107,7 +110,7 @@ class TransformerNetwork(nn.Module):
     Differs: works at 1/2, 1/4 and 1/8 of the photo instead of at 1, 1/2 and 1/4 (pixel-unshuffle in,
              pixel-shuffle out), which is where the time goes and lets it see larger motifs; two
              skip connections, which a style opens by its own gamma; an identity row, so that strength is
-             a blend like any other; a linear last layer.
+             a blend like any other; a linear last layer; a fixed noise at 1/8 (see `_noise`).
     """
 
     def __init__(self, config: NetworkConfig = DEFAULT_CONFIG) -> None:
@@ -127,14 +130,27 @@ class TransformerNetwork(nn.Module):
         identity = initial_row(config)
         identity[:, -COLORS:] = 0  # the photo's own statistics stand in, see `_repaint`
         self.identity = nn.Parameter(identity)
+        self.noise_weight = nn.Parameter(0.1 * torch.randn(eighth, NOISE_CHANNELS))
+        # Not torch's generator: only this one is promised to give the same numbers for ever.
+        noise = np.random.RandomState(0).standard_normal((NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE))
+        self.noise: Tensor
+        self.register_buffer("noise", torch.from_numpy(noise).float(), persistent=False)
 
-    def forward(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Tensor:
+    def forward(
+        self,
+        images: Tensor,
+        rows: Tensor,
+        weights: Tensor,
+        strength: Tensor,
+        noise_origin: tuple[int, int] = (0, 0),
+    ) -> Tensor:
         """Paint.
 
         Args:    images: (B, 3, H, W) in [0, 1], any H and W from 1; their dtype is the one computed in;
                  rows: (S, 2, row_length), gamma and beta of S styles;
                  weights: (B, S), or (B, S, H, W) maps, non-negative, summing to 1 over S;
-                 strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting.
+                 strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting;
+                 noise_origin: where in the noise the picture begins, as row and column of places at 1/8.
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
@@ -148,7 +164,8 @@ class TransformerNetwork(nn.Module):
 
         at_half = F.relu(styles.norm(self.enter_half(photo)))
         at_quarter = F.relu(styles.norm(self.enter_quarter(at_half)))
-        x = F.relu(styles.norm(self.enter_eighth(at_quarter)))
+        x = styles.norm(self.enter_eighth(at_quarter))
+        x = F.relu(x + self._noise(x, noise_origin))
         x = _residual_blocks(x, self.eighth_blocks, styles)
         x = styles.norm(self.leave_eighth(_double(x)))
         x = F.relu(x + styles.norm(at_quarter))
@@ -157,6 +174,19 @@ class TransformerNetwork(nn.Module):
         x = F.relu(x + styles.norm(at_half))
         x = self._repaint(self.leave_half(x), photo, styles)
         return F.pixel_shuffle(x.float(), 2)[:, :, :height, :width]
+
+    def _noise(self, features: Tensor, origin: tuple[int, int]) -> Tensor:
+        """Noise for a map at 1/8, (1, C, H, W), the same for every picture.
+
+        Where a photo is flat all places at 1/8 see the same, and without noise they would all paint the same:
+        the motif of the style, repeated on a grid of eight pixels.
+        """
+        height, width = features.shape[-2:]
+        row, column = origin
+        rows = torch.arange(row, row + height, device=features.device) % NOISE_SIDE
+        columns = torch.arange(column, column + width, device=features.device) % NOISE_SIDE
+        noise = self.noise[:, rows[:, None], columns]  # (NOISE_CHANNELS, H, W)
+        return torch.einsum("cn,nhw->chw", self.noise_weight, noise)[None].to(features.dtype)
 
     def _repaint(self, x: Tensor, photo: Tensor, styles: StyleRows) -> Tensor:
         """The last normalisation, where the identity has the photo's own statistics instead of a row:

@@ -1,6 +1,9 @@
 """Defaults, limits and help texts: the command line, the API and the page share these."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from styletransfer.errors import InvalidInput
 
 VERSION = "0.1.0"
 
@@ -24,11 +27,53 @@ MAX_PIXELS = 80_000_000
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.
 STYLE_SIDE = 400
+LEAST_STYLE_SIDE = 16  # pixels, of a scroll made smaller: VGG halves a picture four times
+LONGEST_STYLE = 4  # times its short side, at most: a scroll is made smaller
+STYLE_SIZE = Range(
+    STYLE_SIDE,
+    64,
+    2048,
+    "Short side at which the painting is looked at; less means broader strokes.",
+)
 
 # The weight of the style loss where pictures are compared: J = content + 3 * style.
 COMPARISON_STYLE_WEIGHT = 3.0
 
 LICENCE = "Apache-2.0"  # of code, weights and style files
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How the method "gatys" optimises a picture."""
+
+    steps: int = 60  # at the final size; smaller sizes take more of them
+    seconds: float = 0.0  # where positive, the time to use instead of a number of steps
+    start: str = "auto"  # "fast": what CIN paints; "photo"; "noise"; "auto": fast if it can be
+    seed: int = 0  # of the noise
+    style_scale: float = 1.0  # of the strokes, for styles that are given as pictures
+    content_layer: str = "relu4_2"
+    content_weight: float = 1.0
+    style_weight: float = 3.0
+    variation_weight: float = 2.0
+    statistic: str = "gram"  # or "wasserstein", of the features' mean and covariance
+    optimizer: str = "adam"  # or "lbfgs"
+    rate: float = 0.03  # Adam, of pixel values from 0 to 1
+    average: float = 0.9  # of the pictures of successive steps, whose mean is the result
+    least_side: int = 128  # pixels, the long side at which it begins
+    patience: int = 20  # steps without progress that end a size
+
+    def __post_init__(self) -> None:
+        choices = {
+            "start": ("auto", "fast", "photo", "noise"),
+            "statistic": ("gram", "wasserstein"),
+            "optimizer": ("adam", "lbfgs"),
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise InvalidInput(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
+        for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
+            if not getattr(self, name) > 0:
+                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
 
 
 @dataclass(frozen=True)
@@ -40,6 +85,7 @@ class BaseTraining:
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
     wide_styles: int = 96  # further paintings that serve generality; their rows are not kept
     wide_share: float = 0.25  # of the painted samples, in these
+    part_strength_share: float = 0.5  # of the steps, in which one sample is painted at less than full strength
     side: int = 192  # pixels, of the crops
     final_side: int = 256
     final_share: float = 0.08  # of the steps, with crops of final_side
@@ -48,6 +94,8 @@ class BaseTraining:
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
     variation_weight: float = 5.0
+    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style loss
+    lags: int = 4  # of the lattice, looked at in a step
     identity_weight: float = 1.0
     matrix_rate: float = 0.02  # Muon, the convolutions but the first and the last
     edge_rate: float = 1e-3  # Adam, these two
@@ -55,4 +103,23 @@ class BaseTraining:
     warmup_steps: int = 50
     decay_share: float = 0.3  # of the steps, in which the rates fall to nothing
     average: float = 0.998  # of the weights, a step
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class StyleTraining:
+    """How gamma and beta of one new style are fitted, with the convolutions as they are."""
+
+    most_steps: ClassVar[int] = 5000
+    steps: int = 100
+    seconds: float = 0.0  # where positive, the fit ends after that time, if the steps do not end it first
+    style_side: int = STYLE_SIDE
+    photos: int = 2  # crops a step
+    crops: int = 128  # of photographs, cut once, whose features are kept
+    side: int = 192  # pixels, of the crops
+    style_weight: float = 3.0
+    variation_weight: float = 5.0
+    rate: float = 0.15  # Adam, in units of the spread of the known styles
+    warmup_steps: int = 5
+    average: float = 0.9  # of the row, a step
     seed: int = 0

@@ -3,6 +3,7 @@
 import difflib
 import json
 import logging
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,16 +14,20 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
-from styletransfer.errors import InvalidStyleFile, UnknownStyle
-from styletransfer.files import replacing
+from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle, UnwritableOutput
+from styletransfer.files import make_folder, replacing
+from styletransfer.vgg import GRAM_LAYERS, channels
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
+LONGEST_SLUG = 80  # bytes
 _INFO = "style"
 _GRAM = "gram."
 _SCALE = "gram_scale."
 _BOUND = "bound."
+_MEAN = "mean."
+_STD = "std."
 
 
 def save_style(path: Path, style: Style) -> None:
@@ -34,8 +39,6 @@ def save_style(path: Path, style: Style) -> None:
     tensors = {
         "gamma": style.row[0].half(),
         "beta": style.row[1].half(),
-        "mean": style.mean.float(),
-        "std": style.std.float(),
         "preview": torch.frombuffer(bytearray(style.preview or b"\0"), dtype=torch.uint8),
     }
     for layer, matrix in style.grams.items():
@@ -43,6 +46,8 @@ def save_style(path: Path, style: Style) -> None:
         tensors[_GRAM + layer] = (_upper_triangle(matrix) / scale).half()
         tensors[_SCALE + layer] = scale.float().reshape(1)
         tensors[_BOUND + layer] = style.bounds[layer].float().reshape(1)
+        tensors[_MEAN + layer] = style.means[layer].float()
+        tensors[_STD + layer] = style.stds[layer].float()
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
     content = to_bytes(contiguous, {_INFO: json.dumps(asdict(style.info), ensure_ascii=False, sort_keys=True)})
     with replacing(path) as temporary:
@@ -63,12 +68,12 @@ def load_style(path: Path) -> Style:
         return Style(
             info=info,
             row=torch.stack((tensors["gamma"], tensors["beta"])).float(),
-            mean=tensors["mean"],
-            std=tensors["std"],
             grams={
                 layer: _symmetric(tensors[_GRAM + layer].float()) * tensors[_SCALE + layer] for layer in layers
             },
             bounds={layer: tensors[_BOUND + layer][0] for layer in layers},
+            means={layer: tensors[_MEAN + layer] for layer in layers},
+            stds={layer: tensors[_STD + layer] for layer in layers},
             preview=b"" if preview == b"\0" else preview,
         )
     except FileNotFoundError:
@@ -77,22 +82,105 @@ def load_style(path: Path) -> Style:
         raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
 
 
-class StyleBank:
-    """The styles at hand: files of one or more folders, read when they are asked for.
+def to_slug(title: str) -> str:
+    """The name that a title is used by: "My Style, II" becomes "my-style-ii". Raises InvalidInput."""
+    plain = unicodedata.normalize("NFKD", title).casefold()
+    kept = "".join(letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
+    slug = "-".join(kept.split())
+    if not slug:
+        raise InvalidInput(f"the name {title!r} has no letter or digit; give the style another one")
+    if len(slug.encode()) > LONGEST_SLUG:
+        raise InvalidInput(f"the name {title[:40]!r}... is too long; give at most {LONGEST_SLUG} letters")
+    return slug
 
-    Where two folders hold the same name, the earlier folder counts: a user's file never hides a shipped one.
+
+def check_base(style: Style, base_sha256: str) -> None:
+    """Raise InvalidStyleFile unless the style's gamma and beta belong to that base network.
+
+    Raises InvalidInput for a picture, to which none have been fitted.
+    """
+    if style.picture is not None:
+        raise InvalidInput(
+            f"{style.info.slug} is a picture, and this method paints in styles it has learned: learn it with "
+            "'styletransfer train-style', or use --method gatys"
+        )
+    if style.info.base_sha256 != base_sha256:
+        raise InvalidStyleFile(f"style {style.info.slug!r} was fitted to another base network; fit it anew")
+
+
+def check_style(style: Style, base_sha256: str, row_length: int) -> None:
+    """Raise InvalidStyleFile unless every part has its shape and the style belongs to that base network."""
+    check_base(style, base_sha256)
+    shapes: dict[str, tuple[Tensor, tuple[int, ...]]] = {"gamma and beta": (style.row, (2, row_length))}
+    for layer in GRAM_LAYERS:
+        if layer not in style.grams:
+            raise InvalidStyleFile(f"style {style.info.slug!r} lacks the statistics of {layer}")
+        width = channels(layer)
+        shapes[f"the Gram matrix of {layer}"] = (style.grams[layer], (width, width))
+        shapes[f"the mean of {layer}"] = (style.means[layer], (width,))
+        shapes[f"the deviation of {layer}"] = (style.stds[layer], (width,))
+    for part, (value, shape) in shapes.items():
+        if tuple(value.shape) != shape:
+            raise InvalidStyleFile(
+                f"style {style.info.slug!r}: {part} is of shape {tuple(value.shape)}, not {shape}"
+            )
+    positive = [*style.bounds.values(), *style.stds.values()]
+    if not all(bool((value > 0).all()) for value in positive):
+        raise InvalidStyleFile(f"style {style.info.slug!r} has bounds or deviations that are not above 0")
+
+
+class StyleBank:
+    """The styles at hand: shipped ones and a user's own, files that are read when they are asked for.
+
+    Where both folders hold the same name the shipped one counts, so a user's file never hides it.
     """
 
-    def __init__(self, folders: list[Path]) -> None:
-        self.folders = folders
-        self._loaded: dict[str, Style] = {}
+    def __init__(self, shipped: Path, own: Path | None = None) -> None:
+        self.shipped, self.own = shipped, own or shipped
+        self._loaded: dict[Path, tuple[float, Style]] = {}
 
     def paths(self) -> dict[str, Path]:
         """Style name -> file, in order of name."""
         found: dict[str, Path] = {}
-        for folder in reversed(self.folders):
+        for folder in (self.own, self.shipped):
             found |= {path.stem: path for path in folder.glob(f"*{SUFFIX}")}
         return dict(sorted(found.items()))
+
+    def is_shipped(self, name: str) -> bool:
+        """Whether that name is one of a shipped style, which cannot be removed or replaced."""
+        return (self.shipped / f"{name}{SUFFIX}").exists()
+
+    def check_free(self, name: str) -> None:
+        """Raise InvalidInput if a new style cannot have that name."""
+        if self.is_shipped(name):
+            raise InvalidInput(f"{name!r} is a shipped style, which is never replaced; choose another name")
+        if name in self.paths():
+            raise InvalidInput(f"there is a style {name!r} already; remove it first, or choose another name")
+
+    def remove(self, name: str) -> None:
+        """Delete the file of an own style. Raises UnknownStyle, InvalidInput, UnwritableOutput."""
+        if self.is_shipped(name):
+            raise InvalidInput(f"{name!r} is a shipped style, which is never removed")
+        path = self.find(name)
+        try:
+            path.unlink()
+        except OSError as error:
+            raise UnwritableOutput(f"cannot remove {path}: {error.strerror or error}") from error
+
+    def add_file(self, path: Path, base_sha256: str, row_length: int) -> StyleInfo:
+        """Take over a style file from elsewhere, once verified.
+
+        Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
+        """
+        style = load_style(path)
+        check_style(style, base_sha256, row_length)
+        if style.info.slug != to_slug(style.info.slug):
+            raise InvalidStyleFile(f"{path} holds a style of the unusable name {style.info.slug!r}")
+        self.check_free(style.info.slug)
+        make_folder(self.own)
+        with replacing(self.own / f"{style.info.slug}{SUFFIX}") as temporary:
+            temporary.write_bytes(path.read_bytes())
+        return style.info
 
     def infos(self) -> dict[str, StyleInfo]:
         """Style name -> what is known of it, without the numbers; a damaged file is logged and left out."""
@@ -107,12 +195,18 @@ class StyleBank:
 
     def load(self, name: str) -> Style:
         """The style of that name. Raises UnknownStyle, InvalidStyleFile."""
-        if name not in self._loaded:
-            paths = self.paths()
-            if name not in paths:
-                raise UnknownStyle(_unknown(name, list(paths)))
-            self._loaded[name] = load_style(paths[name])
-        return self._loaded[name]
+        path = self.find(name)
+        changed = path.stat().st_mtime
+        if path not in self._loaded or self._loaded[path][0] != changed:
+            self._loaded[path] = (changed, load_style(path))
+        return self._loaded[path][1]
+
+    def find(self, name: str) -> Path:
+        """The file of the style of that name. Raises UnknownStyle."""
+        paths = self.paths()
+        if name not in paths:
+            raise UnknownStyle(_unknown(name, list(paths)))
+        return paths[name]
 
 
 def _unknown(name: str, known: list[str]) -> str:

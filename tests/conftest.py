@@ -11,6 +11,7 @@ from styletransfer import StyleTransfer
 from styletransfer.core import Style, StyleInfo
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.stylebank import save_style
+from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
@@ -29,14 +30,14 @@ def network() -> TransformerNetwork:
 
 def random_style(slug: str, sha256: str, seed: int) -> Style:
     generator = torch.Generator().manual_seed(seed)
-    features = torch.rand(16, 40, generator=generator)
+    features = {layer: torch.rand(channels(layer), 40, generator=generator) for layer in GRAM_LAYERS}
     return Style(
         info=StyleInfo(slug=slug, title=slug.title(), artist="Nobody", year="1900", base_sha256=sha256),
         row=torch.randn(2, TINY.row_length, generator=generator).half().float(),
-        mean=torch.rand(512, generator=generator),
-        std=torch.rand(512, generator=generator),
-        grams={"relu1_1": features @ features.T},
-        bounds={"relu1_1": torch.tensor(2.0)},
+        grams={layer: each @ each.T for layer, each in features.items()},
+        bounds={layer: torch.tensor(2.0) for layer in GRAM_LAYERS},
+        means={layer: torch.rand(channels(layer), generator=generator) for layer in GRAM_LAYERS},
+        stds={layer: torch.rand(channels(layer), generator=generator) + 0.1 for layer in GRAM_LAYERS},
         preview=b"preview",
     )
 

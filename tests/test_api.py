@@ -5,7 +5,7 @@ import pytest
 from conftest import make_photo
 from PIL import Image
 
-from styletransfer import StyleTransfer, read_metadata, save_picture
+from styletransfer import Optimization, StyleTransfer, read_metadata, save_picture
 from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage
 
 MIX = {"amber": 0.75, "blue": 0.25}
@@ -129,3 +129,54 @@ def test_nothing_is_loaded_before_it_is_needed(tmp_path, tiny_styles, photo):
 def test_an_impossible_device_is_refused():
     with pytest.raises(InvalidInput, match="abacus"):
         StyleTransfer(device="abacus")
+
+
+def test_a_mask_paints_one_side_only(transfer, photo):
+    mask = Image.new("L", (2, 1))
+    mask.putpixel((0, 0), 255)
+    masked = np.asarray(transfer.stylize(photo, "amber", masks={"amber": mask}), float)
+    whole = np.asarray(transfer.stylize(photo, "amber"), float)
+    plain = np.asarray(transfer.stylize(photo, "amber", strength=0), float)
+    assert np.abs(masked - whole)[:, :12].mean() < np.abs(masked - plain)[:, :12].mean()
+    assert np.abs(masked - whole)[:, -12:].mean() > np.abs(masked - plain)[:, -12:].mean()
+
+
+def test_white_masks_change_nothing(transfer, photo):
+    white = Image.new("L", (9, 9), 255)
+    masked = np.asarray(transfer.stylize(photo, MIX, masks={"amber": white, "blue": white}), float)
+    whole = np.asarray(transfer.stylize(photo, MIX), float)
+    assert np.abs(masked - whole).mean() < 0.05 * whole.std()  # maps are blended in another order, in bf16
+
+
+def test_a_mask_of_a_style_that_is_not_in_the_mix_is_refused(transfer, photo):
+    with pytest.raises(InvalidInput, match="not in the mix"):
+        transfer.stylize(photo, "amber", masks={"blue": photo})
+
+
+def test_a_picture_is_refused_by_methods_that_only_paint_what_they_learned(transfer, photo, tmp_path):
+    photo.save(tmp_path / "painting.png")
+    for picture in (photo, tmp_path / "painting.png", str(tmp_path / "painting.png")):
+        with pytest.raises(InvalidInput, match="train-style"):
+            transfer.stylize(photo, picture)
+
+
+def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):
+    few = Optimization(steps=1, least_side=64)
+    for style in (make_photo(40, 40, seed=4), [(make_photo(40, 40, seed=4), 0.5), ("amber", 0.5)]):
+        painted = transfer.stylize(photo, style, method="gatys", optimization=few)
+        assert painted.size == photo.size
+
+
+def test_no_style_at_all_is_refused(transfer, photo):
+    with pytest.raises(InvalidInput, match="no style"):
+        transfer.stylize(photo, {})
+
+
+def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
+    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=transfer._bank.own)
+    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=1, folder=tmp_path)
+    mine = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=tmp_path)
+    assert mine.own_styles == ["mine"]
+    assert mine.stylize(photo, "mine").size == photo.size
+    mine.remove_style("mine")
+    assert mine.own_styles == []

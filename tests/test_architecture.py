@@ -14,10 +14,11 @@ MODULES = {
 }
 # From the bottom up; a module imports from lower lines, or from its own package.
 LAYERS = (
-    ("errors", "settings"),
+    ("errors",),
+    ("settings",),
     ("core", "files", "torchvision_guard"),
     ("images", "color", "device", "losses", "norm", "vgg"),
-    ("networks",),
+    ("networks", "targets"),
     ("weights", "stylebank"),
     ("methods", "training"),
     ("api",),

@@ -2,12 +2,16 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 from conftest import make_photo
 from PIL import Image
 
 from styletransfer import api, cli, read_metadata
+from styletransfer.cli.shared import parse_settings
+from styletransfer.errors import InvalidInput
+from styletransfer.settings import BaseTraining
 
 
 @pytest.fixture
@@ -17,6 +21,7 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
     monkeypatch.setattr(api, "package_folder", folders.__getitem__)
     monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["styletransfer", *map(str, arguments)])
@@ -161,3 +166,68 @@ def test_info_of_another_picture_says_so(run, photo):
 def test_help_and_version(run):
     assert run("--version")[1].startswith("styletransfer ")
     assert "stylize" in run("--help")[1]
+
+
+def test_the_settings_of_a_training_are_set_by_name():
+    changed = parse_settings(["matrix_rate=0.01", "side=128"], BaseTraining())
+    assert changed == replace(BaseTraining(), matrix_rate=0.01, side=128)
+
+
+@pytest.mark.parametrize(("option", "message"), [("rate=1", "no setting 'rate'"), ("side=big", "a number")])
+def test_settings_that_do_not_exist_or_are_no_numbers_are_refused(option, message):
+    with pytest.raises(InvalidInput, match=message):
+        parse_settings([option], BaseTraining())
+
+
+# Styles of one's own
+
+
+@pytest.fixture
+def painting(tmp_path):
+    make_photo(60, 80, seed=5).save(tmp_path / "painting.png")
+    return tmp_path / "painting.png"
+
+
+def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tmp_path):
+    own = tmp_path / "own"
+    code, out, _ = run("train-style", painting, "--name", "My Style", "--steps", 1, "--out", own)
+    assert code == 0
+    assert "--style my-style --styles-dir" in out
+    here = ("--styles-dir", own)
+    assert run("stylize", photo, "--style", "my-style=0.5", "--style", "amber=0.5", *here)[0] == 0
+    assert "My Style" in run("styles", *here)[1]
+    assert run("export", "my-style", "-o", tmp_path / "gift.safetensors", *here)[0] == 0
+    assert run("styles", "--remove", "my-style", *here)[0] == 0
+    assert "My Style" not in run("styles", *here)[1]
+    assert run("import", tmp_path / "gift.safetensors", *here)[0] == 0
+    assert "My Style" in run("styles", *here)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train-style", "none.png", "--name", "x"], "no such file"),
+        (["train-style", "painting.png", "--name", "Amber"], "shipped style"),
+        (["train-style", "painting.png", "--name", "!"], "no letter or digit"),
+        (["train-style", "painting.png", "--name", "x", "--steps", "0"], "steps is 0"),
+        (["train-style", "painting.png", "--name", "x", "--seconds", "nan"], "seconds is nan"),
+        (["train-style", "painting.png", "--name", "x", "--style-size", "3"], "style_side is 3"),
+        (["train-style", "painting.png", "--name", "x", "--resume"], "no unfinished fit"),
+        (["train-style", "painting.png", "--name", "x", "--content", "none"], "is not a folder"),
+        (["train-style", "painting.png", "--name", "x", "--out", "painting.png"], "cannot create the folder"),
+        (["styles", "--remove", "amber"], "never removed"),
+        (["styles", "--remove", "ambr"], "did you mean 'amber'"),
+        (["export", "ambr", "-o", "x.safetensors"], "did you mean 'amber'"),
+        (["export", "amber", "-o", "none/x.safetensors"], "cannot write"),
+        (["import", "none.safetensors"], "no such style file"),
+        (["import", "painting.png"], "no style file"),
+    ],
+)
+def test_bad_input_about_styles_is_one_clear_line(run, painting, tmp_path, arguments, message):
+    before = sorted(tmp_path.iterdir())
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert sorted(tmp_path.iterdir()) == before

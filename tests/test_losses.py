@@ -98,3 +98,27 @@ def test_mean_style_loss_is_the_mean_of_its_layers(generator):
     bounds = {name: losses.style_bound(value) for name, value in target.items()}
     single = [losses.style_loss(losses.gram(output[name]), grams[name], bounds[name]) for name in "ab"]
     torch.testing.assert_close(losses.mean_style_loss(output, grams, bounds), sum(single) / 2)
+
+
+def test_autocorrelation_matches_the_double_loop(generator):
+    x = features(2, 3, 7, 8, generator=generator)
+    centred = x - x.mean((2, 3), keepdim=True)
+    for index, (down, right) in enumerate(lags := [(0, 2), (3, 0), (2, -1)]):
+        pairs = [
+            centred[:, :, y, x] * centred[:, :, y + down, x + right]
+            for y in range(7 - down)
+            for x in range(max(0, -right), 8 - max(0, right))
+        ]
+        expected = torch.stack(pairs).mean(0) / centred.square().mean((2, 3))
+        torch.testing.assert_close(losses.autocorrelation(x, lags)[:, :, index], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_lattice_repeats_itself_more_than_scattered_spots_do(generator):
+    lattice, scattered = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
+    lattice[..., ::4, ::4] = 1
+    scattered.view(-1)[torch.randperm(64 * 64, generator=generator)[:256]] = 1
+    lags = [(0, 4), (4, 0)]
+    allowed = torch.zeros(1, 1, 2)
+    assert losses.repetition_loss(lattice, allowed, lags) > 1.5
+    assert losses.repetition_loss(scattered, allowed, lags) < 0.05
+    assert losses.repetition_loss(lattice, torch.ones(1, 1, 2), lags) < 0.05

@@ -5,20 +5,26 @@ import torch
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
-from styletransfer.methods import METHODS
+from styletransfer.methods import METHODS, gatys
+from styletransfer.settings import Optimization
 from styletransfer.stylebank import StyleBank
 
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
 
+FULL, NONE = torch.tensor(1.0), torch.tensor(0.0)
+LEARNED = ("cin",)  # methods that paint in nothing but what they have learned
+
+
 @pytest.fixture
-def stylizer(method, tiny_models):
+def stylizer(method, tiny_models, monkeypatch):
+    monkeypatch.setattr(gatys, "Optimization", lambda: Optimization(steps=2, least_side=32))
     return METHODS[method](tiny_models, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
 def styles(tiny_styles):
-    bank = StyleBank([tiny_styles])
+    bank = StyleBank(tiny_styles)
     return [bank.load(name) for name in bank.paths()]
 
 
@@ -28,7 +34,7 @@ def content(*size):
 
 @pytest.mark.parametrize("size", [(1, 1), (47, 65), (64, 64)])
 def test_output_keeps_shape_range_and_dtype(stylizer, styles, size):
-    painted = stylizer.stylize(content(*size), styles[:1], torch.ones(1), 1.0)
+    painted = stylizer.stylize(content(*size), styles[:1], torch.ones(1), FULL)
     assert painted.shape == (1, 3, *size)
     assert painted.dtype == torch.float32
     assert painted.min() >= 0
@@ -36,45 +42,70 @@ def test_output_keeps_shape_range_and_dtype(stylizer, styles, size):
 
 
 def test_the_same_call_gives_the_same_picture(stylizer, styles):
-    first, second = (stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), 1.0) for _ in range(2))
+    first, second = (stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL) for _ in range(2))
     assert torch.equal(first, second)
 
 
 def test_a_one_hot_blend_is_that_style(stylizer, styles):
-    blended = stylizer.stylize(content(40, 40), styles, torch.tensor([0.0, 1.0, 0.0]), 1.0)
-    alone = stylizer.stylize(content(40, 40), styles[1:2], torch.ones(1), 1.0)
+    blended = stylizer.stylize(content(40, 40), styles, torch.tensor([0.0, 1.0, 0.0]), FULL)
+    alone = stylizer.stylize(content(40, 40), styles[1:2], torch.ones(1), FULL)
     torch.testing.assert_close(blended, alone, atol=1e-4, rtol=1e-3)
 
 
 def test_the_order_of_styles_does_not_matter(stylizer, styles):
     weights = torch.tensor([0.2, 0.5, 0.3])
-    forward = stylizer.stylize(content(40, 40), styles, weights, 1.0)
-    backward = stylizer.stylize(content(40, 40), styles[::-1], weights.flip(0), 1.0)
+    forward = stylizer.stylize(content(40, 40), styles, weights, FULL)
+    backward = stylizer.stylize(content(40, 40), styles[::-1], weights.flip(0), FULL)
     torch.testing.assert_close(forward, backward, atol=1e-4, rtol=1e-3)
 
 
 def test_strength_zero_does_not_depend_on_the_style(stylizer, styles):
-    first, second = (stylizer.stylize(content(40, 40), [style], torch.ones(1), 0.0) for style in styles[:2])
+    first, second = (stylizer.stylize(content(40, 40), [style], torch.ones(1), NONE) for style in styles[:2])
     torch.testing.assert_close(first, second)
 
 
 def test_progress_ends_at_its_last_step_with_the_picture(stylizer, styles):
     seen: list[Progress] = []
-    painted = stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), 1.0, seen.append)
+    painted = stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL, seen.append)
     assert seen[-1].step == seen[-1].steps
     assert torch.equal(seen[-1].preview, painted)
 
 
-def test_on_step_can_stop_the_work(stylizer, styles):
+def test_on_step_can_stop_the_work(stylizer, styles, method):
+    steps: list[int] = []
+
     def stop(progress):
+        steps.append(progress.step)
         raise Cancelled
 
-    with pytest.raises(Cancelled):
-        stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), 1.0, stop)
+    if method in LEARNED:
+        with pytest.raises(Cancelled):
+            stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL, stop)
+    else:
+        assert stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL, stop).shape == (
+            1,
+            3,
+            40,
+            40,
+        )
+    assert max(steps) == 1
 
 
-def test_a_style_of_another_network_is_refused(stylizer, styles):
+def test_a_style_of_another_network_is_refused_where_it_matters(stylizer, method):
     from conftest import random_style
 
+    if method not in LEARNED:
+        pytest.skip("does not use the base network's rows")
     with pytest.raises(InvalidStyleFile, match="another base network"):
-        stylizer.stylize(content(40, 40), [random_style("x", "f" * 64, 9)], torch.ones(1), 1.0)
+        stylizer.stylize(content(40, 40), [random_style("x", "f" * 64, 9)], torch.ones(1), FULL)
+
+
+def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
+    weights = torch.zeros(2, 48, 96)
+    weights[0, :, :48] = 1
+    weights[1, :, 48:] = 1
+    mixed = stylizer.stylize(content(48, 96), styles[:2], weights, FULL)
+    alone = [stylizer.stylize(content(48, 96), [style], torch.ones(1), FULL) for style in styles[:2]]
+    left, right = ((mixed - each).abs().mean(dim=(0, 1, 2)) for each in alone)
+    assert left[:32].mean() < right[:32].mean()
+    assert right[64:].mean() < left[64:].mean()

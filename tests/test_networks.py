@@ -76,6 +76,27 @@ def test_strength_zero_keeps_the_photos_brightness_and_contrast(network, rows, g
         torch.testing.assert_close(back.std(), photo.std(), atol=0.01, rtol=0)
 
 
+def test_a_flat_picture_is_not_painted_as_a_lattice(network, rows):
+    """Without noise every 8x8 block of it would be like its neighbour."""
+    flat = torch.full((1, 3, 128, 128), 0.5)
+    flat[..., 100:, 100:] = 0  # something to normalise
+    inside = paint(network, flat, rows, torch.eye(3)[:1])[..., 24:56, 24:56]
+    assert (inside[..., 8:] - inside[..., :-8]).std() > 0.1 * inside.std()
+
+
+def test_the_noise_of_a_part_is_that_of_the_whole(network):
+    whole = network._noise(torch.zeros(1, TINY.eighth, 80, 70), (0, 0))
+    part = network._noise(torch.zeros(1, TINY.eighth, 10, 12), (66, 50))
+    assert torch.equal(part, whole[..., 66:76, 50:62])
+    assert torch.equal(whole[..., :16, :6], whole[..., 64:, 64:])
+
+
+def test_the_noise_is_the_same_in_every_installation(network):
+    first = [1.7640524, 0.4001572, 0.9787380]
+    torch.testing.assert_close(network.noise[0, 0, :3], torch.tensor(first))
+    assert "noise" not in network.state_dict()
+
+
 @pytest.mark.parametrize("colour", [0.0, 0.5, 1.0])
 def test_a_picture_of_one_colour_stays_finite(network, rows, colour):
     painted = paint(network, torch.full((1, 3, 40, 40), colour), rows, torch.eye(3)[:1])

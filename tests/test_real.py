@@ -9,9 +9,10 @@ import torch.nn.functional as F
 
 from styletransfer import StyleTransfer, images
 from styletransfer.losses import content_loss, gram, mean_style_loss
-from styletransfer.stylebank import SUFFIX, StyleBank
+from styletransfer.networks import DEFAULT_CONFIG
+from styletransfer.stylebank import SUFFIX, StyleBank, check_style
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
-from styletransfer.weights import BASE_FILE, package_folder
+from styletransfer.weights import BASE_FILE, file_sha256, package_folder
 
 pytestmark = pytest.mark.real
 
@@ -31,7 +32,7 @@ def transfer(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bank():
-    return StyleBank([package_folder("styles")])
+    return StyleBank(package_folder("styles"))
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,11 @@ def test_every_shipped_style_says_what_it_is(transfer):
 
 
 def test_every_shipped_style_has_all_its_parts_and_an_own_preview(bank):
+    base_sha256 = file_sha256(package_folder("models") / BASE_FILE)
     for name in bank.paths():
         style = bank.load(name)
+        check_style(style, base_sha256, DEFAULT_CONFIG.row_length)
         assert style.row.numel() * 2 <= 16_000  # bytes in the file
-        assert style.mean.shape == style.std.shape == (512,)
-        assert list(style.grams) == [*STYLE_LAYERS, "relu5_1"]
         assert style.preview.startswith(b"\xff\xd8"), name
 
 

@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import random_style
+from conftest import TINY, random_style
 from safetensors.torch import save_file
 
-from styletransfer.errors import InvalidStyleFile, UnknownStyle
-from styletransfer.stylebank import StyleBank, load_style, save_style
+from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
+from styletransfer.stylebank import StyleBank, load_style, save_style, to_slug
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def test_a_style_comes_back_as_it_was_saved(tmp_path, style):
     assert back.info == style.info
     assert back.preview == style.preview
     assert torch.equal(back.row, style.row)
-    assert torch.equal(back.mean, style.mean)
-    assert torch.equal(back.std, style.std)
+    assert all(torch.equal(back.means[layer], style.means[layer]) for layer in style.means)
+    assert all(torch.equal(back.stds[layer], style.stds[layer]) for layer in style.stds)
     assert back.bounds == style.bounds
     torch.testing.assert_close(back.grams["relu1_1"], style.grams["relu1_1"], rtol=1e-3, atol=1e-2)
 
@@ -33,7 +33,7 @@ def test_gram_targets_stay_symmetric(tmp_path, style):
 
 
 def test_gram_targets_beyond_half_precision_are_kept_by_their_scale(tmp_path, style):
-    large = dataclasses.replace(style, grams={"relu1_1": style.grams["relu1_1"] * 1e7})
+    large = dataclasses.replace(style, grams={**style.grams, "relu1_1": style.grams["relu1_1"] * 1e7})
     save_style(tmp_path / "large.safetensors", large)
     back = load_style(tmp_path / "large.safetensors")
     torch.testing.assert_close(back.grams["relu1_1"], large.grams["relu1_1"], rtol=1e-3, atol=1e5)
@@ -41,7 +41,7 @@ def test_gram_targets_beyond_half_precision_are_kept_by_their_scale(tmp_path, st
 
 def test_an_unknown_style_is_refused_with_the_nearest_name(tmp_path, style):
     save_style(tmp_path / "amber.safetensors", style)
-    bank = StyleBank([tmp_path])
+    bank = StyleBank(tmp_path)
     with pytest.raises(UnknownStyle, match="did you mean 'amber'"):
         bank.load("ambre")
     with pytest.raises(UnknownStyle, match="lists all 1"):
@@ -53,7 +53,7 @@ def test_a_shipped_style_is_not_hidden_by_a_users_one(tmp_path, style):
         (tmp_path / folder).mkdir()
         info = dataclasses.replace(style.info, title=title)
         save_style(tmp_path / folder / "amber.safetensors", dataclasses.replace(style, info=info))
-    bank = StyleBank([tmp_path / "shipped", tmp_path / "own", tmp_path / "missing"])
+    bank = StyleBank(tmp_path / "shipped", tmp_path / "own")
     assert bank.load("amber").info.title == "Shipped"
     assert [info.title for info in bank.infos().values()] == ["Shipped"]
 
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_refused(tmp_path, style):
 def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):
     save_style(tmp_path / "amber.safetensors", style)
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
-    assert list(StyleBank([tmp_path]).infos()) == ["amber"]
+    assert list(StyleBank(tmp_path).infos()) == ["amber"]
 
 
 def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
@@ -78,9 +78,108 @@ def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
         load_style(tmp_path / "x.safetensors")
 
 
-@pytest.mark.parametrize("part", ["row", "mean", "std"])
+@pytest.mark.parametrize("part", ["row", "means", "stds", "bounds", "grams"])
 def test_numbers_that_are_not_finite_are_refused(tmp_path, style, part):
-    broken = dataclasses.replace(style, **{part: getattr(style, part) * torch.nan})
+    value = getattr(style, part)
+    value = value * torch.nan if part == "row" else {**value, "relu3_1": value["relu3_1"] * torch.nan}
+    broken = dataclasses.replace(style, **{part: value})
     save_style(tmp_path / "nan.safetensors", broken)
     with pytest.raises(InvalidStyleFile, match="not finite"):
         load_style(tmp_path / "nan.safetensors")
+
+
+# A user's own styles
+
+
+BASE = "0" * 64
+
+
+@pytest.fixture
+def bank(tmp_path, style):
+    (tmp_path / "shipped").mkdir()
+    save_style(tmp_path / "shipped" / "amber.safetensors", style)
+    return StyleBank(tmp_path / "shipped", tmp_path / "own")
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A style file from elsewhere."""
+    path = tmp_path / "given.safetensors"
+    save_style(path, random_style("coral", BASE, seed=2))
+    return path
+
+
+def test_a_file_from_elsewhere_is_taken_over_under_its_name(bank, given):
+    assert bank.add_file(given, BASE, TINY.row_length).slug == "coral"
+    assert bank.find("coral").read_bytes() == given.read_bytes()
+    with pytest.raises(InvalidInput, match="already"):
+        bank.add_file(given, BASE, TINY.row_length)
+
+
+def test_a_shipped_style_is_never_replaced_or_removed(bank, tmp_path, style):
+    save_style(tmp_path / "given.safetensors", style)
+    with pytest.raises(InvalidInput, match="never replaced"):
+        bank.add_file(tmp_path / "given.safetensors", BASE, TINY.row_length)
+    with pytest.raises(InvalidInput, match="never removed"):
+        bank.remove("amber")
+    assert list(bank.paths()) == ["amber"]
+
+
+def test_an_own_style_is_removed(bank, given):
+    bank.add_file(given, BASE, TINY.row_length)
+    bank.load("coral")
+    bank.remove("coral")
+    assert list(bank.paths()) == ["amber"]
+    with pytest.raises(UnknownStyle):
+        bank.load("coral")
+
+
+def test_a_style_that_was_learned_anew_is_read_anew(bank, given):
+    bank.add_file(given, BASE, TINY.row_length)
+    first = bank.load("coral")
+    bank.remove("coral")
+    save_style(given, random_style("coral", BASE, seed=3))
+    bank.add_file(given, BASE, TINY.row_length)
+    assert not torch.equal(bank.load("coral").row, first.row)
+
+
+def without(mapping, name):
+    return {key: value for key, value in mapping.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: {"row": s.row[:, 1:]}, "gamma and beta"),
+        (lambda s: {"means": {**s.means, "relu4_1": s.means["relu4_1"][:5]}}, "mean of relu4_1 is of shape"),
+        (lambda s: {"stds": {**s.stds, "relu4_1": s.stds["relu4_1"] * 0}}, "not above 0"),
+        (lambda s: {"grams": without(s.grams, "relu5_1")}, "lacks the statistics of relu5_1"),
+        (lambda s: {"info": dataclasses.replace(s.info, base_sha256="1")}, "another base network"),
+        (lambda s: {"info": dataclasses.replace(s.info, slug="../coral")}, "unusable name"),
+    ],
+)
+def test_a_file_from_elsewhere_is_verified(bank, given, change, message):
+    style = load_style(given)
+    save_style(given, dataclasses.replace(style, **change(style)))
+    with pytest.raises(InvalidStyleFile, match=message):
+        bank.add_file(given, BASE, TINY.row_length)
+    assert list(bank.paths()) == ["amber"]
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("My Style, II", "my-style-ii"),
+        ("Café à Arles", "cafe-a-arles"),
+        ("神奈川沖浪裏", "神奈川沖浪裏"),
+        ("../x", "x"),
+    ],
+)
+def test_a_title_becomes_a_name_that_is_safe_in_a_path(title, slug):
+    assert to_slug(title) == slug
+
+
+@pytest.mark.parametrize("title", ["", "...", "a" * 81])
+def test_titles_that_make_no_name_are_refused(title):
+    with pytest.raises(InvalidInput, match="name"):
+        to_slug(title)

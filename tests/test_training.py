@@ -10,11 +10,11 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import StyleBank
+from styletransfer.targets import style_target
 from styletransfer.training import base_job
-from styletransfer.training.base import BaseTrainer
+from styletransfer.training.base import LAGS, BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
-from styletransfer.training.targets import style_target
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base
 
@@ -38,7 +38,8 @@ def random_pictures(count, seed):
 
 def trainer(vgg, settings=SMALL):
     targets = [style_target(vgg, picture.image[None] / 255) for picture in random_pictures(3, 1)]
-    return BaseTrainer(vgg, random_pictures(4, 2), targets, kept=2, settings=settings, config=TINY)
+    anything = torch.ones(3, 256, len(LAGS))
+    return BaseTrainer(vgg, random_pictures(4, 2), targets, anything, kept=2, settings=settings, config=TINY)
 
 
 def test_training_lowers_the_objective(vgg):
@@ -75,6 +76,14 @@ def test_the_style_weight_rises_gently_and_the_rates_fall_to_nothing(vgg):
     run.step = 5
     run._set_rates(1.0)
     assert all(group["lr"] == 0 for optimizer in run.optimizers for group in optimizer.param_groups)
+
+
+def test_a_share_of_the_steps_paints_its_last_sample_at_part_strength(vgg):
+    run = trainer(vgg, dataclasses.replace(SMALL, part_strength_share=0.25))
+    strengths = torch.stack([run._choose_strength(4) for _ in range(400)])
+    assert torch.equal(strengths[:, :3], torch.ones(400, 3))
+    assert 0.18 < (strengths[:, 3] < 1).float().mean() < 0.32
+    assert strengths.min() < 0.1
 
 
 def test_crops_are_square_in_range_and_follow_the_seed():
@@ -145,7 +154,7 @@ def test_a_run_ends_in_files_that_can_be_used(tiny_job):
     assert seen[-1].preview is not None
     network, sha256 = load_base(tiny_job.out / "models")
     assert network.config == TINY
-    bank = StyleBank([tiny_job.out / "styles"])
+    bank = StyleBank(tiny_job.out / "styles")
     assert list(bank.paths()) == ["first"]
     style = bank.load("first")
     assert style.info.base_sha256 == sha256
@@ -192,7 +201,7 @@ def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
     second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
     still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
     train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
-    before, after = (StyleBank([job.out / "styles"]).load("first") for job in (tiny_job, second))
+    before, after = (StyleBank(job.out / "styles").load("first") for job in (tiny_job, second))
     torch.testing.assert_close(before.row, after.row, atol=2e-3, rtol=2e-3)
     networks = [load_base(job.out / "models")[0].state_dict() for job in (tiny_job, second)]
     assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])

@@ -59,6 +59,12 @@ def read_picture(source: ImageSource) -> Picture:
             raise UnreadableImage(f"{name} cannot be read: {error}") from error
 
 
+def read_on_white(source: ImageSource) -> Tensor:
+    """A picture (1, 3, H, W) in [0, 1], what is transparent in it laid on white. Raises UnreadableImage."""
+    picture = read_picture(source)
+    return picture.rgb if picture.alpha is None else picture.rgb * picture.alpha + 1 - picture.alpha
+
+
 def _decode(image: Image.Image, name: str) -> Picture:
     if 0 in image.size:
         raise UnreadableImage(f"{name} has no pixels")

@@ -1,14 +1,19 @@
 """Changing the size of picture tensors."""
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def resize_short_side(image: Tensor, side: int) -> Tensor:
-    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased."""
+def resize_short_side(image: Tensor, side: int, longest: float = math.inf, least: int = 1) -> Tensor:
+    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased.
+
+    A picture longer than `longest` times `side` is made smaller than that, but no side less than `least`.
+    """
     height, width = image.shape[-2:]
-    scale = side / min(height, width)
-    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
+    scale = min(side / min(height, width), longest * side / max(height, width))
+    return resize(image, (max(least, round(height * scale)), max(least, round(width * scale))))
 
 
 def resize_long_side(image: Tensor, side: int) -> Tensor:

@@ -9,6 +9,9 @@ from pathlib import Path
 import torch
 
 from styletransfer.core import Stylizer
-from styletransfer.methods import cin
+from styletransfer.methods import cin, gatys
 
-METHODS: dict[str, Callable[[Path, torch.device, torch.dtype], Stylizer]] = {"cin": cin.load}
+METHODS: dict[str, Callable[[Path, torch.device, torch.dtype], Stylizer]] = {
+    "cin": cin.load,
+    "gatys": gatys.load,
+}

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import OnStep, Progress, Style, blend
-from styletransfer.errors import InvalidStyleFile
 from styletransfer.networks import Conv3, TransformerNetwork
+from styletransfer.settings import Optimization
+from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
 
@@ -39,22 +40,21 @@ class CinStylizer:
         content: Tensor,
         styles: Sequence[Style],
         weights: Tensor,
-        strength: float,
+        strength: Tensor,
         on_step: OnStep | None = None,
+        optimization: Optimization | None = None,
     ) -> Tensor:
         """One forward pass. Raises InvalidStyleFile for a style of another base network."""
         for style in styles:
-            if style.info.base_sha256 != self.sha256:
-                raise InvalidStyleFile(
-                    f"style {style.info.slug!r} was fitted to another base network; fit it anew"
-                )
+            check_base(style, self.sha256)
         rows = torch.stack([style.row for style in styles])  # (S, 2, N)
-        row = blend(rows, weights[None])  # (1, 2, N)
+        if weights.ndim == 1:
+            rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
         painted = self.network(
             content.to(self.device, self.dtype),
-            row.to(self.device),
-            torch.ones(1, 1, device=self.device),
-            torch.full((1,), strength, device=self.device),
+            rows.to(self.device),
+            weights[None].to(self.device),
+            strength[None].to(self.device),
         )
         result = painted.clamp(0, 1).cpu()
         if on_step:

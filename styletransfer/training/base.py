@@ -11,16 +11,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from styletransfer.losses import content_loss, total_variation
-from styletransfer.networks import DEFAULT_CONFIG, NetworkConfig, TransformerNetwork, initial_row
+from styletransfer.losses import autocorrelation, content_loss, repetition_loss, total_variation
+from styletransfer.networks import (
+    DEFAULT_CONFIG,
+    NOISE_SIDE,
+    NetworkConfig,
+    TransformerNetwork,
+    initial_row,
+)
 from styletransfer.settings import BaseTraining
+from styletransfer.targets import StyleTarget, collate
 from styletransfer.training.data import TrainingPicture, random_crop
-from styletransfer.training.targets import StyleTarget, collate
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 # A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
 # has gone too far still feels the way back.
 LEAK = 0.05
+# Where a lattice of motifs shows: shifts of 8, 16 and 24 pixels, in places of a layer at 1/4.
+REPETITION_LAYER = "relu3_1"
+LAGS = (
+    *((0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0), (4, 4), (4, -4)),
+    *((2, 4), (2, -4), (4, 2), (4, -2), (0, 6), (6, 0)),
+)
 CPU = torch.device("cpu")
 
 
@@ -41,6 +53,11 @@ class BaseModel(nn.Module):
         return self.shared + self.own[list(paintings)]
 
 
+def _random_place(side: int, generator: torch.Generator) -> tuple[int, int]:
+    row, column = torch.randint(side, (2,), generator=generator).tolist()
+    return row, column
+
+
 @dataclass(frozen=True)
 class Losses:
     """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
@@ -48,6 +65,7 @@ class Losses:
     objective: float
     content: float
     style: float
+    repetition: float
     identity: float
     style_weight: float
 
@@ -56,7 +74,8 @@ class BaseTrainer:
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
-           targets: of all paintings, the `kept` first ones of which become styles.
+           targets: of all paintings, the `kept` first ones of which become styles;
+           repetition: (paintings, C, lags), `autocorrelation` of each at REPETITION_LAYER and LAGS.
     """
 
     def __init__(
@@ -64,6 +83,7 @@ class BaseTrainer:
         vgg: VGG19,
         contents: Sequence[TrainingPicture],
         targets: Sequence[StyleTarget],
+        repetition: Tensor,
         kept: int,
         settings: BaseTraining,
         *,
@@ -72,6 +92,7 @@ class BaseTrainer:
         device: torch.device = CPU,
     ) -> None:
         self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
+        self.repetition = repetition.to(device)
         self.settings, self.dtype, self.device = settings, dtype, device
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):
@@ -79,11 +100,11 @@ class BaseTrainer:
             self.model = BaseModel(len(targets), config).to(device)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         network = self.model.network
-        edges = [network.enter_half.weight, network.leave_half.weight]
+        edges = [network.enter_half.weight, network.noise_weight, network.leave_half.weight]
         rows = [network.identity, self.model.shared, self.model.own]
         others = {id(parameter) for parameter in (*edges, *rows)}
-        # Muon evens out the directions of an update. Where pixels come in and go out that would amplify
-        # small differences between neighbouring pixels into a grid.
+        # Muon evens out the directions of an update. Where pixels or noise come in and pixels go out that would
+        # amplify small differences between neighbouring pixels into a grid.
         matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
         self.optimizers = (
             torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
@@ -110,17 +131,25 @@ class BaseTrainer:
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
         with torch.no_grad():
-            content = self.vgg(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-            content = content.repeat_interleave(settings.styles_per_content, dim=0)
-        painted = self._paint(repeated, rows, torch.ones(len(chosen)))
+            found = self.vgg(photos, [REPETITION_LAYER, CONTENT_LAYER])
+            content = found[CONTENT_LAYER].repeat_interleave(settings.styles_per_content, dim=0)
+            lags = torch.randperm(len(LAGS), generator=self.generator)[: settings.lags].tolist()
+            own = autocorrelation(found[REPETITION_LAYER], [LAGS[lag] for lag in lags])
+            own = own.repeat_interleave(settings.styles_per_content, dim=0)
+            allowed = torch.maximum(own, self.repetition[chosen][:, :, lags])
+        strength = self._choose_strength(len(chosen))
+        origin = _random_place(NOISE_SIDE, self.generator)
+        painted = self._paint(repeated, rows, strength, origin)
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = targets.loss(features)
-        objective = content_losses + style_weight * style_losses
-        identity = self._identity_loss(photos, rows)
+        repetition = repetition_loss(features[REPETITION_LAYER], allowed, [LAGS[lag] for lag in lags])
+        style_share = style_weight * strength.to(self.device) ** 3
+        objective = content_losses + style_share * style_losses
+        penalised = objective + style_share * settings.repetition_weight / settings.lags * repetition
+        identity = self._identity_loss(photos, rows, origin)
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
-        log_objective = objective.log().mean()
-        loss = log_objective + settings.identity_weight * identity
+        loss = penalised.log().mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -131,24 +160,26 @@ class BaseTrainer:
         self.step += 1
         self._update_average()
         return Losses(
-            objective=log_objective.exp().item(),
+            objective=objective.log().mean().exp().item(),
             content=content_losses.mean().item(),
             style=style_losses.mean().item(),
+            repetition=repetition.mean().item(),
             identity=identity.item(),
             style_weight=style_weight,
         )
 
-    def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
+    def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor, noise_origin: tuple[int, int]) -> Tensor:
         weights = torch.eye(len(photos), device=self.device)
-        painted = self.model.network(photos.to(self.dtype), rows, weights, strength.to(self.device))
+        photos, strength = photos.to(self.dtype), strength.to(self.device)
+        painted = self.model.network(photos, rows, weights, strength, noise_origin)
         shown = painted.clamp(0, 1)
         return shown + LEAK * (painted - shown)
 
-    def _identity_loss(self, photos: Tensor, rows: Tensor) -> Tensor:
+    def _identity_loss(self, photos: Tensor, rows: Tensor, noise_origin: tuple[int, int]) -> Tensor:
         """How far the identity row is from giving a photo back: pixels, and differences of neighbours."""
         side = self.settings.identity_side
         photo = photos[self.step % len(photos), None, :, :side, :side]
-        back = self._paint(photo, rows[:1], torch.zeros(1))
+        back = self._paint(photo, rows[:1], torch.zeros(1), noise_origin)
         error = back - photo
         edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
             error[..., 1:, :] - error[..., :-1, :]
@@ -172,6 +203,16 @@ class BaseTrainer:
                 self._queue = torch.randperm(self.kept, generator=self.generator).tolist()
             chosen.append(self._queue.pop())
         return chosen
+
+    def _choose_strength(self, count: int) -> Tensor:
+        """(count,): 1, but in a share of the steps the last sample is painted less strongly.
+
+        Between the identity and a style the network would else never have been.
+        """
+        strength = torch.ones(count)
+        if torch.rand((), generator=self.generator) < self.settings.part_strength_share:
+            strength[-1] = torch.rand((), generator=self.generator)
+        return strength
 
     def _set_rates(self, share: float) -> None:
         settings = self.settings

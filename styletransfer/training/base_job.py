@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import OnStep, Progress, Style, StyleInfo
+from styletransfer.core import OnStep, Progress, StyleInfo
 from styletransfer.errors import InvalidInput, TrainingDiverged
 from styletransfer.files import make_folder, replacing
-from styletransfer.losses import content_loss
+from styletransfer.losses import autocorrelation, content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
-from styletransfer.training.base import BaseModel, BaseTrainer, Losses
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training.base import LAGS, REPETITION_LAYER, BaseModel, BaseTrainer, Losses
 from styletransfer.training.data import load_pictures, split_held_out
-from styletransfer.training.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, save_base
 
@@ -65,8 +65,8 @@ def train_base(
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     used, aside = split_held_out(images.find_pictures(job.content))
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
-    targets = _targets(job, infos, vgg, settings)
-    trainer = BaseTrainer(vgg, contents, targets, len(infos), settings, dtype=dtype, device=device)
+    targets, repetition = _targets(job, infos, vgg, settings)
+    trainer = BaseTrainer(vgg, contents, targets, repetition, len(infos), settings, dtype=dtype, device=device)
     checkpoint = job.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.restore(torch.load(checkpoint, weights_only=True, map_location="cpu"))
@@ -135,7 +135,7 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
 def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
     """Begin with the network and those styles of `folder` that this run keeps as well."""
     network, _ = load_base(folder / "models")
-    bank = StyleBank([folder / "styles"])
+    bank = StyleBank(folder / "styles")
     known = bank.paths()
     rows = {
         index: bank.load(info.slug).row.to(trainer.device)
@@ -149,8 +149,11 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
 
 def _targets(
     job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining
-) -> list[StyleTarget]:
-    """Targets of the kept styles, then of the wide paintings; computed once and kept in the run's folder."""
+) -> tuple[list[StyleTarget], Tensor]:
+    """Targets of the kept styles, then of the wide paintings, and how far each repeats itself.
+
+    Computed once and kept in the run's folder.
+    """
     wide = images.find_pictures(job.wide) if job.wide else []
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
@@ -162,19 +165,23 @@ def _targets(
         stored = torch.load(cache, weights_only=True)
         if stored["names"] != names:
             raise InvalidInput(f"{job.out} holds a run with other paintings; give this one another --out")
-        return [StyleTarget(**parts) for parts in stored["targets"]]
-    targets = [_target(path, side, vgg) for path, side in paintings]
+        return [StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"]
+    targets, repetitions = [], []
+    for path, side in paintings:
+        picture = images.resize_short_side(images.read_picture(path).rgb, side)
+        targets.append(style_target(vgg, picture))
+        with torch.no_grad():
+            features = vgg(picture.to(vgg.mean.device), [REPETITION_LAYER])[REPETITION_LAYER]
+            repetitions.append(autocorrelation(features, LAGS).cpu())
+    repetition = torch.cat(repetitions)
     with replacing(cache) as temporary:
-        torch.save({"names": names, "targets": [asdict(target) for target in targets]}, temporary)
-    return targets
+        parts = [asdict(target) for target in targets]
+        torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
+    return targets, repetition
 
 
 def _random_side(generator: torch.Generator) -> int:
     return int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
-
-
-def _target(path: Path, side: int, vgg: VGG19) -> StyleTarget:
-    return style_target(vgg, images.resize_short_side(images.read_picture(path).rgb, side))
 
 
 def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
@@ -242,15 +249,8 @@ def _export(
         with torch.inference_mode():
             row = model.rows([index])
             painted = _paint(model, preview, row, torch.float32)
-        style = Style(
-            info=replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe, losses=losses[index]),
-            row=row[0].cpu(),
-            mean=target.means["relu4_1"][0],
-            std=target.stds["relu4_1"][0],
-            grams={layer: value[0] for layer, value in target.grams.items()},
-            bounds={layer: value[0] for layer, value in target.bounds.items()},
-            preview=images.to_jpeg(painted.cpu()),
-        )
+        known = replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe, losses=losses[index])
+        style = target.style(known, row[0].cpu(), images.to_jpeg(painted.cpu()))
         save_style(job.out / "styles" / f"{info.slug}{SUFFIX}", style)
 
 

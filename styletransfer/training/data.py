@@ -1,5 +1,6 @@
 """Training pictures: a folder held in memory, and random crops of it."""
 
+import importlib.util
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import read_picture, resize_short_side
 
+# The photographs that come inside the gradio package, for where no others are at hand.
+BUILT_IN = ("cheetah.jpg", "cheetah1.jpg", "groot.jpeg", "lion.jpg", "tower.jpg")
 HELD_OUT_EVERY = 16
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,16 @@ def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch
     if extent != side:
         crop = F.interpolate(crop, (side, side), mode="bilinear", antialias=True)
     return crop.flip(3) if _below(2, generator) else crop
+
+
+def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Tensor]:
+    """Crops of the photographs that every installation has, each (1, 3, side, side). Raises InvalidInput."""
+    spec = importlib.util.find_spec("gradio")  # where it is, without importing it
+    if spec is None or spec.origin is None:
+        raise InvalidInput("the photographs of the package gradio are missing; give a folder of photographs")
+    folder = Path(spec.origin).parent / "media_assets" / "images"
+    pictures = load_pictures([folder / name for name in BUILT_IN], round(1.5 * side))
+    return [random_crop(pictures, side, generator) for _ in range(count)]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from styletransfer.core import Style, StyleInfo
 from styletransfer.losses import gram, mean_style_loss, style_bound
 from styletransfer.norm import channel_statistics
 from styletransfer.vgg import STYLE_LAYERS, VGG19
@@ -31,6 +32,23 @@ class StyleTarget:
         """The same on another device."""
         parts = (self.grams, self.bounds, self.means, self.stds)
         return StyleTarget(*({name: value.to(device) for name, value in part.items()} for part in parts))
+
+    def at(self, layers: Sequence[str]) -> "StyleTarget":
+        """The same at some layers only."""
+        parts = (self.grams, self.bounds, self.means, self.stds)
+        return StyleTarget(*({layer: part[layer] for layer in layers} for part in parts))
+
+    @staticmethod
+    def of(style: Style, layers: Sequence[str] = STYLE_LAYERS) -> "StyleTarget":
+        """A batch of one out of a style."""
+        parts = (style.grams, style.bounds, style.means, style.stds)
+        return StyleTarget(*({layer: part[layer][None] for layer in layers} for part in parts))
+
+    def style(self, info: StyleInfo, row: Tensor, preview: bytes = b"") -> Style:
+        """The first one of the batch as a style."""
+        parts = (self.grams, self.bounds, self.means, self.stds)
+        grams, bounds, means, stds = ({layer: value[0] for layer, value in part.items()} for part in parts)
+        return Style(info, row, grams, bounds, means, stds, preview)
 
 
 def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> StyleTarget:

@@ -1,56 +1,43 @@
-"""The command line: the only module that prints."""
+"""Commands that paint: `stylize`, `sheet`, and `info` about what was painted."""
 
 import json
-import sys
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from PIL.Image import Image
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import Progress
 
 from styletransfer import core, images, settings
 from styletransfer.api import StyleTransfer
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
-from styletransfer.errors import InvalidInput, StyleTransferError
-from styletransfer.files import make_folder
-
-EXIT_BAD_INPUT = 2
-
-app = typer.Typer(
-    help="A photo becomes a painting, in any of many styles or any blend of them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+from styletransfer.cli.shared import (
+    EXIT_BAD_INPUT,
+    Device,
+    Quiet,
+    StylesDir,
+    app,
+    parse_settings,
+    progress,
+    report,
+    say,
+    split,
 )
-console = Console()
-errors = Console(stderr=True)
+from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.files import make_folder
 
 Styles = Annotated[
     list[str],
-    typer.Option("--style", "-s", help="Name of a style, or name=weight; give it again to blend."),
+    typer.Option(
+        "--style", "-s", help="A style, or style=weight; again to blend. With --method gatys also a picture."
+    ),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
 Size = Annotated[int | None, typer.Option(help=settings.SIZE.help)]
 PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best one there is if not given.")]
-StylesDir = Annotated[Path | None, typer.Option(help="Folder of further style files.")]
-
-
-def main() -> None:
-    """Run the command line; what a user did wrong is one line and exit code 2."""
-    keep_freed_memory()
-    try:
-        app()
-    except StyleTransferError as error:
-        _report(error)
-        sys.exit(EXIT_BAD_INPUT)
 
 
 @app.command()
@@ -64,53 +51,65 @@ def stylize(
         Path | None,
         typer.Option("--output", "-o", help="A file for one photo, a folder for several or for a folder."),
     ] = None,
-    method: Annotated[str, typer.Option(help="How to paint.")] = "cin",
+    method: Annotated[
+        str, typer.Option(help="cin: at once; gatys: better, in a minute and more; Ctrl-C keeps what it has.")
+    ] = "cin",
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(help="style=PICTURE: white where the style belongs, black where not; may be given again."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="gatys: steps at the full size.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="gatys: time for a picture, instead of steps.")] = None,
+    style_scale: Annotated[
+        float | None, typer.Option(help="gatys: size of the strokes of a style that is given as a picture.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="gatys: another field of Optimization, as name=value; may be given again."),
+    ] = None,
     styles_dir: StylesDir = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Paint photos in a style, or in a blend of styles."""
     mix = _parse_mix(style)
+    named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
+    wishes = [*(setting or []), *(f"{key}={value}" for key, value in named.items() if value is not None)]
+    if wishes and method != "gatys":
+        raise InvalidInput(f"{wishes[0]} is for --method gatys alone")
+    optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
+    masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
     sources = _find_sources(photos)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
-    results = transfer.stylize_batch(
-        sources, mix, method=method, strength=strength, size=size, preserve_color=preserve_color
-    )
-    outputs = _plan_outputs(photos, sources, output, "-".join(mix))
-    for folder in {target.parent for target in outputs.values()}:
-        make_folder(folder)
+    outputs = _plan_outputs(photos, sources, output, "-".join(Path(name).stem for name in mix))
     failed = 0
-    with _progress("painting", len(outputs), quiet) as bar:
+    with progress("painting", len(outputs), quiet) as bar, _stoppable(bar, method == "gatys") as on_step:
+        results = transfer.stylize_batch(
+            sources,
+            list(mix.items()),
+            method=method,
+            strength=strength,
+            size=size,
+            preserve_color=preserve_color,
+            masks=masks,
+            optimization=optimization,
+            on_step=on_step,
+        )
+        for folder in {target.parent for target in outputs.values()}:
+            make_folder(folder)
         for result in results:
             if result.image is None:
                 failed += 1
-                _report(result.error)
+                report(result.error)
             else:
                 images.save_picture(result.image, outputs[Path(str(result.source))])
             bar.advance(bar.task_ids[0])
     if not quiet and len(outputs) == 1 and not failed:
-        _say(f"wrote {next(iter(outputs.values()))}")
+        say(f"wrote {next(iter(outputs.values()))}")
     elif not quiet and len(outputs) > 1:
-        _say(f"wrote {len(outputs) - failed} of {len(outputs)} pictures")
+        say(f"wrote {len(outputs) - failed} of {len(outputs)} pictures")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
-
-
-@app.command()
-def styles(
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything known, as JSON.")] = False,
-    styles_dir: StylesDir = None,
-) -> None:
-    """List the styles that can be used."""
-    infos = StyleTransfer(device="cpu", styles_dir=styles_dir).styles
-    if as_json:
-        entries = [{**asdict(info), "slug": name} for name, info in infos.items()]
-        typer.echo(json.dumps(entries, ensure_ascii=False, indent=2))
-        return
-    table = Table("style", "painting", "artist", "year", box=None, header_style="bold")
-    for name, info in infos.items():
-        table.add_row(*map(escape, (name, info.title, info.artist, info.year)))
-    console.print(table)
 
 
 @app.command()
@@ -139,7 +138,7 @@ def sheet(
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
     cells: list[tuple[str, Image]] = []
-    with _progress("painting", len(names) * len(steps), quiet) as bar:
+    with progress("painting", len(names) * len(steps), quiet) as bar:
         for name in names:
             for strength in steps:
                 label = name if len(steps) == 1 else f"{name} {strength:g}"
@@ -150,7 +149,7 @@ def sheet(
         cells.insert(0, ("photo", original))
     images.save_picture(images.contact_sheet(cells, len(steps) if len(steps) > 1 else columns), output)
     if not quiet:
-        _say(f"wrote {output}")
+        say(f"wrote {output}")
 
 
 @app.command()
@@ -160,67 +159,6 @@ def info(picture: Annotated[Path, typer.Argument(help="A picture made by this pr
     if not parameters:
         raise InvalidInput(f"{picture} carries no parameters; it was not made by this program, or lost them")
     typer.echo(json.dumps(parameters, ensure_ascii=False, indent=2))
-
-
-@app.command("train-base")
-def train_base(
-    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
-    styles: Annotated[Path, typer.Option(help="Folder of paintings that become styles.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and results.")],
-    catalogue: Annotated[
-        Path | None,
-        typer.Option(help="CSV of the paintings to keep: slug, picture, title, artist, year, rights."),
-    ] = None,
-    wide: Annotated[
-        Path | None, typer.Option(help="Folder of further paintings, which make the network general.")
-    ] = None,
-    preview: Annotated[
-        Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")
-    ] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="Folder with models/ and styles/ to begin from, instead of at random.")
-    ] = None,
-    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.BaseTraining.steps,
-    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.BaseTraining.seed,
-    device: Device = None,
-    quiet: Quiet = False,
-) -> None:
-    """Train the base network and its styles; run it again to go on from the last checkpoint."""
-    from styletransfer.training.base_job import BaseJob, train_base
-
-    chosen = choose_device(device)
-    named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
-    named |= {"preview": preview, "start": start}
-    # By name alone: the command is recorded in files that travel, and folders are nobody's business.
-    options = " ".join(f"--{name} {path.name}" for name, path in named.items() if path)
-    command = f"styletransfer train-base {options} --steps {steps} --seed {seed}"
-    job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
-    with _progress("preparing", steps, quiet) as bar:
-
-        def on_step(progress: core.Progress) -> None:
-            losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-            bar.update(bar.task_ids[0], completed=progress.step, description=losses)
-
-        train_base(
-            job, replace(settings.BaseTraining(), steps=steps, seed=seed), chosen, choose_dtype(chosen), on_step
-        )
-    if not quiet:
-        _say(f"wrote {out / 'models'} and {out / 'styles'}")
-
-
-def _version(show: bool) -> None:
-    if show:
-        typer.echo(f"styletransfer {settings.VERSION}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """A photo becomes a painting, in any of many styles or any blend of them."""
 
 
 def _parse_mix(options: list[str]) -> dict[str, float]:
@@ -287,16 +225,23 @@ def _output_name(source: Path) -> str:
 
 
 @contextmanager
-def _progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal, transient=True) as bar:
-        bar.add_task(what, total=total)
-        yield bar
+def _stoppable(bar: Progress, wanted: bool) -> Iterator[core.OnStep | None]:
+    """Shows the steps within a picture; the first Ctrl-C ends it with what there is, and the next ones too."""
+    if not wanted:
+        yield None
+        return
+    stopped = threading.Event()
+    task = bar.add_task("optimising", total=None)
 
+    def on_step(progress: core.Progress) -> None:
+        losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+        bar.update(task, completed=progress.step, total=progress.steps, description=losses)
+        if stopped.is_set():
+            stopped.clear()
+            raise Cancelled
 
-def _say(text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
-
-
-def _report(error: StyleTransferError | None) -> None:
-    errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        yield on_step
+    finally:
+        signal.signal(signal.SIGINT, before)

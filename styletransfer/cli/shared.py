@@ -1,0 +1,73 @@
+"""What the commands share: options, their parsing, and what is printed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from styletransfer import core, settings
+from styletransfer.errors import InvalidInput, StyleTransferError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+Settings = TypeVar("Settings", settings.BaseTraining, settings.Optimization)
+
+app = typer.Typer(
+    help="A photo becomes a painting, in any of many styles or any blend of them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best one there is if not given.")]
+StylesDir = Annotated[Path | None, typer.Option(help="Folder of further style files.")]
+
+
+def parse_settings(options: list[str], defaults: Settings) -> Settings:
+    """The settings with fields such as "matrix_rate=0.01" replaced. Raises InvalidInput."""
+    values = asdict(defaults)
+    for option in options:
+        name, _, text = option.partition("=")
+        if name not in values:
+            raise InvalidInput(f"--set {option}: no setting {name!r}; there is {', '.join(values)}")
+        try:
+            values[name] = type(values[name])(text)
+        except ValueError:
+            raise InvalidInput(f"--set {option}: expected a number such as {values[name]}") from None
+    return replace(defaults, **values)
+
+
+def split(option: str, name: str, expected: str) -> tuple[str, str]:
+    left, found, right = option.partition("=")
+    if not found:
+        raise InvalidInput(f"{name} {option}: write {expected}")
+    return left, right
+
+
+@contextmanager
+def progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal, transient=True) as bar:
+        bar.add_task(what, total=total)
+        yield bar
+
+
+def show_losses(bar: Progress, progress: core.Progress) -> None:
+    losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+    bar.update(bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
+
+
+def say(text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def report(error: StyleTransferError | None) -> None:
+    errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)

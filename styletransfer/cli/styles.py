@@ -1,0 +1,57 @@
+"""Commands about styles: `styles`, `export`, `import`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from styletransfer.api import StyleTransfer
+from styletransfer.cli.shared import StylesDir, app, console, say
+
+
+@app.command()
+def styles(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything known, as JSON.")] = False,
+    remove: Annotated[str | None, typer.Option(help="Delete this style instead; shipped ones stay.")] = None,
+    styles_dir: StylesDir = None,
+) -> None:
+    """List the styles that can be used."""
+    transfer = StyleTransfer(device="cpu", styles_dir=styles_dir)
+    if remove is not None:
+        transfer.remove_style(remove)
+        say(f"removed {remove}")
+        return
+    infos = transfer.styles
+    if as_json:
+        entries = [{**asdict(info), "slug": name} for name, info in infos.items()]
+        typer.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+        return
+    table = Table("style", "painting", "artist", "year", box=None, header_style="bold")
+    for name, info in infos.items():
+        table.add_row(*map(escape, (name, info.title, info.artist, info.year)))
+    console.print(table)
+
+
+@app.command()
+def export(
+    style: Annotated[str, typer.Argument(help="Name of a style.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    styles_dir: StylesDir = None,
+) -> None:
+    """Copy the file of a style, to give it away."""
+    StyleTransfer(device="cpu", styles_dir=styles_dir).export_style(style, output)
+    say(f"wrote {output}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A style file, as export or train-style writes it.")],
+    styles_dir: StylesDir = None,
+) -> None:
+    """Take over a style file from elsewhere, once it is verified."""
+    info = StyleTransfer(device="cpu", styles_dir=styles_dir).import_style(file)
+    say(f"ready for use: --style {info.slug}")

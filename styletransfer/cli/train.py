@@ -1,0 +1,118 @@
+"""Commands that train: `train-style`, `train-base`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from styletransfer import core, settings
+from styletransfer.api import StyleTransfer
+from styletransfer.cli.shared import (
+    EXIT_INTERRUPTED,
+    Device,
+    Quiet,
+    StylesDir,
+    app,
+    errors,
+    parse_settings,
+    progress,
+    say,
+    show_losses,
+)
+from styletransfer.device import choose_device, choose_dtype
+
+
+@app.command("train-style")
+def train_style(
+    painting: Annotated[Path, typer.Argument(help="A picture whose style to learn.")],
+    name: Annotated[str, typer.Option(help='Title of the style: "My Style" is used as my-style.')],
+    content: Annotated[
+        Path | None, typer.Option(help="Folder of photographs to learn on, unless the few at hand.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help=f"Optimisation steps; {settings.StyleTraining.steps} unless --seconds is given."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time to spend on the steps.")] = None,
+    style_size: Annotated[int, typer.Option(help=settings.STYLE_SIZE.help)] = settings.STYLE_SIDE,
+    out: Annotated[Path | None, typer.Option(help="Folder for the style file, unless your own styles.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was interrupted.")] = False,
+    styles_dir: StylesDir = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Learn a style from one picture, in about a minute; Ctrl-C stops it, --resume goes on."""
+    transfer = StyleTransfer(device=device, styles_dir=styles_dir)
+    with progress("preparing", steps or settings.StyleTraining.steps, quiet) as bar:
+
+        def on_step(progress: core.Progress) -> None:
+            show_losses(bar, progress)
+
+        try:
+            style = transfer.train_style(
+                painting,
+                name,
+                content=content,
+                steps=steps,
+                seconds=seconds,
+                style_side=style_size,
+                folder=out,
+                resume=resume,
+                on_step=on_step,
+            )
+        except KeyboardInterrupt:
+            errors.print("stopped; the same command with --resume goes on")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if not quiet:
+        where = f" --styles-dir {out}" if out else ""
+        say(f"ready for use: styletransfer stylize PHOTO --style {style.info.slug}{where}")
+
+
+@app.command("train-base")
+def train_base(
+    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
+    styles: Annotated[Path, typer.Option(help="Folder of paintings that become styles.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and results.")],
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(help="CSV of the paintings to keep: slug, picture, title, artist, year, rights."),
+    ] = None,
+    wide: Annotated[
+        Path | None, typer.Option(help="Folder of further paintings, which make the network general.")
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder with models/ and styles/ to begin from, instead of at random.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.BaseTraining.steps,
+    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.BaseTraining.seed,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another field of BaseTraining, as name=value; may be given again."),
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the base network and its styles; run it again to go on from the last checkpoint."""
+    from styletransfer.training.base_job import BaseJob, train_base
+
+    chosen = choose_device(device)
+    named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
+    named |= {"preview": preview, "start": start}
+    # By name alone: the command is recorded in files that travel, and folders are nobody's business.
+    options = " ".join(f"--{name} {path.name}" for name, path in named.items() if path)
+    chosen_settings = parse_settings(setting or [], replace(settings.BaseTraining(), steps=steps, seed=seed))
+    options += "".join(f" --set {each}" for each in setting or [])
+    command = f"styletransfer train-base {options} --steps {steps} --seed {seed}"
+    job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
+    with progress("preparing", steps, quiet) as bar:
+
+        def on_step(progress: core.Progress) -> None:
+            show_losses(bar, progress)
+
+        train_base(job, chosen_settings, chosen, choose_dtype(chosen), on_step)
+    if not quiet:
+        say(f"wrote {out / 'models'} and {out / 'styles'}")

@@ -1,0 +1,294 @@
+"""Gatys: the pixels themselves are optimised to fit photo and style in VGG features. Slow, and the best."""
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.core import OnStep, Progress, Style, blend
+from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
+from styletransfer.losses import total_variation
+from styletransfer.methods import cin
+from styletransfer.methods.objective import Goal, Losses, Objective
+from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE, Optimization
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
+
+TILE_SIDE = 1280  # pixels; larger pictures are worked on in tiles, which bounds the memory
+PREVIEW_SECONDS = 2
+SCALE = math.sqrt(2)  # between successive sizes
+LEAST_SIDE = 32  # pixels; VGG halves a picture four times
+MOST_COARSE = 3.0  # times the steps of the final size
+
+
+def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "GatysStylizer":
+    """The stylizer; it begins from the base network of the folder, where there is one."""
+    try:
+        fast = cin.load(models_dir, device, dtype)
+    except MissingWeights:
+        fast = None
+    return GatysStylizer(load_vgg19(GRAM_LAYERS[-1]).to(device), fast, dtype)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One size of the picture: height and width, and the steps to take there."""
+
+    size: tuple[int, int]
+    steps: int
+
+
+class GatysStylizer:
+    """Optimises: see `styletransfer.core.Stylizer`.
+
+    Source:  Gatys, Ecker and Bethge 2016 (the objective); coarse to fine, with Adam's moments carried from
+             size to size and an average of the iterates as the result, after Katherine Crowson.
+    Differs: begins with what CIN paints; relative losses (see `styletransfer.losses`).
+
+    Args:  vgg: to relu5_1, float32; fast: paints the start, or None; dtype: to compute in.
+    """
+
+    def __init__(self, vgg: VGG19, fast: cin.CinStylizer | None, dtype: torch.dtype) -> None:
+        self.sha256 = oxford_sha256()
+        self.device, self.fast = vgg.mean.device, fast
+        self._exact = vgg
+        self.vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
+
+    def stylize(
+        self,
+        content: Tensor,
+        styles: Sequence[Style],
+        weights: Tensor,
+        strength: Tensor,
+        on_step: OnStep | None = None,
+        optimization: Optimization | None = None,
+    ) -> Tensor:
+        """Optimise, from small to full size.
+
+        Strength, to the third power, is the weight of the style beside the content. When `on_step` raises
+        `Cancelled` the picture so far comes back.
+        """
+        settings = optimization or Optimization()
+        if bool((strength == 0).all()):
+            if on_step:
+                on_step(Progress(1, 1, preview=content))
+            return content
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            # Tensors made in inference mode cannot take part in a gradient, their copies can.
+            run = _Run(self, content.clone(), styles, weights.clone(), strength.clone(), settings, on_step)
+            return run.paint()
+
+    def goals(
+        self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]
+    ) -> list[Goal]:
+        """One blended style, or, where weights or strength are maps, each style where it belongs.
+
+        Args:  side: pixels of the short side at which style pictures are looked at; size: of the picture.
+        """
+        targets = [self._target(style, side) for style in styles]
+        if weights.ndim == 1 and strength.ndim == 0:
+            return [Goal(_blended(targets, weights).to(self.device), strength.item() ** 3)]
+        maps = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *strength.shape)
+        masks = F.interpolate((maps * strength**3)[:, None], size, mode="area")  # (S, 1, H, W)
+        return [
+            Goal(target.to(self.device), mask.mean().item(), mask[None].to(self.device))
+            for target, mask in zip(targets, masks, strict=True)
+            if mask.max() > 0
+        ]
+
+    def _target(self, style: Style, side: int) -> StyleTarget:
+        if style.picture is None:
+            return StyleTarget.of(style, GRAM_LAYERS)
+        return style_target(
+            self._exact,
+            images.resize_short_side(style.picture, side, LONGEST_STYLE, LEAST_STYLE_SIDE),
+            GRAM_LAYERS,
+        )
+
+
+class _Run:
+    """One picture being optimised."""
+
+    def __init__(
+        self,
+        stylizer: GatysStylizer,
+        content: Tensor,
+        styles: Sequence[Style],
+        weights: Tensor,
+        strength: Tensor,
+        settings: Optimization,
+        on_step: OnStep | None,
+    ) -> None:
+        self.stylizer, self.content, self.settings, self.on_step = stylizer, content, settings, on_step
+        self.styles, self.weights, self.strength = styles, weights, strength
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.size = (content.shape[-2], content.shape[-1])
+        self.plans = _plans(self.size, settings)
+        self.done = 0
+        self.began = self.shown = time.monotonic()
+        self.losses = Losses(math.nan, math.nan, math.nan)
+        self.result: Tensor | None = None
+
+    def paint(self) -> Tensor:
+        """(1, 3, H, W) in [0, 1], on the CPU."""
+        image = self._start(self.plans[0].size)
+        moments: list[Tensor] | None = None
+        try:
+            for index, plan in enumerate(self.plans):
+                image = images.resize(image, plan.size)
+                moments = [_resize_moment(moment, plan.size) for moment in moments] if moments else None
+                image, moments = self._optimise(image, moments, index)
+        except Cancelled:
+            pass
+        found = image if self.result is None else self.result
+        result = images.resize(found.detach().float().cpu(), self.size).clamp(0, 1)
+        if self.strength.ndim == 2:  # Adam moves every pixel a little, also those that no goal asks of
+            result = torch.lerp(self.content, result, (4 * self.strength).clamp(max=1))
+        if self.on_step:
+            with contextlib.suppress(Cancelled):
+                self.on_step(Progress(self.done, self.done, asdict(self.losses), result))
+        return result
+
+    def _start(self, size: tuple[int, int]) -> Tensor:
+        photo = images.resize(self.content, size).to(self.stylizer.device)
+        kind, fast = self.settings.start, self.stylizer.fast
+        able = fast is not None and all(style.info.base_sha256 == fast.sha256 for style in self.styles)
+        if kind == "fast" and not able:
+            raise InvalidInput("the fast method cannot paint the start: not all styles were learned for it")
+        if kind == "noise":
+            noise = torch.rand(1, 3, *size, generator=self.generator)
+            return noise.to(self.stylizer.device)
+        if fast is not None and able and kind in ("auto", "fast"):
+            whole = fast.stylize(self.content, self.styles, self.weights, self.strength).clone()
+            return images.resize(whole, size).to(self.stylizer.device)
+        return photo
+
+    def _optimise(
+        self, image: Tensor, moments: list[Tensor] | None, index: int
+    ) -> tuple[Tensor, list[Tensor] | None]:
+        """One size; the averaged picture and Adam's moments."""
+        settings, plan = self.settings, self.plans[index]
+        photo = images.resize(self.content, plan.size).to(self.stylizer.device)
+        relative = min(plan.size) / min(self.plans[-1].size)
+        side = max(16, round(STYLE_SIDE * settings.style_scale * relative))
+        goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size)
+        objective = Objective(self.stylizer.vgg, photo, goals, settings, TILE_SIDE)
+        pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
+        optimizer = _optimizer([pixels], settings, moments)
+        average, weight = torch.zeros_like(pixels), 0.0
+        best, waited, step = math.inf, 0, 0
+        clock = _Clock(self, index)
+        while clock.share(step) < 1 and waited < settings.patience:
+
+            def closure() -> float:
+                gradient, self.losses = objective.gradient(pixels)
+                variation = settings.variation_weight * total_variation(pixels).sum()
+                (smooth,) = torch.autograd.grad(variation, pixels)
+                pixels.grad = torch.nan_to_num(gradient + smooth).contiguous()
+                return self.losses.objective + variation.item()
+
+            optimizer.step(closure)
+            with torch.no_grad():
+                pixels.copy_(torch.nan_to_num(pixels, nan=0.5).clamp_(0, 1))
+                average.lerp_(pixels, 1 - settings.average)
+                weight += (1 - settings.average) * (1 - weight)
+            self.result = average / weight
+            step += 1
+            self.done += 1
+            better = self.losses.objective < 0.995 * best
+            best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
+            self._report(clock.left(step))
+        return self.result if self.result is not None else image, _moments(optimizer, pixels)
+
+    def _report(self, left: int) -> None:
+        if self.on_step is None:
+            return
+        now, preview = time.monotonic(), None
+        if self.result is not None and now - self.shown > PREVIEW_SECONDS:
+            preview, self.shown = self.result.detach().float().cpu().clamp(0, 1), now
+        self.on_step(Progress(self.done, self.done + left, asdict(self.losses), preview))
+
+
+class _Clock:
+    """How much of one size lies behind: by its steps, or by its part of the time there is."""
+
+    def __init__(self, run: _Run, index: int) -> None:
+        self.run, self.index, self.began = run, index, time.monotonic()
+        self.seconds = 0.0
+        if run.settings.seconds > 0:
+            costs = [plan.steps * plan.size[0] * plan.size[1] for plan in run.plans[index:]]
+            left = max(0.0, run.settings.seconds - (self.began - run.began))
+            self.seconds = left * costs[0] / sum(costs)
+
+    def share(self, step: int) -> float:
+        if self.run.settings.seconds <= 0:
+            return step / self.run.plans[self.index].steps
+        elapsed = time.monotonic() - self.began
+        next_one = elapsed / step if step else 0.0  # a step that would end late is not begun
+        return (elapsed + next_one / 2) / max(self.seconds, 1e-9) if step else 0.0
+
+    def left(self, step: int) -> int:
+        """Steps still to come, at all sizes; an estimate where time counts."""
+        later = sum(plan.steps for plan in self.run.plans[self.index + 1 :])
+        if self.run.settings.seconds <= 0:
+            return later + self.run.plans[self.index].steps - step
+        share = min(1.0, self.share(step))
+        return later + (round(step * (1 - share) / share) if share > 0 else 1)
+
+
+def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
+    """From small to full size; tiny pictures are worked on enlarged."""
+    enlarged = max(1.0, LEAST_SIDE / min(size))
+    final = (round(size[0] * enlarged), round(size[1] * enlarged))
+    count = max(0, math.ceil(math.log(max(final) / settings.least_side, SCALE) - 1e-6))
+    plans = []
+    for smaller in range(count, -1, -1):
+        scale = SCALE**-smaller
+        steps = max(1, round(settings.steps * min(MOST_COARSE, SCALE**smaller)))
+        sides = (max(LEAST_SIDE, round(side * scale)) for side in final)
+        plans.append(_Plan((next(sides), next(sides)), steps))
+    return plans
+
+
+def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:
+    parts = {
+        part: {
+            layer: blend(torch.cat([getattr(target, part)[layer] for target in targets]), weights[None])
+            for layer in GRAM_LAYERS
+        }
+        for part in ("grams", "bounds", "means", "stds")
+    }
+    return StyleTarget(**parts)
+
+
+def _optimizer(
+    parameters: list[Tensor], settings: Optimization, moments: list[Tensor] | None
+) -> torch.optim.Optimizer:
+    if settings.optimizer == "lbfgs":
+        return torch.optim.LBFGS(parameters, lr=1.0, max_iter=1, history_size=20)
+    optimizer = torch.optim.Adam(parameters, lr=settings.rate, betas=(0.9, 0.99))
+    if moments:
+        first, second = moments
+        # As if enough steps had been taken: the moments are no longer those of a beginning.
+        optimizer.state[parameters[0]] = {
+            "step": torch.tensor(1000.0),
+            "exp_avg": first,
+            "exp_avg_sq": second.clamp_min(0),
+        }
+    return optimizer
+
+
+def _moments(optimizer: torch.optim.Optimizer, pixels: Tensor) -> list[Tensor] | None:
+    state = optimizer.state.get(pixels, {})
+    return [state["exp_avg"], state["exp_avg_sq"]] if "exp_avg_sq" in state else None
+
+
+def _resize_moment(moment: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(moment, size, mode="bilinear", align_corners=False)

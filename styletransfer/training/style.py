@@ -1,0 +1,171 @@
+"""Fitting one new style: gamma and beta alone, the convolutions frozen."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from styletransfer.errors import TrainingDiverged
+from styletransfer.losses import content_loss, total_variation
+from styletransfer.networks import TransformerNetwork
+from styletransfer.settings import StyleTraining
+from styletransfer.targets import StyleTarget
+from styletransfer.training.start import Start
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+
+SNAPSHOT_STEPS = 10
+MOST_ROLLBACKS = 6
+
+
+@dataclass(frozen=True)
+class FitLosses:
+    """Means over a step's crops; `objective` is the geometric mean of content + style_weight * style."""
+
+    objective: float
+    content: float
+    style: float
+
+
+class StyleFitter:
+    """Holds the state of a fit and takes its steps.
+
+    The row is `start.row + start.spread * offset`, and Adam works on the offset: numbers that differ much
+    from style to style take large steps, those that all styles share take small ones.
+
+    Args:  network: frozen, in the number format to compute in;
+           target: Gram matrices and bounds of the painting at STYLE_LAYERS;
+           crops: of photographs, each (1, 3, side, side) in [0, 1].
+    """
+
+    def __init__(
+        self,
+        vgg: VGG19,
+        network: TransformerNetwork,
+        start: Start,
+        target: StyleTarget,
+        crops: Sequence[Tensor],
+        settings: StyleTraining,
+    ) -> None:
+        self.device, self.dtype = vgg.mean.device, vgg.dtype
+        self.vgg, self.network, self.crops, self.settings = vgg, network, crops, settings
+        self.start = Start(start.row.to(self.device), start.spread.to(self.device))
+        self.target = target.to(self.device)
+        self.offset = nn.Parameter(torch.zeros_like(self.start.row))
+        self.average = torch.zeros_like(self.offset)
+        self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=(0.9, 0.99))
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.step = 0
+        self.rate_scale = 1.0
+        self._rollbacks = 0
+        self._queue: list[int] = []
+        self._contents: dict[int, Tensor] = {}
+        self._snapshot = self.state()
+
+    def row(self) -> Tensor:
+        """What has been fitted so far, (2, row_length), averaged over the last steps; on the CPU."""
+        return (self.start.row + self.start.spread * self.average).cpu()
+
+    def take_step(self, share: float) -> FitLosses:
+        """One optimisation step; `share`, 0 to 1, is how much of the fit lies behind and sets the rate.
+
+        A step that ends in numbers that are not finite goes back to the last snapshot and halves the rate.
+        Raises TrainingDiverged where that does not help.
+        """
+        while True:
+            losses = self._try_step(share)
+            if math.isfinite(losses.objective) and bool(self.offset.isfinite().all()):
+                break
+            self._roll_back()
+        self.step += 1
+        decay = min(self.settings.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            self.average.lerp_(self.offset, 1 - decay)
+        if self.step % SNAPSHOT_STEPS == 0:
+            self._snapshot = self.state()
+        return losses
+
+    def _try_step(self, share: float) -> FitLosses:
+        settings = self.settings
+        chosen = self._choose_crops()
+        photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
+        contents = torch.cat([self._content(index) for index in chosen])
+        row = self.start.row + self.start.spread * self.offset
+        ones = torch.ones(len(chosen), device=self.device)
+        painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
+        features = self.vgg(painted.clamp(0, 1), [CONTENT_LAYER, *STYLE_LAYERS])
+        content = content_loss(features[CONTENT_LAYER], contents)
+        style = self.target.loss(features)
+        objective = (content + settings.style_weight * style).log().mean()
+        loss = objective + settings.variation_weight * total_variation(painted).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        warm = min(1.0, (self.step + 1) / settings.warmup_steps)
+        falling = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * self.rate_scale * warm * falling
+        self.optimizer.step()
+        return FitLosses(objective.exp().item(), content.mean().item(), style.mean().item())
+
+    def _choose_crops(self) -> list[int]:
+        """In shuffled rounds, each crop as often as the others."""
+        while len(self._queue) < self.settings.photos:
+            self._queue += torch.randperm(len(self.crops), generator=self.generator).tolist()
+        chosen, self._queue = self._queue[: self.settings.photos], self._queue[self.settings.photos :]
+        return chosen
+
+    def _content(self, index: int) -> Tensor:
+        """Content features of a crop, computed when it is first used."""
+        if index not in self._contents:
+            with torch.no_grad():
+                crop = self.crops[index].to(self.device)
+                self._contents[index] = self.vgg(crop, [CONTENT_LAYER])[CONTENT_LAYER]
+        return self._contents[index]
+
+    def _roll_back(self) -> None:
+        self._rollbacks += 1
+        if self._rollbacks > MOST_ROLLBACKS:
+            raise TrainingDiverged(
+                f"the losses are no numbers any more at step {self.step}, at a rate lowered {MOST_ROLLBACKS} "
+                "times; give another picture, or a smaller crop of this one"
+            )
+        scale = self.rate_scale / 2
+        self.restore(self._snapshot)
+        self.rate_scale = scale
+
+    def state(self) -> dict:
+        """All that resuming needs, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "rate_scale": self.rate_scale,
+            "queue": list(self._queue),
+            "generator": self.generator.get_state(),
+            "row": self.start.row.clone(),
+            "spread": self.start.spread.clone(),
+            "offset": self.offset.detach().clone(),
+            "average": self.average.clone(),
+            "optimizer": _copied(self.optimizer.state_dict()),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` returned."""
+        self.step, self.rate_scale = state["step"], state["rate_scale"]
+        self._queue = list(state["queue"])
+        self.generator.set_state(state["generator"])
+        self.start = Start(state["row"].to(self.device), state["spread"].to(self.device))
+        with torch.no_grad():
+            self.offset.copy_(state["offset"])
+            self.average.copy_(state["average"])
+        self.optimizer.load_state_dict(_copied(state["optimizer"]))
+        self._snapshot = self.state()
+
+
+def _copied(value: Any) -> Any:
+    """The same with every tensor cloned: an optimiser goes on writing into the ones it hands out."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value

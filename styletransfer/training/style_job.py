@@ -1,0 +1,181 @@
+"""Learning a style from one picture: picture in, style file out."""
+
+import hashlib
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.core import OnStep, Progress, Style, StyleInfo
+from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.files import make_folder, replacing
+from styletransfer.images import ImageSource
+from styletransfer.networks import TransformerNetwork
+from styletransfer.settings import LEAST_STYLE_SIDE, LICENCE, LONGEST_STYLE, StyleTraining
+from styletransfer.stylebank import SUFFIX, save_style
+from styletransfer.targets import style_target
+from styletransfer.training.data import built_in_crops, load_pictures, random_crop
+from styletransfer.training.start import nearest_start
+from styletransfer.training.style import FitLosses, StyleFitter
+from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
+
+CHECKPOINT_SECONDS = 5
+PREVIEW_SECONDS = 3
+THUMBNAIL_SIDE = 192  # pixels, long side
+
+
+@dataclass(frozen=True)
+class StyleJob:
+    """What to learn, and where to put it.
+
+    `image`: the picture; `title`, `slug`: what the style is called; `folder`: where its file goes; `content`:
+    folder of photographs to learn on, or the ones at hand; `resume`: go on where an interrupted fit of the
+    same picture stood; `command`: recorded in the file.
+    """
+
+    image: ImageSource
+    title: str
+    slug: str
+    folder: Path
+    content: Path | None = None
+    resume: bool = False
+    command: str = ""
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an unfinished fit is kept."""
+        return self.folder / f".{self.slug}.unfinished"
+
+
+def train_style(
+    job: StyleJob,
+    network: TransformerNetwork,
+    base_sha256: str,
+    known: Sequence[Style],
+    settings: StyleTraining,
+    device: torch.device,
+    dtype: torch.dtype,
+    on_step: OnStep | None = None,
+) -> Style:
+    """Fit gamma and beta to a picture and write the style file.
+
+    `on_step` sees the losses of every step and a preview every few seconds. When it raises `Cancelled` the
+    fit ends there, and what has been learned so far is the style. Any other end leaves a checkpoint of the
+    last seconds.
+
+    Args:    network: the base network, on `device`, its convolutions in `dtype`; known: styles to begin from.
+    Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
+    """
+    picture = read_style_picture(job.image, settings.style_side)
+    crops = _crops(job, settings)
+    vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
+    target = style_target(vgg, picture, GRAM_LAYERS)
+    vgg = vgg.to(dtype)
+    goal = target.at(STYLE_LAYERS)
+    fitter = StyleFitter(vgg, network, nearest_start(goal, known), goal, crops, settings)
+    fingerprint = hashlib.sha256(picture.numpy().tobytes() + base_sha256.encode()).hexdigest()
+    spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
+    make_folder(job.folder)
+    losses, seconds = _fit(job, fitter, fingerprint, spent, settings, on_step)
+    recipe = {
+        "command": job.command,
+        "data": {"photographs": job.content.name if job.content else "built in"},
+        "settings": asdict(settings),
+        "steps": fitter.step,
+        "seconds": round(seconds, 1),
+    }
+    info = StyleInfo(
+        slug=job.slug,
+        title=job.title,
+        licence=LICENCE,
+        style_side=settings.style_side,
+        base_sha256=base_sha256,
+        recipe=recipe,
+        losses={name: round(value, 4) for name, value in losses.items()},
+    )
+    thumbnail = images.to_jpeg(images.resize_long_side(picture, THUMBNAIL_SIDE))
+    style = target.style(info, fitter.row(), thumbnail)
+    save_style(job.folder / f"{job.slug}{SUFFIX}", style)
+    job.checkpoint.unlink(missing_ok=True)
+    return style
+
+
+def read_style_picture(image: ImageSource, side: int) -> Tensor:
+    """A picture as a style sees it, (1, 3, H, W): transparency on white, short side `side` pixels."""
+    return images.resize_short_side(images.read_on_white(image), side, LONGEST_STYLE, LEAST_STYLE_SIDE)
+
+
+def _fit(
+    job: StyleJob,
+    fitter: StyleFitter,
+    fingerprint: str,
+    spent: float,
+    settings: StyleTraining,
+    on_step: OnStep | None,
+) -> tuple[dict[str, float], float]:
+    """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
+    recent: deque[FitLosses] = deque(maxlen=10)
+    began = saved = shown = time.monotonic()
+    while True:
+        now = time.monotonic()
+        elapsed = spent + now - began
+        share = fitter.step / settings.steps
+        if settings.seconds:
+            share = max(share, elapsed / settings.seconds)
+        if share >= 1:
+            break
+        recent.append(fitter.take_step(share))
+        preview = None
+        if on_step and now - shown > PREVIEW_SECONDS:
+            preview, shown = _preview(fitter), now
+        if now - saved > CHECKPOINT_SECONDS:
+            state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.state()}
+            with replacing(job.checkpoint) as temporary:
+                torch.save(state, temporary)
+            saved = now
+        if on_step:
+            try:
+                on_step(Progress(fitter.step, settings.steps, asdict(recent[-1]), preview))
+            except Cancelled:
+                break
+    names = ("content", "style") if recent else ()
+    means = {name: math.fsum(getattr(losses, name) for losses in recent) / len(recent) for name in names}
+    return means, spent + time.monotonic() - began
+
+
+def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
+    """Bring the fitter to where the checkpoint stands; the seconds spent so far."""
+    try:
+        state = torch.load(job.checkpoint, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        raise InvalidInput(f"no unfinished fit of {job.slug!r} to go on with; leave --resume out") from None
+    if state["fingerprint"] != fingerprint:
+        raise InvalidInput(
+            f"the unfinished fit of {job.slug!r} is of another picture, size or network; leave --resume out"
+        )
+    fitter.restore(state["fit"])
+    return state["seconds"]
+
+
+def _crops(job: StyleJob, settings: StyleTraining) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(settings.seed)
+    if job.content is None:
+        return built_in_crops(settings.crops, settings.side, generator)
+    paths = images.find_pictures(job.content)
+    order = torch.randperm(len(paths), generator=generator)[: settings.crops].tolist()
+    pictures = load_pictures([paths[index] for index in order], round(1.5 * settings.side))
+    return [random_crop(pictures, settings.side, generator) for _ in range(settings.crops)]
+
+
+def _preview(fitter: StyleFitter) -> Tensor:
+    """The first crop, painted."""
+    one = torch.ones(1, device=fitter.device)
+    photo = fitter.crops[0].to(fitter.device, fitter.dtype)
+    with torch.inference_mode():
+        return fitter.network(photo, fitter.row()[None].to(fitter.device), one[None], one).clamp(0, 1).cpu()

@@ -1,0 +1,226 @@
+"""Optimisation of pixels, on small pictures and the real VGG."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from conftest import make_photo
+
+from styletransfer import images
+from styletransfer.core import Progress, StyleInfo
+from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.losses import wasserstein_loss
+from styletransfer.methods import gatys
+from styletransfer.methods.objective import Goal, Objective, _tiles
+from styletransfer.settings import Optimization
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.vgg import GRAM_LAYERS, load_vgg19
+
+FEW = Optimization(steps=4, least_side=32)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(GRAM_LAYERS[-1])
+
+
+@pytest.fixture(scope="module")
+def stylizer(vgg):
+    return gatys.GatysStylizer(vgg, None, torch.float32)
+
+
+def picture(height, width, seed=0):
+    return images.read_picture(make_photo(height, width, seed)).rgb
+
+
+def painting():
+    """Coloured blots of several sizes."""
+    generator = torch.Generator().manual_seed(3)
+    blots = [torch.rand(1, 3, side, side, generator=generator) for side in (6, 16, 48)]
+    return sum(images.resize(blot, (160, 160)) for blot in blots) / 3
+
+
+@pytest.fixture(scope="module")
+def style(vgg):
+    return style_target(vgg, painting(), GRAM_LAYERS).style(StyleInfo("s", "S"), torch.zeros(2, 0))
+
+
+def paint(stylizer, style, photo, settings=FEW, strength=1.0, on_step=None):
+    return stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength), on_step, settings)
+
+
+# The objective
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("statistic", ["gram", "wasserstein"])
+def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, masked):
+    photo, image = picture(96, 160), painting()[:, :, :96]
+    settings = Optimization(statistic=statistic)
+    mask = torch.linspace(0, 1, 160).expand(1, 1, 96, 160) if masked else None
+    goals = [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0, mask)]
+    whole, tiled = (Objective(vgg, photo, goals, settings, side) for side in (512, 96))
+    expected, losses = whole.gradient(image)
+    found, tiled_losses = tiled.gradient(image)
+    assert tiled_losses.style == pytest.approx(losses.style, rel=0.1)
+    assert tiled_losses.content == pytest.approx(losses.content, rel=0.1)
+    assert torch.cosine_similarity(found.flatten(), expected.flatten(), dim=0) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((100, 30), 64), ((257, 513), 64), ((64, 64), 64), ((1000, 900), 256)]
+)
+def test_tiles_cover_the_picture_once_and_are_of_like_size(size, side):
+    seen = torch.zeros(1, 1, *size)
+    for tile in _tiles(*size, side):
+        whole = torch.zeros_like(seen)
+        tile.own(tile.cut(whole)).add_(1)
+        seen += whole
+        assert side // 2 - 16 <= tile.inner[1] - tile.inner[0] <= side + 16 or size[0] < side
+    assert torch.equal(seen, torch.ones_like(seen))
+
+
+def test_wasserstein_is_the_known_distance_of_diagonal_gaussians():
+    mean, target_mean = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])
+    own, target = torch.diag(torch.tensor([4.0, 9.0])), torch.diag(torch.tensor([1.0, 1.0]))
+    grams = [(covariance + m.T @ m)[None].double() for covariance, m in ((own, mean), (target, target_mean))]
+    found = wasserstein_loss(mean.double(), grams[0], target_mean.double(), grams[1])
+    assert found.item() == pytest.approx((1 + 4 + (2 - 1) ** 2 + (3 - 1) ** 2) / 2, rel=1e-2)
+    assert wasserstein_loss(mean.double(), grams[0], mean.double(), grams[0]).abs() < 5e-3
+
+
+# The optimisation
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FEW,
+        Optimization(steps=4, least_side=32, statistic="wasserstein"),
+        Optimization(steps=4, least_side=32, optimizer="lbfgs"),
+        Optimization(steps=6, least_side=32, start="noise"),
+    ],
+    ids=["adam", "wasserstein", "lbfgs", "noise"],
+)
+def test_optimising_lowers_the_objective(vgg, stylizer, style, settings):
+    photo = picture(64, 80)
+    objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], settings, 512)
+    painted = paint(stylizer, style, photo, settings)
+    start = torch.rand_like(photo) if settings.start == "noise" else photo
+    assert objective.gradient(painted)[1].objective < 0.8 * objective.gradient(start)[1].objective
+
+
+def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
+    plans = gatys._plans((480, 640), Optimization(steps=50))
+    assert plans[-1].size == (480, 640)
+    assert 90 < max(plans[0].size) <= 128
+    for small, large in itertools.pairwise(plans):
+        assert 1.35 < large.size[1] / small.size[1] < 1.48
+        assert small.steps >= large.steps
+    assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
+
+
+def test_the_same_seed_gives_the_same_picture(stylizer, style):
+    settings = Optimization(steps=2, least_side=64, start="noise", seed=5)
+    first, second = (paint(stylizer, style, picture(64, 64), settings) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_more_strength_is_further_from_the_photo(stylizer, style):
+    photo = picture(64, 64)
+    settings = Optimization(steps=10, least_side=64)
+    distances = [
+        (paint(stylizer, style, photo, settings, strength) - photo).abs().mean().item()
+        for strength in (0.0, 0.4, 1.0)
+    ]
+    assert distances[0] == 0
+    assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_flat_pictures_stay_finite(stylizer, style, vgg, value):
+    flat = torch.full((1, 3, 64, 64), value)
+    flat_style = style_target(vgg, flat, GRAM_LAYERS).style(StyleInfo("f", "F"), torch.zeros(2, 0))
+    assert paint(stylizer, style, flat).isfinite().all()
+    assert paint(stylizer, flat_style, picture(64, 64)).isfinite().all()
+
+
+def test_numbers_that_are_not_finite_never_reach_the_picture(stylizer, style, monkeypatch):
+    gradient = Objective.gradient
+
+    def broken(self, image):
+        found, losses = gradient(self, image)
+        return found * math.nan, losses
+
+    monkeypatch.setattr(Objective, "gradient", broken)
+    assert paint(stylizer, style, picture(64, 64)).isfinite().all()
+
+
+def test_stopping_keeps_the_picture_so_far(stylizer, style):
+    def stop(progress):
+        if progress.step == 3:
+            raise Cancelled
+
+    photo = picture(64, 64)
+    painted = paint(stylizer, style, photo, Optimization(steps=50, least_side=64), on_step=stop)
+    assert painted.shape == photo.shape
+    assert not torch.equal(painted, photo)
+
+
+def test_a_time_limit_is_kept(stylizer, style):
+    seen: list[Progress] = []
+    settings = Optimization(seconds=2.0, least_side=32, patience=10_000)
+    paint(stylizer, style, picture(64, 64), settings, on_step=seen.append)
+    assert seen[-1].step == seen[-1].steps > 4
+
+
+def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
+    painting = picture(200, 160, seed=3)
+    style = style_target(vgg, painting, GRAM_LAYERS).style(StyleInfo("p", "P"), torch.zeros(2, 0))
+    style = type(style)(**{**vars(style), "picture": painting})
+    photo = picture(64, 64)
+    small, large = (
+        paint(stylizer, style, photo, Optimization(steps=3, least_side=64, style_scale=scale))
+        for scale in (0.2, 1.0)
+    )
+    assert not torch.equal(small, large)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"start": "magic"}, {"statistic": "x"}, {"optimizer": "sgd"}, {"steps": 0}, {"rate": math.nan}]
+)
+def test_settings_are_checked(wrong):
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        Optimization(**wrong)
+
+
+def test_the_fast_start_needs_styles_that_were_learned(stylizer, style):
+    with pytest.raises(InvalidInput, match="fast method"):
+        paint(stylizer, style, picture(64, 64), Optimization(start="fast"))
+
+
+def test_a_mask_leaves_the_rest_of_the_photo_as_it_is(stylizer, style):
+    photo = picture(64, 128)
+    strength = torch.zeros(64, 128)
+    strength[:, :64] = 1
+    painted = stylizer.stylize(
+        photo, [style], torch.ones(1), strength, None, Optimization(steps=12, least_side=128)
+    )
+    change = (painted - photo).abs().mean(dim=(0, 1, 2))
+    assert change[:48].mean() > 0.02
+    assert change[66:].max() == 0
+
+
+def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):
+    """The Gram matrix of a region is divided by the area of its mask."""
+    twice = torch.cat((painting(), painting()), dim=3)
+    target = StyleTarget.of(style, GRAM_LAYERS)
+    half = torch.zeros(1, 1, *twice.shape[-2:])
+    half[..., :160] = 1
+    losses = [
+        Objective(vgg, twice, [Goal(target, 1.0, mask)], Optimization(), 512).gradient(twice * 0.5)[1].style
+        for mask in (None, torch.ones_like(half), half)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[2] == pytest.approx(losses[0], rel=0.1)

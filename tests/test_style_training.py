@@ -1,0 +1,267 @@
+"""Learning one style from one picture."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+from conftest import TINY, make_photo, random_style
+from PIL import Image
+
+from styletransfer.core import Progress
+from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, TrainingDiverged
+from styletransfer.networks import TransformerNetwork
+from styletransfer.settings import StyleTraining
+from styletransfer.stylebank import check_style, load_style
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training.data import built_in_crops
+from styletransfer.training.start import Start, least_squares_on_simplex, nearest_start, nearest_weights
+from styletransfer.training.style import StyleFitter
+from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+
+SMALL = StyleTraining(steps=8, side=32, crops=6, style_side=64, warmup_steps=1)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(STYLE_LAYERS[-1])
+
+
+@pytest.fixture
+def frozen(network):
+    return network.requires_grad_(False)
+
+
+def make_fitter(vgg, network, settings=SMALL):
+    generator = torch.Generator().manual_seed(1)
+    crops = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(settings.crops)]
+    target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
+    row = torch.randn(2, TINY.row_length, generator=generator)
+    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, crops, settings)
+
+
+# Where a fit begins
+
+
+def test_the_nearest_weights_recover_a_blend():
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.randn(5, 20, generator=generator, dtype=torch.float64)
+    weights = torch.tensor([0.5, 0.0, 0.3, 0.2, 0.0], dtype=torch.float64)
+    found = least_squares_on_simplex(corners @ corners.T, corners @ (weights @ corners))
+    torch.testing.assert_close(found, weights, atol=0.02, rtol=0)
+
+
+def test_the_nearest_weights_are_convex_and_the_best_on_a_grid():
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    goal = 3 * torch.randn(4, generator=generator, dtype=torch.float64)
+    found = least_squares_on_simplex(corners @ corners.T, corners @ goal)
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1)
+    grid = [(a / 50, b / 50) for a, b in itertools.product(range(51), repeat=2) if a + b <= 50]
+    distances = [
+        ((torch.tensor([a, b, 1 - a - b], dtype=torch.float64) @ corners - goal) ** 2).sum() for a, b in grid
+    ]
+    assert ((found @ corners - goal) ** 2).sum() <= min(distances) + 1e-3
+
+
+def test_a_known_painting_begins_with_its_own_row():
+    known = [random_style(str(seed), "0" * 64, seed) for seed in range(4)]
+    weights = nearest_weights(StyleTarget.of(known[2]), known)
+    assert weights[2] > 0.95
+    start = nearest_start(StyleTarget.of(known[2]), known)
+    assert (start.row - known[2].row).abs().mean() < 0.1 * (start.row - known[0].row).abs().mean()
+
+
+def test_without_a_known_style_there_is_no_start():
+    with pytest.raises(InvalidInput, match="no style of this base network"):
+        nearest_start(StyleTarget.of(random_style("a", "", 0)), [])
+
+
+# The fit
+
+
+def test_a_fit_lowers_the_objective_and_leaves_the_network_alone(vgg, frozen):
+    before = {name: value.clone() for name, value in frozen.state_dict().items()}
+    fitter = make_fitter(vgg, frozen)
+    objectives = [fitter.take_step(0.0).objective for _ in range(24)]
+    assert sum(objectives[-6:]) < 0.8 * sum(objectives[:6])
+    assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
+
+
+def test_resuming_a_fit_is_exact(vgg, frozen):
+    whole = make_fitter(vgg, frozen)
+    straight = [whole.take_step(step / 8) for step in range(6)]
+    first = make_fitter(vgg, frozen)
+    for step in range(3):
+        first.take_step(step / 8)
+    second = make_fitter(vgg, frozen)
+    second.restore(first.state())
+    assert [second.take_step(step / 8) for step in range(3, 6)] == straight[3:]
+    assert torch.equal(whole.row(), second.row())
+
+
+def test_numbers_that_are_not_finite_are_rolled_back_at_half_the_rate(vgg, frozen, monkeypatch):
+    fitter = make_fitter(vgg, frozen)
+    fitter.take_step(0.0)
+    fitter._snapshot = fitter.state()
+    fitter.take_step(0.0)
+    loss = StyleTarget.loss
+    broken = iter([torch.nan])
+    monkeypatch.setattr(StyleTarget, "loss", lambda *arguments: loss(*arguments) * next(broken, 1.0))
+    fitter.take_step(0.0)
+    assert fitter.rate_scale == 0.5
+    assert fitter.step == 2
+    assert fitter.row().isfinite().all()
+
+
+def test_a_fit_that_stays_broken_ends_with_an_error(vgg, frozen, monkeypatch):
+    fitter = make_fitter(vgg, frozen)
+    monkeypatch.setattr(StyleTarget, "loss", lambda self, features: torch.full((2,), torch.nan))
+    with pytest.raises(TrainingDiverged, match="lowered"):
+        fitter.take_step(0.0)
+
+
+def test_the_built_in_photographs_are_at_hand():
+    crops = built_in_crops(7, 48, torch.Generator().manual_seed(0))
+    assert [crop.shape for crop in crops] == [(1, 3, 48, 48)] * 7
+    assert not torch.equal(crops[0], crops[1])
+
+
+# Pictures as users have them
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((60, 40), (64, 96)), ((5, 3000), (16, 256)), ((40, 40), (64, 64)), ((1, 1), (64, 64))],
+)
+def test_the_short_side_is_set_and_scrolls_stay_small(size, expected):
+    picture = Image.new("RGB", size[::-1] if size[0] < size[1] else (size[1], size[0]))
+    assert read_style_picture(picture, 64).shape[-2:] in (expected, expected[::-1])
+
+
+def test_transparency_is_laid_on_white():
+    picture = read_style_picture(Image.new("RGBA", (64, 64), (255, 0, 0, 0)), 64)
+    torch.testing.assert_close(picture, torch.ones(1, 3, 64, 64))
+
+
+# From picture to style file
+
+
+@pytest.fixture
+def learn(tmp_path, tiny_styles, monkeypatch):
+    """Learns a style with the tiny network: returns it; further arguments are those of the job."""
+    known = [load_style(path) for path in sorted(tiny_styles.iterdir())]
+    torch.manual_seed(0)
+    network = TransformerNetwork(TINY).requires_grad_(False)
+    monkeypatch.setattr("styletransfer.training.style_job.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("styletransfer.training.style_job.PREVIEW_SECONDS", 0)
+
+    def learn(image=None, *, settings=SMALL, on_step=None, **more):
+        picture = image or make_photo(80, 70, seed=9)
+        job = StyleJob(picture, "My Style", "my-style", tmp_path / "own", command="test", **more)
+        device = torch.device("cpu")
+        return train_style(
+            job, network, known[0].info.base_sha256, known, settings, device, torch.float32, on_step
+        )
+
+    return learn
+
+
+def test_the_result_is_a_style_file_like_the_shipped_ones(learn, tmp_path):
+    style = learn()
+    back = load_style(tmp_path / "own" / "my-style.safetensors")
+    check_style(back, style.info.base_sha256, TINY.row_length)
+    assert back.info == style.info
+    assert back.info.title == "My Style"
+    assert back.info.recipe["steps"] == 8
+    assert set(back.info.losses) == {"content", "style"}
+    assert back.preview[:2] == b"\xff\xd8"
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["my-style.safetensors"]
+
+
+def test_the_same_picture_gives_the_same_style(learn):
+    assert torch.equal(learn().row, learn().row)
+
+
+def test_progress_has_losses_and_previews(learn):
+    seen: list[Progress] = []
+    learn(on_step=seen.append)
+    assert [progress.step for progress in seen] == list(range(1, 9))
+    assert all({"objective", "content", "style"} == set(progress.losses) for progress in seen)
+    assert seen[-1].preview.shape == (1, 3, 32, 32)
+
+
+def test_cancelling_keeps_what_has_been_learned(learn, tmp_path):
+    def on_step(progress):
+        if progress.step == 3:
+            raise Cancelled
+
+    style = learn(on_step=on_step)
+    assert style.info.recipe["steps"] == 3
+    assert load_style(tmp_path / "own" / "my-style.safetensors").info == style.info
+
+
+def interrupt(progress):
+    if progress.step == 4:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(learn, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    assert [path.name for path in (tmp_path / "own").iterdir()] == [".my-style.unfinished"]
+    resumed = learn(resume=True)
+    assert resumed.info.recipe["steps"] == 8
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["my-style.safetensors"]
+    assert torch.equal(resumed.row, learn().row)
+
+
+def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
+    with pytest.raises(InvalidInput, match="no unfinished fit"):
+        learn(resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    with pytest.raises(InvalidInput, match="of another picture"):
+        learn(make_photo(80, 70, seed=10), resume=True)
+
+
+def test_a_time_limit_ends_the_fit(learn):
+    style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5))
+    assert 1 <= style.info.recipe["steps"] < 1000
+    assert style.info.recipe["seconds"] < 5
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("RGB", (90, 80), (120, 120, 120)),
+        Image.new("L", (90, 80), 0),
+        Image.new("RGBA", (90, 80), (9, 90, 200, 0)),
+        make_photo(40, 30),
+        make_photo(20, 600),
+    ],
+    ids=["grey", "black", "transparent", "tiny", "scroll"],
+)
+def test_poor_pictures_still_make_a_sound_style(learn, picture):
+    style = learn(picture)
+    check_style(style, style.info.base_sha256, TINY.row_length)
+    assert style.row.isfinite().all()
+
+
+def test_a_full_disk_leaves_no_style_file(learn, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(StyleTransferError, match="No space left"):
+        learn()
+    assert not list((tmp_path / "own").glob("*.safetensors"))
+
+
+def test_photographs_of_ones_own_serve_as_content(learn, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for seed in range(3):
+        make_photo(60, 70, seed=seed).save(tmp_path / "photos" / f"{seed}.png")
+    assert learn(content=tmp_path / "photos").info.recipe["data"] == {"photographs": "photos"}
