@@ -30,6 +30,7 @@ from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
+from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.start import Start, nearest_start, spread_of
 from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import read_style_picture
@@ -116,7 +117,9 @@ def main() -> None:
         paths = [path for path in paths if path.stem in options.only.split(",")]
     table = []
     for path in paths:
-        target = style_target(vgg, read_style_picture(path, ours.style_side))
+        picture = read_style_picture(path, ours.style_side)
+        target = style_target(vgg, picture)
+        repetition = painting_repetition(vgg, picture)
         judge = Judge(base, half, held_out, target)
         start = nearest_start(target, known)
         slow = replace(ours, rate=1e-3, steps=options.published_steps)
@@ -129,7 +132,7 @@ def main() -> None:
         }
         for run in options.runs.split(","):
             began_with, crops, settings, constant = runs[run]
-            fitter = StyleFitter(half, base.network, began_with, target, crops, settings)
+            fitter = StyleFitter(half, base.network, began_with, target, repetition, crops, settings)
             points = curve(fitter, judge, constant)
             shown = "  ".join(f"{step}: {value:.2f} ({seconds:.0f} s)" for step, seconds, value in points)
             print(f"{path.stem:32.32s} {run:12s} {shown}", flush=True)

@@ -94,7 +94,7 @@ class BaseTraining:
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
     variation_weight: float = 5.0
-    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style loss
+    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     identity_weight: float = 1.0
     matrix_rate: float = 0.02  # Muon, the convolutions but the first and the last
@@ -119,6 +119,8 @@ class StyleTraining:
     side: int = 192  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0
+    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
+    lags: int = 4  # of the lattice, looked at in a step
     rate: float = 0.15  # Adam, in units of the spread of the known styles
     warmup_steps: int = 5
     average: float = 0.9  # of the row, a step

@@ -15,6 +15,7 @@ from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops
+from styletransfer.training.repetition import LAGS
 from styletransfer.training.start import Start, least_squares_on_simplex, nearest_start, nearest_weights
 from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
@@ -38,7 +39,8 @@ def make_fitter(vgg, network, settings=SMALL):
     crops = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(settings.crops)]
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     row = torch.randn(2, TINY.row_length, generator=generator)
-    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, crops, settings)
+    anything = torch.ones(1, 256, len(LAGS))
+    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, anything, crops, settings)
 
 
 # Where a fit begins

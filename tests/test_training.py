@@ -12,9 +12,10 @@ from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import style_target
 from styletransfer.training import base_job
-from styletransfer.training.base import LAGS, BaseTrainer
+from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
+from styletransfer.training.repetition import LAGS
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base
 

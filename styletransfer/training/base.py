@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from styletransfer.losses import autocorrelation, content_loss, repetition_loss, total_variation
+from styletransfer.losses import autocorrelation, content_loss, total_variation
 from styletransfer.networks import (
     DEFAULT_CONFIG,
     NOISE_SIDE,
@@ -21,18 +21,13 @@ from styletransfer.networks import (
 )
 from styletransfer.settings import BaseTraining
 from styletransfer.targets import StyleTarget, collate
+from styletransfer.training import repetition
 from styletransfer.training.data import TrainingPicture, random_crop
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 # A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
 # has gone too far still feels the way back.
 LEAK = 0.05
-# Where a lattice of motifs shows: shifts of 8, 16 and 24 pixels, in places of a layer at 1/4.
-REPETITION_LAYER = "relu3_1"
-LAGS = (
-    *((0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0), (4, 4), (4, -4)),
-    *((2, 4), (2, -4), (4, 2), (4, -2), (0, 6), (6, 0)),
-)
 CPU = torch.device("cpu")
 
 
@@ -75,7 +70,7 @@ class BaseTrainer:
 
     Args:  contents: photographs;
            targets: of all paintings, the `kept` first ones of which become styles;
-           repetition: (paintings, C, lags), `autocorrelation` of each at REPETITION_LAYER and LAGS.
+           own_repetition: (paintings, C, lags), `painting_repetition` of each.
     """
 
     def __init__(
@@ -83,7 +78,7 @@ class BaseTrainer:
         vgg: VGG19,
         contents: Sequence[TrainingPicture],
         targets: Sequence[StyleTarget],
-        repetition: Tensor,
+        own_repetition: Tensor,
         kept: int,
         settings: BaseTraining,
         *,
@@ -92,7 +87,7 @@ class BaseTrainer:
         device: torch.device = CPU,
     ) -> None:
         self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
-        self.repetition = repetition.to(device)
+        self.repetition = own_repetition.to(device)
         self.settings, self.dtype, self.device = settings, dtype, device
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):
@@ -131,22 +126,23 @@ class BaseTrainer:
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
         with torch.no_grad():
-            found = self.vgg(photos, [REPETITION_LAYER, CONTENT_LAYER])
+            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
             content = found[CONTENT_LAYER].repeat_interleave(settings.styles_per_content, dim=0)
-            lags = torch.randperm(len(LAGS), generator=self.generator)[: settings.lags].tolist()
-            own = autocorrelation(found[REPETITION_LAYER], [LAGS[lag] for lag in lags])
+            lags = repetition.choose_lags(settings.lags, self.generator)
+            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
             own = own.repeat_interleave(settings.styles_per_content, dim=0)
-            allowed = torch.maximum(own, self.repetition[chosen][:, :, lags])
         strength = self._choose_strength(len(chosen))
         origin = _random_place(NOISE_SIDE, self.generator)
         painted = self._paint(repeated, rows, strength, origin)
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = targets.loss(features)
-        repetition = repetition_loss(features[REPETITION_LAYER], allowed, [LAGS[lag] for lag in lags])
+        repeated_too_much = repetition.excess_repetition(
+            features[repetition.LAYER], own, self.repetition[chosen], lags
+        )
         style_share = style_weight * strength.to(self.device) ** 3
         objective = content_losses + style_share * style_losses
-        penalised = objective + style_share * settings.repetition_weight / settings.lags * repetition
+        penalised = objective + style_share * settings.repetition_weight * repeated_too_much
         identity = self._identity_loss(photos, rows, origin)
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
         loss = penalised.log().mean() + settings.identity_weight * identity
@@ -163,7 +159,7 @@ class BaseTrainer:
             objective=objective.log().mean().exp().item(),
             content=content_losses.mean().item(),
             style=style_losses.mean().item(),
-            repetition=repetition.mean().item(),
+            repetition=repeated_too_much.mean().item(),
             identity=identity.item(),
             style_weight=style_weight,
         )

@@ -13,12 +13,13 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress, StyleInfo
 from styletransfer.errors import InvalidInput, TrainingDiverged
 from styletransfer.files import make_folder, replacing
-from styletransfer.losses import autocorrelation, content_loss
+from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.training.base import LAGS, REPETITION_LAYER, BaseModel, BaseTrainer, Losses
+from styletransfer.training.base import BaseModel, BaseTrainer, Losses
 from styletransfer.training.data import load_pictures, split_held_out
+from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, save_base
 
@@ -170,9 +171,7 @@ def _targets(
     for path, side in paintings:
         picture = images.resize_short_side(images.read_picture(path).rgb, side)
         targets.append(style_target(vgg, picture))
-        with torch.no_grad():
-            features = vgg(picture.to(vgg.mean.device), [REPETITION_LAYER])[REPETITION_LAYER]
-            repetitions.append(autocorrelation(features, LAGS).cpu())
+        repetitions.append(painting_repetition(vgg, picture))
     repetition = torch.cat(repetitions)
     with replacing(cache) as temporary:
         parts = [asdict(target) for target in targets]

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from styletransfer.errors import TrainingDiverged
-from styletransfer.losses import content_loss, total_variation
+from styletransfer.losses import autocorrelation, content_loss, total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
 from styletransfer.targets import StyleTarget
+from styletransfer.training import repetition
 from styletransfer.training.start import Start
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
@@ -37,6 +38,7 @@ class StyleFitter:
 
     Args:  network: frozen, in the number format to compute in;
            target: Gram matrices and bounds of the painting at STYLE_LAYERS;
+           own_repetition: `painting_repetition` of it;
            crops: of photographs, each (1, 3, side, side) in [0, 1].
     """
 
@@ -46,6 +48,7 @@ class StyleFitter:
         network: TransformerNetwork,
         start: Start,
         target: StyleTarget,
+        own_repetition: Tensor,
         crops: Sequence[Tensor],
         settings: StyleTraining,
     ) -> None:
@@ -53,6 +56,7 @@ class StyleFitter:
         self.vgg, self.network, self.crops, self.settings = vgg, network, crops, settings
         self.start = Start(start.row.to(self.device), start.spread.to(self.device))
         self.target = target.to(self.device)
+        self.repetition = own_repetition.to(self.device)
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
         self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=(0.9, 0.99))
@@ -61,7 +65,7 @@ class StyleFitter:
         self.rate_scale = 1.0
         self._rollbacks = 0
         self._queue: list[int] = []
-        self._contents: dict[int, Tensor] = {}
+        self._contents: dict[int, tuple[Tensor, Tensor]] = {}
         self._snapshot = self.state()
 
     def row(self) -> Tensor:
@@ -91,15 +95,22 @@ class StyleFitter:
         settings = self.settings
         chosen = self._choose_crops()
         photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
-        contents = torch.cat([self._content(index) for index in chosen])
+        contents, photo_repetition = (
+            torch.cat(parts) for parts in zip(*(self._content(index) for index in chosen), strict=True)
+        )
+        lags = repetition.choose_lags(settings.lags, self.generator)
         row = self.start.row + self.start.spread * self.offset
         ones = torch.ones(len(chosen), device=self.device)
         painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
         features = self.vgg(painted.clamp(0, 1), [CONTENT_LAYER, *STYLE_LAYERS])
+        repeated_too_much = repetition.excess_repetition(
+            features[repetition.LAYER], photo_repetition[:, :, lags], self.repetition, lags
+        )
         content = content_loss(features[CONTENT_LAYER], contents)
         style = self.target.loss(features)
-        objective = (content + settings.style_weight * style).log().mean()
-        loss = objective + settings.variation_weight * total_variation(painted).mean()
+        objective = content + settings.style_weight * style
+        penalised = objective + settings.style_weight * settings.repetition_weight * repeated_too_much
+        loss = penalised.log().mean() + settings.variation_weight * total_variation(painted).mean()
         self.optimizer.zero_grad()
         loss.backward()
         warm = min(1.0, (self.step + 1) / settings.warmup_steps)
@@ -107,7 +118,7 @@ class StyleFitter:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * self.rate_scale * warm * falling
         self.optimizer.step()
-        return FitLosses(objective.exp().item(), content.mean().item(), style.mean().item())
+        return FitLosses(objective.log().mean().exp().item(), content.mean().item(), style.mean().item())
 
     def _choose_crops(self) -> list[int]:
         """In shuffled rounds, each crop as often as the others."""
@@ -116,12 +127,14 @@ class StyleFitter:
         chosen, self._queue = self._queue[: self.settings.photos], self._queue[self.settings.photos :]
         return chosen
 
-    def _content(self, index: int) -> Tensor:
-        """Content features of a crop, computed when it is first used."""
+    def _content(self, index: int) -> tuple[Tensor, Tensor]:
+        """Content features of a crop and its repetition, computed when it is first used."""
         if index not in self._contents:
             with torch.no_grad():
                 crop = self.crops[index].to(self.device)
-                self._contents[index] = self.vgg(crop, [CONTENT_LAYER])[CONTENT_LAYER]
+                found = self.vgg(crop, [repetition.LAYER, CONTENT_LAYER])
+                own = autocorrelation(found[repetition.LAYER], repetition.LAGS)
+                self._contents[index] = found[CONTENT_LAYER], own
         return self._contents[index]
 
     def _roll_back(self) -> None:
