@@ -104,8 +104,9 @@ def total_variation(images: Tensor) -> Tensor:
 def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
     """How like itself a feature map is, some places further.
 
-    Args:    features: (B, C, H, W), any range; lags: rows (0 or more) and columns to shift by, less than H, W.
-    Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself.
+    Args:    features: (B, C, H, W), any range; lags: rows (0 or more) and columns to shift by.
+    Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself;
+             0 for a lag beyond the map.
     """
     wide = _widen(features)
     centred = wide - wide.mean(dim=(2, 3), keepdim=True)
@@ -113,6 +114,9 @@ def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor
     height, width = features.shape[-2:]
     products = []
     for down, right in lags:
+        if down >= height or abs(right) >= width:
+            products.append(torch.zeros_like(variance))
+            continue
         ahead = centred[:, :, down:, max(right, 0) : width + min(right, 0)]
         behind = centred[:, :, : height - down, max(-right, 0) : width - max(right, 0)]
         products.append((ahead * behind).mean(dim=(2, 3)) / variance)
