@@ -1,6 +1,7 @@
 """The command line as a user meets it: arguments in, exit code, one line of error, files out."""
 
 import json
+import signal
 import sys
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from styletransfer import api, cli, read_metadata
 from styletransfer.cli.shared import parse_settings
+from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
 from styletransfer.settings import BaseTraining
 
@@ -177,6 +179,61 @@ def test_the_settings_of_a_training_are_set_by_name():
 def test_settings_that_do_not_exist_or_are_no_numbers_are_refused(option, message):
     with pytest.raises(InvalidInput, match=message):
         parse_settings([option], BaseTraining())
+
+
+# Optimisation
+
+
+FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")
+
+
+def test_an_optimisation_can_be_watched(run, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", 0)
+    watched = ("--plot", tmp_path / "plot.svg", "--previews", tmp_path / "previews")
+    assert run("stylize", photo, "--style", "amber", *FEW_STEPS, *watched, "-o", tmp_path / "out.png")[0] == 0
+    assert "</svg>" in (tmp_path / "plot.svg").read_text()
+    assert list((tmp_path / "previews").glob("*.png"))
+    assert read_metadata(tmp_path / "out.png")["optimization"]["steps"] == 1
+
+
+def test_a_picture_is_a_style(run, photo, tmp_path):
+    make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
+    assert run("stylize", photo, "--style", "painting.png=0.5", "--style", "amber=0.5", *FEW_STEPS)[0] == 0
+    assert (tmp_path / "photo-painting-amber.png").exists()
+
+
+def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
+    show = Watch.__call__
+
+    def interrupt(self, progress):
+        if progress.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        show(self, progress)
+
+    monkeypatch.setattr(Watch, "__call__", interrupt)
+    wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
+    assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
+    assert Image.open(tmp_path / "out.png").size == (64, 48)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "3"], "for --method gatys alone"),
+        (["--method", "gatys", "--plot", "plot.xyz"], "end it in .png"),
+        (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),
+        (["--method", "gatys", "--steps", "0"], "above 0"),
+        (["--mask", "amber"], "write style=PICTURE"),
+        (["--mask", "blue=photo.png"], "not in the mix"),
+        (["--mask", "amber=none.png"], "no such file"),
+    ],
+)
+def test_bad_wishes_are_one_clear_line(run, photo, arguments, message):
+    code, out, err = run("stylize", photo, "--style", "amber", *arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
 
 
 # Styles of one's own

@@ -1,18 +1,14 @@
 """Commands that paint: `stylize`, `sheet`, and `info` about what was painted."""
 
 import json
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from PIL.Image import Image
-from rich.progress import Progress
 
-from styletransfer import core, images, settings
+from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
@@ -26,7 +22,8 @@ from styletransfer.cli.shared import (
     say,
     split,
 )
-from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.cli.watch import Watch
+from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder
 
 Styles = Annotated[
@@ -63,6 +60,12 @@ def stylize(
     style_scale: Annotated[
         float | None, typer.Option(help="gatys: size of the strokes of a style that is given as a picture.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="gatys: write the losses of the steps there, as a PNG, SVG or PDF.")
+    ] = None,
+    previews: Annotated[
+        Path | None, typer.Option(help="gatys: folder for pictures of the work in progress.")
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", help="gatys: another field of Optimization, as name=value; may be given again."),
@@ -75,15 +78,16 @@ def stylize(
     mix = _parse_mix(style)
     named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
     wishes = [*(setting or []), *(f"{key}={value}" for key, value in named.items() if value is not None)]
-    if wishes and method != "gatys":
-        raise InvalidInput(f"{wishes[0]} is for --method gatys alone")
+    if method != "gatys" and (wishes or plot or previews):
+        raise InvalidInput(f"{(*wishes, '--plot', '--previews')[0]} is for --method gatys alone")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
     masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
     sources = _find_sources(photos)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     outputs = _plan_outputs(photos, sources, output, "-".join(Path(name).stem for name in mix))
     failed = 0
-    with progress("painting", len(outputs), quiet) as bar, _stoppable(bar, method == "gatys") as on_step:
+    watch = Watch(plot, previews) if method == "gatys" else None
+    with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
         results = transfer.stylize_batch(
             sources,
             list(mix.items()),
@@ -93,7 +97,7 @@ def stylize(
             preserve_color=preserve_color,
             masks=masks,
             optimization=optimization,
-            on_step=on_step,
+            on_step=watch,
         )
         for folder in {target.parent for target in outputs.values()}:
             make_folder(folder)
@@ -104,6 +108,8 @@ def stylize(
             else:
                 images.save_picture(result.image, outputs[Path(str(result.source))])
             bar.advance(bar.task_ids[0])
+    if watch:
+        watch.write_plot()
     if not quiet and len(outputs) == 1 and not failed:
         say(f"wrote {next(iter(outputs.values()))}")
     elif not quiet and len(outputs) > 1:
@@ -222,26 +228,3 @@ def _refuse_replacing(photo: Path, target: Path) -> None:
 def _output_name(source: Path) -> str:
     suffix = source.suffix.lower()
     return source.stem + (suffix if suffix in images.FORMATS else ".png")
-
-
-@contextmanager
-def _stoppable(bar: Progress, wanted: bool) -> Iterator[core.OnStep | None]:
-    """Shows the steps within a picture; the first Ctrl-C ends it with what there is, and the next ones too."""
-    if not wanted:
-        yield None
-        return
-    stopped = threading.Event()
-    task = bar.add_task("optimising", total=None)
-
-    def on_step(progress: core.Progress) -> None:
-        losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-        bar.update(task, completed=progress.step, total=progress.steps, description=losses)
-        if stopped.is_set():
-            stopped.clear()
-            raise Cancelled
-
-    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    try:
-        yield on_step
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -9,7 +9,14 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from styletransfer import core, settings
 from styletransfer.errors import InvalidInput, StyleTransferError
@@ -60,9 +67,10 @@ def progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
         yield bar
 
 
-def show_losses(bar: Progress, progress: core.Progress) -> None:
+def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = None) -> None:
+    """The losses and the step in a line of the bar, the first one unless `task` names another."""
     losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-    bar.update(bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
+    bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,85 @@
+"""Watching an optimisation: its steps in the progress bar, its losses as a plot, its pictures as files."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.progress import Progress
+
+from styletransfer import core, images
+from styletransfer.cli.shared import show_losses
+from styletransfer.errors import Cancelled, InvalidInput, UnwritableOutput
+from styletransfer.files import make_folder, replacing
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+class Watch:
+    """An `on_step` for the method "gatys": Ctrl-C ends the picture in work with what there is.
+
+    Args:  plot: file for the losses; previews: folder for pictures of the work in progress.
+    Raises:  InvalidInput where no plot can be drawn, UnwritableOutput.
+    """
+
+    def __init__(self, plot: Path | None, previews: Path | None) -> None:
+        self.plot, self.previews = plot, previews
+        self._bar: Progress | None = None
+        self._stopped = threading.Event()
+        self._curve: list[tuple[float, float, float]] = []  # objective, content, style
+        if plot:
+            _check_plot(plot)
+        if previews:
+            make_folder(previews)
+
+    @contextmanager
+    def on(self, bar: Progress) -> Iterator[None]:
+        """Show the steps in a second line of `bar`, and take care of Ctrl-C."""
+        self._bar = bar
+        bar.add_task("optimizing", total=None)
+        before = signal.signal(signal.SIGINT, lambda *_: self._stopped.set())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def __call__(self, progress: core.Progress) -> None:
+        losses = progress.losses
+        if losses:
+            self._curve.append((losses["objective"], losses["content"], losses["style"]))
+        if self._bar:
+            show_losses(self._bar, progress, self._bar.task_ids[-1])
+        if self.previews and progress.preview is not None:
+            picture = images.to_pil(progress.preview)
+            images.save_picture(picture, self.previews / f"{len(self._curve):05d}.png")
+        if self._stopped.is_set():
+            self._stopped.clear()
+            raise Cancelled
+
+    def write_plot(self) -> None:
+        """Draw the losses of all steps, if that was wished for."""
+        if not self.plot:
+            return
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4.5), layout="tight")
+        axes = figure.subplots()
+        for values, label in zip(
+            zip(*self._curve, strict=True), ("objective", "content", "style"), strict=False
+        ):
+            axes.plot(values, label=label)
+        axes.set(yscale="log", xlabel="step", ylabel="loss")
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+        with replacing(self.plot) as temporary:
+            figure.savefig(temporary, format=self.plot.suffix[1:].lower())
+
+
+def _check_plot(path: Path) -> None:
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise UnwritableOutput(f"cannot draw a plot as {path.name!r}; end it in {', '.join(PLOT_SUFFIXES)}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise InvalidInput("--plot needs matplotlib: pip install matplotlib") from None
