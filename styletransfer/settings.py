@@ -121,7 +121,7 @@ class StyleTraining:
     variation_weight: float = 5.0
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
-    rate: float = 0.15  # Adam, in units of the spread of the known styles
+    rate: float = 0.3  # Adam, in units of the spread of the known styles
     warmup_steps: int = 5
     average: float = 0.9  # of the row, a step
     seed: int = 0

@@ -144,7 +144,7 @@ def test_distance_from_the_photo_grows_with_strength(transfer, vgg, style):
 
 def test_a_picture_of_one_colour_has_no_border_band(transfer):
     """What the border would show first: rows and columns at the edge stand out from the rest."""
-    grey = images.to_pil(torch.full((1, 3, 96, 128), 0.5))
+    grey = images.to_pil(torch.full((1, 3, 512, 512), 0.5))
     for style in ("great-wave", "starry-night", "plum-blossoms"):
         painted = images.read_picture(transfer.stylize(grey, style)).rgb
         inner = painted[:, :, 16:-16, 16:-16]
