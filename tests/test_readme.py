@@ -36,6 +36,7 @@ def folder(tmp_path, monkeypatch):
     for name, source in (
         ("photo.jpg", "lion.jpg"),
         ("painting.jpg", "cheetah.jpg"),
+        ("mask.png", "bus.png"),
         ("holiday/one.jpg", "tower.jpg"),
         ("holiday/two.jpg", "lion.jpg"),
     ):
