@@ -74,6 +74,8 @@ class Optimization:
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not self.seconds >= 0:
+            raise InvalidInput(f"seconds is {self.seconds:g}; it must be above 0, or 0 for no limit")
 
 
 @dataclass(frozen=True)

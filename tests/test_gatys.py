@@ -188,7 +188,15 @@ def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"start": "magic"}, {"statistic": "x"}, {"optimizer": "sgd"}, {"steps": 0}, {"rate": math.nan}]
+    "wrong",
+    [
+        {"start": "magic"},
+        {"statistic": "x"},
+        {"optimizer": "sgd"},
+        {"steps": 0},
+        {"rate": math.nan},
+        {"seconds": -1.0},
+    ],
 )
 def test_settings_are_checked(wrong):
     with pytest.raises(InvalidInput, match=next(iter(wrong))):

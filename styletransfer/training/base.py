@@ -125,12 +125,8 @@ class BaseTrainer:
         rows = self.model.rows(chosen)
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
-        with torch.no_grad():
-            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
-            content = found[CONTENT_LAYER].repeat_interleave(settings.styles_per_content, dim=0)
-            lags = repetition.choose_lags(settings.lags, self.generator)
-            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
-            own = own.repeat_interleave(settings.styles_per_content, dim=0)
+        lags = repetition.choose_lags(settings.lags, self.generator)
+        content, own = self._look_at(photos, lags)
         strength = self._choose_strength(len(chosen))
         origin = _random_place(NOISE_SIDE, self.generator)
         painted = self._paint(repeated, rows, strength, origin)
@@ -163,6 +159,14 @@ class BaseTrainer:
             identity=identity.item(),
             style_weight=style_weight,
         )
+
+    def _look_at(self, photos: Tensor, lags: list[int]) -> tuple[Tensor, Tensor]:
+        """Content features and autocorrelation of the photos, each as often as it is painted."""
+        with torch.no_grad():
+            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
+            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
+        times = self.settings.styles_per_content
+        return found[CONTENT_LAYER].repeat_interleave(times, dim=0), own.repeat_interleave(times, dim=0)
 
     def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor, noise_origin: tuple[int, int]) -> Tensor:
         weights = torch.eye(len(photos), device=self.device)
