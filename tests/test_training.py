@@ -12,6 +12,7 @@ from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import style_target
 from styletransfer.training import base_job
+from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
@@ -139,7 +140,7 @@ def tiny_job(monkeypatch, job):
     monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
     monkeypatch.setattr(base_job, "WIDE_SIDES", (40, 48))
     monkeypatch.setattr(base_job, "CONTENT_SIDE", 40)
-    monkeypatch.setattr(base_job, "LOG_STEPS", 2)
+    monkeypatch.setattr(trainer_module, "LOG_STEPS", 2)
     monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
     return job
 
@@ -169,7 +170,7 @@ def test_a_run_ends_in_files_that_can_be_used(tiny_job):
 
 
 def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
-    monkeypatch.setattr(base_job, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
 
     def stop(progress):
         if progress.step == 4:
@@ -184,7 +185,7 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(tiny_job, monkeypatch):
-    monkeypatch.setattr(base_job, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
     step = BaseTrainer.take_step
 
     def explode(self):

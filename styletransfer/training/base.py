@@ -4,9 +4,9 @@ Besides the styles that are kept, further paintings have rows of their own, whic
 the convolutions general, so that a new style fits by its row.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +23,8 @@ from styletransfer.settings import BaseTraining
 from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
 from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
-
-# A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
-# has gone too far still feels the way back.
-LEAK = 0.05
-CPU = torch.device("cpu")
 
 
 class BaseModel(nn.Module):
@@ -65,7 +61,7 @@ class Losses:
     style_weight: float
 
 
-class BaseTrainer:
+class BaseTrainer(Trainer[BaseModel, Losses]):
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
@@ -88,34 +84,29 @@ class BaseTrainer:
     ) -> None:
         self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
         self.repetition = own_repetition.to(device)
-        self.settings, self.dtype, self.device = settings, dtype, device
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.settings, self.dtype = settings, dtype
+        self._queue: list[int] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.model = BaseModel(len(targets), config).to(device)
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
-        network = self.model.network
+            model = BaseModel(len(targets), config).to(device)
+        network = model.network
         edges = [network.enter_half.weight, network.noise_weight, network.leave_half.weight]
-        rows = [network.identity, self.model.shared, self.model.own]
+        rows = [network.identity, model.shared, model.own]
         others = {id(parameter) for parameter in (*edges, *rows)}
         # Muon evens out the directions of an update. Where pixels or noise come in and pixels go out that would
         # amplify small differences between neighbouring pixels into a grid.
         matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
-        self.optimizers = (
+        optimizers = (
             torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
             torch.optim.Adam(
                 [{"params": edges, "lr": settings.edge_rate}, {"params": rows, "lr": settings.row_rate}],
                 betas=(0.9, 0.99),
             ),
         )
-        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
-        self.step = 0
-        self._queue: list[int] = []
+        super().__init__(model, optimizers, settings, device)
 
-    def take_step(self) -> Losses:
-        """One optimisation step."""
+    def _step(self, share: float) -> tuple[Tensor, Losses]:
         settings = self.settings
-        share = self.step / settings.steps
         side = settings.final_side if share >= 1 - settings.final_share else settings.side
         style_weight = self._style_weight(share)
         crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
@@ -143,15 +134,7 @@ class BaseTrainer:
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
         loss = penalised.log().mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        loss.backward()
-        self._set_rates(share)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self.step += 1
-        self._update_average()
-        return Losses(
+        return loss, Losses(
             objective=objective.log().mean().exp().item(),
             content=content_losses.mean().item(),
             style=style_losses.mean().item(),
@@ -172,8 +155,7 @@ class BaseTrainer:
         weights = torch.eye(len(photos), device=self.device)
         photos, strength = photos.to(self.dtype), strength.to(self.device)
         painted = self.model.network(photos, rows, weights, strength, noise_origin)
-        shown = painted.clamp(0, 1)
-        return shown + LEAK * (painted - shown)
+        return leaky_clamp(painted)
 
     def _identity_loss(self, photos: Tensor, rows: Tensor, noise_origin: tuple[int, int]) -> Tensor:
         """How far the identity row is from giving a photo back: pixels, and differences of neighbours."""
@@ -185,11 +167,6 @@ class BaseTrainer:
             error[..., 1:, :] - error[..., :-1, :]
         ).abs().mean()
         return error.abs().mean() + edges
-
-    def _style_weight(self, share: float) -> float:
-        settings = self.settings
-        rise = min(1.0, share / settings.gentle_share)
-        return settings.style_weight_start * (settings.style_weight / settings.style_weight_start) ** rise
 
     def _choose_styles(self, count: int) -> list[int]:
         """Kept styles in shuffled rounds, each as often as the others; a share of samples from the rest."""
@@ -214,20 +191,6 @@ class BaseTrainer:
             strength[-1] = torch.rand((), generator=self.generator)
         return strength
 
-    def _set_rates(self, share: float) -> None:
-        settings = self.settings
-        scale = min(1.0, (self.step + 1) / settings.warmup_steps, (1 - share) / settings.decay_share)
-        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * scale
-
-    def _update_average(self) -> None:
-        # Early on the average follows closely, or it would drag the random start along.
-        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
-
     def start_from(self, network: TransformerNetwork, rows: Mapping[int, Tensor]) -> None:
         """Begin with a trained network and with rows (2, row_length) by painting; the others get their mean."""
         self.model.network.load_state_dict(network.state_dict())
@@ -238,33 +201,9 @@ class BaseTrainer:
                 self.model.own[index] = row - shared
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
 
-    def state(self) -> dict:
-        """All that resuming needs, as tensors and plain values."""
-        return {
-            "step": self.step,
-            "queue": self._queue,
-            "generator": self.generator.get_state(),
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-        }
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"queue": self._queue}
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `state` returned."""
-        self.step = state["step"]
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
         self._queue = list(state["queue"])
-        self.generator.set_state(state["generator"])
-        self.model.load_state_dict(state["model"])
-        self.average = {name: value.to(self.device) for name, value in state["average"].items()}
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-
-    def is_finite(self) -> bool:
-        """Whether every weight is a number: a checkpoint of others would be of no use."""
-        return all(bool(value.isfinite().all()) for value in self.model.state_dict().values())
-
-    def averaged(self) -> BaseModel:
-        """A copy of the model with the averaged weights: what is measured, shown and shipped."""
-        model = copy.deepcopy(self.model)
-        model.load_state_dict(self.average)
-        return model.eval()

@@ -1,31 +1,27 @@
 """A training run of the base network as a folder: data in, checkpoints and sample sheets, shipped files out."""
 
 import csv
-import math
-import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import OnStep, Progress, StyleInfo
-from styletransfer.errors import InvalidInput, TrainingDiverged
+from styletransfer.core import OnStep, StyleInfo
+from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder, replacing
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.training.base import BaseModel, BaseTrainer, Losses
+from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.data import load_pictures, split_held_out
 from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, save_base
 
-CHECKPOINT_SECONDS = 240
-SHEET_STEPS = 250
-LOG_STEPS = 50
 PREVIEW_SIDE = 192  # pixels, long side
 CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
@@ -68,35 +64,10 @@ def train_base(
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     targets, repetition = _targets(job, infos, vgg, settings)
     trainer = BaseTrainer(vgg, contents, targets, repetition, len(infos), settings, dtype=dtype, device=device)
-    checkpoint = job.out / "checkpoint.pt"
-    if checkpoint.exists():
-        trainer.restore(torch.load(checkpoint, weights_only=True, map_location="cpu"))
-    elif job.start:
+    if not resume(trainer, job.out) and job.start:
         _start(trainer, job.start, infos)
     samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
-    saved = time.monotonic()
-    recent: list[Losses] = []
-    while trainer.step < settings.steps:
-        losses = trainer.take_step()
-        if not all(math.isfinite(value) for value in asdict(losses).values()):
-            raise TrainingDiverged(
-                f"the losses are no numbers any more at step {trainer.step}; begin anew with another --seed "
-                "and another --out"
-            )
-        recent.append(losses)
-        if trainer.step % LOG_STEPS == 0:
-            _log(job.out / "losses.csv", trainer.step, recent)
-            recent.clear()
-        sheet = None
-        if trainer.step % SHEET_STEPS == 0 or trainer.step == settings.steps:
-            sheet = _sample_sheet(trainer, samples)
-            images.save_picture(images.to_pil(sheet), job.out / f"sheet-{trainer.step:06d}.png")
-        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps
-        if due and trainer.is_finite():
-            with replacing(checkpoint) as temporary:
-                torch.save(trainer.state(), temporary)
-            saved = time.monotonic()
-        on_step(Progress(trainer.step, settings.steps, _named(losses), sheet))
+    run(trainer, job.out, lambda: _sample_sheet(trainer, samples), on_step)
     photos = [picture.image[None].float() / 255 for picture in held_out]
     _export(job, infos, trainer, photos, photos[0] if preview is None else preview)
 
@@ -202,22 +173,6 @@ def _paint(model: BaseModel, photo: Tensor, row: Tensor, dtype: torch.dtype) -> 
     one = torch.ones(1, device=row.device)
     painted = model.network(photo.to(row.device, dtype), row, one[None], one)
     return painted.clamp(0, 1)
-
-
-def _log(path: Path, step: int, recent: list[Losses]) -> None:
-    """Append the means of the last steps to a table."""
-    columns = [field.name for field in fields(Losses)]
-    new = not path.exists()
-    with path.open("a", encoding="ascii", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["step", *columns])
-        means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
-        writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
-
-
-def _named(losses: Losses) -> dict[str, float]:
-    return {name.replace("_", " "): value for name, value in asdict(losses).items()}
 
 
 def _export(

@@ -1,0 +1,200 @@
+"""What every long training has: a model and its average, optimisers, a schedule, and a run in a folder."""
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from styletransfer import images
+from styletransfer.core import OnStep, Progress
+from styletransfer.errors import TrainingDiverged
+from styletransfer.files import replacing
+
+CHECKPOINT_SECONDS = 240
+SHEET_STEPS = 250
+LOG_STEPS = 50
+
+# A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
+# has gone too far still feels the way back.
+LEAK = 0.05
+CPU = torch.device("cpu")
+
+
+class Schedule(Protocol):
+    """The fields of settings that every training has."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def warmup_steps(self) -> int: ...
+    @property
+    def decay_share(self) -> float: ...
+    @property
+    def average(self) -> float: ...
+    @property
+    def style_weight_start(self) -> float: ...
+    @property
+    def style_weight(self) -> float: ...
+    @property
+    def gentle_share(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+
+
+Model = TypeVar("Model", bound=nn.Module)
+Losses = TypeVar("Losses")  # a dataclass of means over a step's samples
+
+
+class Trainer(Generic[Model, Losses]):
+    """Holds the state of a training and takes its steps; `_step` of a child says what one is."""
+
+    def __init__(
+        self,
+        model: Model,
+        optimizers: Sequence[torch.optim.Optimizer],
+        settings: Schedule,
+        device: torch.device,
+    ) -> None:
+        self.model, self.optimizers, self.schedule, self.device = model, optimizers, settings, device
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.average = {name: value.clone() for name, value in model.state_dict().items()}
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+        self.step = 0
+
+    def _step(self, share: float) -> tuple[Tensor, Losses]:
+        """The loss of a step, and what is told of it; `share` of the training lies behind."""
+        raise NotImplementedError
+
+    def take_step(self) -> Losses:
+        """One optimisation step."""
+        share = self.step / self.schedule.steps
+        loss, losses = self._step(share)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        self._set_rates(share)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        self._update_average()
+        return losses
+
+    def _style_weight(self, share: float) -> float:
+        settings = self.schedule
+        rise = min(1.0, share / settings.gentle_share)
+        return settings.style_weight_start * (settings.style_weight / settings.style_weight_start) ** rise
+
+    def _set_rates(self, share: float) -> None:
+        settings = self.schedule
+        scale = min(1.0, (self.step + 1) / settings.warmup_steps, (1 - share) / settings.decay_share)
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+
+    def _update_average(self) -> None:
+        # Early on the average follows closely, or it would drag the random start along.
+        decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """All that resuming needs, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "generator": self.generator.get_state(),
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.step = state["step"]
+        self.generator.set_state(state["generator"])
+        self.model.load_state_dict(state["model"])
+        self.average = {name: value.to(self.device) for name, value in state["average"].items()}
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+    def is_finite(self) -> bool:
+        """Whether every weight is a number: a checkpoint of others would be of no use."""
+        return all(bool(value.isfinite().all()) for value in self.model.state_dict().values())
+
+    def averaged(self) -> Model:
+        """A copy of the model with the averaged weights: what is measured, shown and shipped."""
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.average)
+        return model.eval()
+
+
+def leaky_clamp(painted: Tensor) -> Tensor:
+    """The picture as it is shown, with a little of what lies outside [0, 1]."""
+    shown = painted.clamp(0, 1)
+    return shown + LEAK * (painted - shown)
+
+
+def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor], on_step: OnStep) -> None:
+    """Take all steps that are left, with checkpoint, table of losses and sample sheets in the folder `out`.
+
+    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
+    the process ends, the checkpoint of the last minutes stays. Raises TrainingDiverged, UnwritableOutput.
+    """
+    steps = trainer.schedule.steps
+    saved = time.monotonic()
+    recent: list[Any] = []
+    while trainer.step < steps:
+        losses = trainer.take_step()
+        if not all(math.isfinite(value) for value in asdict(losses).values()):
+            raise TrainingDiverged(
+                f"the losses are no numbers any more at step {trainer.step}; begin anew with another --seed "
+                "and another --out"
+            )
+        recent.append(losses)
+        if trainer.step % LOG_STEPS == 0:
+            _log(out / "losses.csv", trainer.step, recent)
+            recent.clear()
+        sheet = None
+        if trainer.step % SHEET_STEPS == 0 or trainer.step == steps:
+            sheet = sample_sheet()
+            images.save_picture(images.to_pil(sheet), out / f"sheet-{trainer.step:06d}.png")
+        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == steps
+        if due and trainer.is_finite():
+            with replacing(checkpoint_of(out)) as temporary:
+                torch.save(trainer.state(), temporary)
+            saved = time.monotonic()
+        named = {name.replace("_", " "): value for name, value in asdict(losses).items()}
+        on_step(Progress(trainer.step, steps, named, sheet))
+
+
+def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
+    """Bring the trainer to where the checkpoint in `out` stands; whether there is one."""
+    checkpoint = checkpoint_of(out)
+    if not checkpoint.exists():
+        return False
+    trainer.restore(torch.load(checkpoint, weights_only=True, map_location="cpu"))
+    return True
+
+
+def checkpoint_of(out: Path) -> Path:
+    """Where a run keeps its checkpoint."""
+    return out / "checkpoint.pt"
+
+
+def _log(path: Path, step: int, recent: list[Any]) -> None:
+    """Append the means of the last steps to a table."""
+    columns = [field.name for field in fields(recent[0])]
+    new = not path.exists()
+    with path.open("a", encoding="ascii", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["step", *columns])
+        means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
+        writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
