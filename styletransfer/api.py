@@ -1,5 +1,6 @@
 """`StyleTransfer`: the one path that scripts, the command line and the page paint through."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from styletransfer.settings import (
     PRESERVE_COLOR,
     SIZE,
     STRENGTH,
+    STROKE_SIZE,
     STYLE_SIDE,
     STYLE_SIZE,
     VERSION,
@@ -59,6 +61,7 @@ class _Request:
     weights: dict[str, float]
     strength: float
     size: int | None
+    stroke_size: float
     preserve_color: float
     masks: Mapping[str, Tensor]  # (1, 1, H, W) in [0, 1]
     optimization: Optimization | None
@@ -70,6 +73,7 @@ class _Request:
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
             "strength": self.strength,
             "size": self.size,
+            "stroke_size": self.stroke_size,
             "preserve_color": self.preserve_color,
             "network": self.stylizer.sha256,
             "version": VERSION,
@@ -170,6 +174,16 @@ class StyleTransfer:
         ]
         return train_style(job, base.network, base.sha256, known, settings, self._device, dtype, on_step)
 
+    def style_preview(self, name: str) -> bytes:
+        """A small picture of what a style paints, as PNG or JPEG. Raises UnknownStyle, InvalidStyleFile."""
+        return self._bank.load(name).preview
+
+    def with_styles(self, styles_dir: str | Path) -> "StyleTransfer":
+        """The same, with the networks shared, for another folder of further styles."""
+        other = copy.copy(self)
+        other._bank = StyleBank(package_folder("styles"), Path(styles_dir))
+        return other
+
     def remove_style(self, name: str) -> None:
         """Delete an own style. Raises UnknownStyle, InvalidInput for a shipped one, UnwritableOutput."""
         self._bank.remove(name)
@@ -193,9 +207,10 @@ class StyleTransfer:
         image: ImageSource,
         style: StyleMix,
         *,
-        method: str = "cin",
+        method: str | None = None,
         strength: float = STRENGTH.default,
         size: int | None = None,
+        stroke_size: float = STROKE_SIZE.default,
         preserve_color: float = PRESERVE_COLOR.default,
         masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | None = None,
@@ -205,11 +220,13 @@ class StyleTransfer:
 
         Args:    image: a file, or a PIL image of any mode; transparency is kept;
                  style: a name out of `styles`, or a mix of names with weights: {"great-wave": 0.7,
-                 "starry-night": 0.3}, normalised to sum 1; where the method is "gatys" also a picture, as
-                 a path or a PIL image, and [(image, 0.7), ("udnie", 0.3)] is a mix of both;
-                 method: "cin", fast, or "gatys", which optimises for a minute and more;
+                 "starry-night": 0.3}, normalised to sum 1; also a picture whose style is meant, as a path or
+                 a PIL image, and [(image, 0.7), ("udnie", 0.3)] is a mix of both;
+                 method: "cin", in learned styles, fast and best; "adain", in any picture; "gatys", in either,
+                 which optimises for a minute and more; unless given "cin", or "adain" where there is a picture;
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, unless the photo's own;
+                 stroke_size: times the usual one: the photo is painted so much smaller, and enlarged;
                  preserve_color: how much of the photo's colours to keep, 0 to 1;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
                  scaled to the photo; where all are black the photo stays as it is;
@@ -219,7 +236,7 @@ class StyleTransfer:
         Returns: RGB or RGBA of 8 bits, its parameters in `info`, which `save_picture` embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
-        request = self._request(style, method, strength, size, preserve_color, masks, optimization)
+        request = self._request(style, method, strength, size, stroke_size, preserve_color, masks, optimization)
         return self._paint(image, request, on_step)
 
     def stylize_batch(
@@ -227,9 +244,10 @@ class StyleTransfer:
         sources: Iterable[ImageSource],
         style: StyleMix,
         *,
-        method: str = "cin",
+        method: str | None = None,
         strength: float = STRENGTH.default,
         size: int | None = None,
+        stroke_size: float = STROKE_SIZE.default,
         preserve_color: float = PRESERVE_COLOR.default,
         masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | None = None,
@@ -240,7 +258,7 @@ class StyleTransfer:
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
         """
-        request = self._request(style, method, strength, size, preserve_color, masks, optimization)
+        request = self._request(style, method, strength, size, stroke_size, preserve_color, masks, optimization)
         return self._results(sources, request, on_step)
 
     def _results(
@@ -255,9 +273,10 @@ class StyleTransfer:
     def _request(
         self,
         style: StyleMix,
-        method: str,
+        method: str | None,
         strength: float,
         size: int | None,
+        stroke_size: float,
         preserve_color: float,
         masks: Mapping[str, ImageSource] | None,
         optimization: Optimization | None,
@@ -273,16 +292,28 @@ class StyleTransfer:
         mix = normalise_weights(dict(zip(styles, (weight for _, weight in pairs), strict=True)))
         _check("strength", strength, STRENGTH)
         _check("preserve_color", preserve_color, PRESERVE_COLOR)
+        _check("stroke_size", stroke_size, STROKE_SIZE)
         if size is not None:
             _check("size", size, SIZE)
         used = [styles[name] for name in mix]
+        if method is None:
+            method = "cin" if all(each.picture is None for each in used) else "adain"
         shades = {}
         for name, mask in (masks or {}).items():
             if name not in mix:
                 raise InvalidInput(f"there is a mask for {name!r}, which is not in the mix of {', '.join(mix)}")
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
         return _Request(
-            method, self._stylizer(method), used, mix, strength, size, preserve_color, shades, optimization
+            method=method,
+            stylizer=self._stylizer(method),
+            styles=used,
+            weights=mix,
+            strength=strength,
+            size=size,
+            stroke_size=stroke_size,
+            preserve_color=preserve_color,
+            masks=shades,
+            optimization=optimization,
         )
 
     def _style(self, name: StyleName) -> Style:
@@ -301,10 +332,18 @@ class StyleTransfer:
     @torch.inference_mode()
     def _paint(self, source: ImageSource, request: _Request, on_step: OnStep | None = None) -> Image:
         picture = _fit(images.read_picture(source), request.size)
-        weights, strength = _shares(request, picture.size)
+        height, width = (max(1, round(side / request.stroke_size)) for side in picture.size)
+        if height * width > MAX_PIXELS:
+            raise InvalidInput(
+                f"stroke size {request.stroke_size:g} would make {height * width:,} pixels of this photo, more "
+                f"than {MAX_PIXELS:,}; give a smaller size as well"
+            )
+        photo = images.resize(picture.rgb, (height, width))
+        weights, strength = _shares(request, (height, width))
         painted = request.stylizer.stylize(
-            picture.rgb, request.styles, weights, strength, on_step, request.optimization
+            photo, request.styles, weights, strength, on_step, request.optimization
         )
+        painted = images.resize(painted, picture.size)
         painted = keep_color(painted, picture.rgb, request.preserve_color)
         return images.to_pil(painted, picture.alpha, request.parameters())
 

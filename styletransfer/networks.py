@@ -56,24 +56,28 @@ NOISE_SIDE = 64  # places at 1/8 after which the noise repeats
 
 
 class Conv3(nn.Module):
-    """3x3 convolution without bias, mirrored at the border.
+    """3x3 convolution, mirrored at the border.
 
-    Without a bias because a normalisation follows and takes it away again. The weight is kept as the
+    Without a bias where a normalisation follows, which would take it away again. The weight is kept as the
     matrix (C_out, 9 * C_in) in the order (row, column, C_in): seen as a kernel that is channels-last
     without a copy, and the optimiser of the training wants a matrix.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    bias: Tensor | None
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = False) -> None:
         super().__init__()
         self.stride = stride
         self.inputs = inputs
         self.weight = nn.Parameter(torch.empty(outputs, 9 * inputs))
+        self.register_parameter("bias", nn.Parameter(torch.zeros(outputs)) if bias else None)
         nn.init.orthogonal_(self.weight)
 
     def forward(self, features: Tensor) -> Tensor:
         kernel = self.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)  # (C_out, C_in, 3, 3)
         padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-        return F.conv2d(padded, kernel.to(features.dtype), stride=self.stride)
+        bias = None if self.bias is None else self.bias.to(features.dtype)
+        return F.conv2d(padded, kernel.to(features.dtype), bias, stride=self.stride)
 
 
 class StyleRows:
@@ -154,10 +158,10 @@ class TransformerNetwork(nn.Module):
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
-        images = _fit_stride(images)
+        images = fit_stride(images)
         style_weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
         if style_weights.ndim == 4:
-            style_weights = _fit_stride(style_weights)
+            style_weights = fit_stride(style_weights)
         rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
         styles = StyleRows(rows, style_weights, self.config.normalised_channels)
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
@@ -167,10 +171,10 @@ class TransformerNetwork(nn.Module):
         x = styles.norm(self.enter_eighth(at_quarter))
         x = F.relu(x + self._noise(x, noise_origin))
         x = _residual_blocks(x, self.eighth_blocks, styles)
-        x = styles.norm(self.leave_eighth(_double(x)))
+        x = styles.norm(self.leave_eighth(double(x)))
         x = F.relu(x + styles.norm(at_quarter))
         x = _residual_blocks(x, self.quarter_blocks, styles)
-        x = styles.norm(self.leave_quarter(_double(x)))
+        x = styles.norm(self.leave_quarter(double(x)))
         x = F.relu(x + styles.norm(at_half))
         x = self._repaint(self.leave_half(x), photo, styles)
         return F.pixel_shuffle(x.float(), 2)[:, :, :height, :width]
@@ -234,7 +238,7 @@ def _residual_blocks(x: Tensor, convs: nn.ModuleList, styles: StyleRows) -> Tens
     return x
 
 
-def _double(x: Tensor) -> Tensor:
+def double(x: Tensor) -> Tensor:
     """Nearest-neighbour doubling before a convolution: a transposed convolution leaves a checkerboard."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
@@ -249,7 +253,7 @@ def _with_identity(weights: Tensor, strength: Tensor) -> Tensor:
     return torch.cat((1 - strength, strength * weights), dim=1)
 
 
-def _fit_stride(images: Tensor) -> Tensor:
+def fit_stride(images: Tensor) -> Tensor:
     """Continue a picture to the right and below until the network can halve it three times."""
     height, width = images.shape[-2:]
     below = max(LEAST_SIDE, -(-height // STRIDE) * STRIDE) - height

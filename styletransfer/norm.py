@@ -42,12 +42,15 @@ def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> 
     return normed[0] if len(normed) == 1 else torch.cat(normed)
 
 
-def adain(content: Tensor, style_mean: Tensor, style_std: Tensor) -> Tensor:
+def adain(
+    content: Tensor, style_mean: Tensor, style_std: Tensor, own: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Give content features the channel statistics of a style.
 
-    Args:    content: (B, C, H, W); style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps.
+    Args:    content: (B, C, H, W); style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps;
+             own: `channel_statistics` of what `content` is a part of, if it is one.
     Returns: (B, C, H, W) in the dtype of `content`.
     Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
     """
-    mean, std = channel_statistics(content)
+    mean, std = own or channel_statistics(content)
     return ((content - mean) / std * style_std + style_mean).to(content.dtype)

@@ -20,6 +20,7 @@ class Range:
 
 STRENGTH = Range(1.0, 0.0, 1.0, "How much of the painting: 0 gives the photo back, 1 paints it fully.")
 PRESERVE_COLOR = Range(0.0, 0.0, 1.0, "How much of the photo's own colours to keep: 0 none, 1 all.")
+STROKE_SIZE = Range(1.0, 0.25, 4.0, "Size of the strokes: 2 paints a picture half as large and enlarges it.")
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
 # Painting takes about 200 bytes a pixel (measured at 12 megapixels); beyond this it would be 16 GB.
@@ -126,4 +127,30 @@ class StyleTraining:
     rate: float = 0.3  # Adam, in units of the spread of the known styles
     warmup_steps: int = 5
     average: float = 0.9  # of the row, a step
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AdainTraining:
+    """How the decoder of the method "adain" is trained."""
+
+    steps: int = 4000
+    contents: int = 4  # photos a step
+    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
+    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
+    mix_share: float = 0.3  # of the samples, in a mix of two paintings
+    photo_share: float = 0.125  # of the samples, that keep the photo's own statistics and shall give it back
+    side: int = 192  # pixels, of the crops
+    final_side: int = 256
+    final_share: float = 0.08  # of the steps, with crops of final_side
+    style_weight_start: float = 0.5
+    style_weight: float = 3.0
+    gentle_share: float = 0.1  # of the steps, in which the style weight rises
+    variation_weight: float = 5.0
+    photo_weight: float = 2.0  # of the distance from the photo, where it shall be given back
+    matrix_rate: float = 0.01  # Muon, the convolutions but the last
+    edge_rate: float = 1e-4  # Adam, the last one and what is added
+    warmup_steps: int = 100
+    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
+    average: float = 0.998  # of the weights, a step
     seed: int = 0

@@ -102,7 +102,7 @@ def check_base(style: Style, base_sha256: str) -> None:
     if style.picture is not None:
         raise InvalidInput(
             f"{style.info.slug} is a picture, and this method paints in styles it has learned: learn it with "
-            "'styletransfer train-style', or use --method gatys"
+            "'styletransfer train-style', or use the method adain or gatys"
         )
     if style.info.base_sha256 != base_sha256:
         raise InvalidStyleFile(f"style {style.info.slug!r} was fitted to another base network; fit it anew")

@@ -33,6 +33,15 @@ class StyleTarget:
         parts = (self.grams, self.bounds, self.means, self.stds)
         return StyleTarget(*({name: value.to(device) for name, value in part.items()} for part in parts))
 
+    def mixed(self, other: "StyleTarget", share: float) -> "StyleTarget":
+        """The convex mix with another target, `share` in [0, 1] of which is the other."""
+
+        def mix(part: str) -> dict[str, Tensor]:
+            own, others = getattr(self, part), getattr(other, part)
+            return {layer: torch.lerp(own[layer], others[layer], share) for layer in own}
+
+        return StyleTarget(mix("grams"), mix("bounds"), mix("means"), mix("stds"))
+
     def at(self, layers: Sequence[str]) -> "StyleTarget":
         """The same at some layers only."""
         parts = (self.grams, self.bounds, self.means, self.stds)

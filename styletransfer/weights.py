@@ -9,15 +9,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
 
+from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
 from styletransfer.files import replacing
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 
 BASE_FILE = "cin-base.safetensors"
+DECODER_FILE = "adain.safetensors"
 MANIFEST_FILE = "manifest.json"
 
 
@@ -39,19 +43,7 @@ def save_base(folder: Path, network: TransformerNetwork, description: Mapping[st
     Args:    description: of the training, plain values: command, data, steps, losses, licence.
     Returns: the file's sha256, which style files are bound to.
     """
-    half = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    metadata = {
-        "config": json.dumps(asdict(network.config)),
-        "description": json.dumps(description, sort_keys=True),
-    }
-    path = folder / BASE_FILE
-    with replacing(path) as temporary:
-        temporary.write_bytes(to_bytes(half, metadata))
-    digest = file_sha256(path)
-    manifest = _manifest(folder) | {BASE_FILE: {"sha256": digest, **description}}
-    with replacing(folder / MANIFEST_FILE) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    return digest
+    return _save(folder, BASE_FILE, network, description, asdict(network.config))
 
 
 def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
@@ -59,21 +51,60 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
 
     Raises MissingWeights where the file is absent, damaged, or not the one of the manifest.
     """
-    path = folder / BASE_FILE
-    if not path.is_file():
-        raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer train-base'")
+    tensors, config, digest = _load(folder, BASE_FILE, "train-base")
+    try:
+        network = TransformerNetwork(NetworkConfig(**config))
+        network.load_state_dict(tensors)
+    except (TypeError, RuntimeError) as error:
+        raise MissingWeights(f"{folder / BASE_FILE} is no base network of this version: {error}") from error
+    return network.eval().requires_grad_(False), digest
+
+
+def save_decoder(folder: Path, decoder: AdainDecoder, description: Mapping[str, object]) -> str:
+    """Write the AdaIN decoder as `save_base` does the base network."""
+    return _save(folder, DECODER_FILE, decoder, description, {})
+
+
+def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
+    """The AdaIN decoder in float32 on the CPU, and the file's sha256. Raises MissingWeights."""
+    tensors, _, digest = _load(folder, DECODER_FILE, "train-adain")
+    decoder = AdainDecoder()
+    try:
+        decoder.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise MissingWeights(f"{folder / DECODER_FILE} is no decoder of this version: {error}") from error
+    return decoder.eval().requires_grad_(False), digest
+
+
+def _save(
+    folder: Path, name: str, network: nn.Module, description: Mapping[str, object], config: Mapping[str, object]
+) -> str:
+    half = {key: value.half().contiguous() for key, value in network.state_dict().items()}
+    metadata = {"config": json.dumps(config), "description": json.dumps(description, sort_keys=True)}
+    path = folder / name
+    with replacing(path) as temporary:
+        temporary.write_bytes(to_bytes(half, metadata))
     digest = file_sha256(path)
-    if digest != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
+    manifest = _manifest(folder) | {name: {"sha256": digest, **description}}
+    with replacing(folder / MANIFEST_FILE) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+    return digest
+
+
+def _load(folder: Path, name: str, command: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Tensors in float32, configuration, and sha256 of a weight file that the manifest vouches for."""
+    path = folder / name
+    if not path.is_file():
+        raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
+    digest = file_sha256(path)
+    if digest != _manifest(folder).get(name, {}).get("sha256"):
         raise MissingWeights(f"{path} is not the file that {MANIFEST_FILE} names; it is damaged: reinstall")
     try:
         with safe_open(path, framework="pt") as file:
-            config = NetworkConfig(**json.loads(file.metadata()["config"]))
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+            config = json.loads(file.metadata()["config"])
+            return {key: file.get_tensor(key).float() for key in file.keys()}, config, digest
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise MissingWeights(f"{path} is no base network of this version: {error}") from error
-    network = TransformerNetwork(config)
-    network.load_state_dict(tensors)
-    return network.eval().requires_grad_(False), digest
+        raise MissingWeights(f"{path} is no weight file of this program: {error}") from error
 
 
 def _manifest(folder: Path) -> dict[str, dict]:

@@ -9,10 +9,11 @@ from PIL import Image
 
 from styletransfer import StyleTransfer
 from styletransfer.core import Style, StyleInfo
+from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.stylebank import save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
-from styletransfer.weights import save_base
+from styletransfer.weights import save_base, save_decoder
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 
@@ -47,6 +48,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models")
     save_base(folder, TransformerNetwork(TINY), {"command": "none"})
+    save_decoder(folder, AdainDecoder(), {"command": "none"})
     return folder
 
 

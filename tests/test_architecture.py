@@ -19,6 +19,7 @@ LAYERS = (
     ("core", "files", "torchvision_guard"),
     ("images", "color", "device", "losses", "norm", "vgg"),
     ("networks", "targets"),
+    ("decoder",),
     ("weights", "stylebank"),
     ("methods", "training"),
     ("api",),

@@ -28,12 +28,11 @@ from styletransfer.files import make_folder
 
 Styles = Annotated[
     list[str],
-    typer.Option(
-        "--style", "-s", help="A style, or style=weight; again to blend. With --method gatys also a picture."
-    ),
+    typer.Option("--style", "-s", help="A style or a picture, or either as style=weight; again to blend."),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
 Size = Annotated[int | None, typer.Option(help=settings.SIZE.help)]
+StrokeSize = Annotated[float, typer.Option(help=settings.STROKE_SIZE.help)]
 PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
 
 
@@ -43,14 +42,19 @@ def stylize(
     style: Styles,
     strength: Strength = settings.STRENGTH.default,
     size: Size = None,
+    stroke_size: StrokeSize = settings.STROKE_SIZE.default,
     preserve_color: PreserveColor = settings.PRESERVE_COLOR.default,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file for one photo, a folder for several or for a folder."),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="cin: at once; gatys: better, in a minute and more; Ctrl-C keeps what it has.")
-    ] = "cin",
+        str | None,
+        typer.Option(
+            help="cin: learned styles, the default; adain: any picture, the default for one; gatys: finest, in "
+            "a minute and more, Ctrl-C keeps what it has."
+        ),
+    ] = None,
     mask: Annotated[
         list[str] | None,
         typer.Option(help="style=PICTURE: white where the style belongs, black where not; may be given again."),
@@ -94,6 +98,7 @@ def stylize(
             method=method,
             strength=strength,
             size=size,
+            stroke_size=stroke_size,
             preserve_color=preserve_color,
             masks=masks,
             optimization=optimization,

@@ -102,17 +102,46 @@ def train_base(
     chosen = choose_device(device)
     named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
     named |= {"preview": preview, "start": start}
-    # By name alone: the command is recorded in files that travel, and folders are nobody's business.
-    options = " ".join(f"--{name} {path.name}" for name, path in named.items() if path)
+    command = _recorded("train-base", named, steps, seed, setting)
     chosen_settings = parse_settings(setting or [], replace(settings.BaseTraining(), steps=steps, seed=seed))
-    options += "".join(f" --set {each}" for each in setting or [])
-    command = f"styletransfer train-base {options} --steps {steps} --seed {seed}"
     job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
     with progress("preparing", steps, quiet) as bar:
-
-        def on_step(progress: core.Progress) -> None:
-            show_losses(bar, progress)
-
-        train_base(job, chosen_settings, chosen, choose_dtype(chosen), on_step)
+        train_base(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
     if not quiet:
         say(f"wrote {out / 'models'} and {out / 'styles'}")
+
+
+@app.command("train-adain")
+def train_adain(
+    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
+    styles: Annotated[Path, typer.Option(help="Folder of paintings.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")],
+    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.AdainTraining.steps,
+    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.AdainTraining.seed,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another field of AdainTraining, as name=value; may be given again."),
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the decoder that paints in any picture; run it again to go on from the last checkpoint."""
+    from styletransfer.training.adain_job import AdainJob, train_adain
+
+    chosen = choose_device(device)
+    chosen_settings = parse_settings(setting or [], replace(settings.AdainTraining(), steps=steps, seed=seed))
+    command = _recorded("train-adain", {"content": content, "styles": styles, "out": out}, steps, seed, setting)
+    job = AdainJob(content, styles, out, command)
+    with progress("preparing", steps, quiet) as bar:
+        train_adain(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
+    if not quiet:
+        say(f"wrote {out / 'models'}")
+
+
+def _recorded(
+    command: str, paths: dict[str, Path | None], steps: int, seed: int, setting: list[str] | None
+) -> str:
+    """The command as it is recorded in files that travel: folders by name alone, they are nobody's business."""
+    options = "".join(f" --{name} {path.name}" for name, path in paths.items() if path)
+    options += "".join(f" --set {each}" for each in setting or [])
+    return f"styletransfer {command}{options} --steps {steps} --seed {seed}"

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from styletransfer.core import Stylizer
-from styletransfer.methods import cin, gatys
+from styletransfer.methods import adain, cin, gatys
 
 METHODS: dict[str, Callable[[Path, torch.device, torch.dtype], Stylizer]] = {
     "cin": cin.load,
+    "adain": adain.load,
     "gatys": gatys.load,
 }

@@ -1,0 +1,114 @@
+"""AdaIN: features of a photo are given the statistics of a style, and a decoder turns them into a painting.
+
+Encoder and statistics are those of VGG-19, so that a style needs no training: one look at a picture is enough.
+Reading and writing files is `weights.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from styletransfer.core import Style, blend
+from styletransfer.networks import SUBPIXELS, Conv3, double, fit_stride
+from styletransfer.norm import adain, channel_statistics
+from styletransfer.vgg import VGG19, channels
+
+ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
+
+Statistics = dict[str, tuple[Tensor, Tensor]]  # layer -> mean and std, (B, C, 1, 1) or (B, C, H, W)
+
+
+class AdainDecoder(nn.Module):
+    """Paints from features that have the statistics of a style.
+
+    Source:  Huang and Belongie 2017 (arXiv 1703.06868).
+    Differs: besides relu4_1, where their decoder begins, it is handed relu3_1 and relu2_1, equally restyled,
+             which keeps edges and hands on the palette; no layer at full size (pixel-shuffle at the end),
+             half the channels at 1/8 and below: a third of the multiply-adds of the mirrored VGG.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        half, quarter, eighth = (channels(layer) for layer in ADAIN_LAYERS)
+        self.enter = Conv3(eighth, quarter, bias=True)
+        self.eighth_block = nn.ModuleList(Conv3(quarter, quarter, bias=True) for _ in range(2))
+        self.to_quarter = Conv3(quarter, half, bias=True)
+        self.join_quarter = nn.Parameter(nn.init.orthogonal_(torch.empty(half, quarter)))
+        self.quarter_block = nn.ModuleList(Conv3(half, half, bias=True) for _ in range(2))
+        self.to_half = Conv3(half, half // 2, bias=True)
+        self.join_half = nn.Parameter(nn.init.orthogonal_(torch.empty(half // 2, half)))
+        self.leave = Conv3(half // 2, SUBPIXELS, bias=True)
+        with torch.no_grad():  # begins near a grey picture, the four pixels of a block alike
+            self.leave.weight.copy_(0.1 * self.leave.weight[::4].repeat_interleave(4, dim=0))
+            self.leave.get_parameter("bias").fill_(0.45)
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """A picture (B, 3, 8 H, 8 W) float32, not clamped, of features at ADAIN_LAYERS, relu4_1 of (H, W)."""
+        at_half, at_quarter, at_eighth = (features[layer] for layer in ADAIN_LAYERS)
+        x = F.relu(self.enter(at_eighth))
+        x = _residual(x, self.eighth_block)
+        x = F.relu(self.to_quarter(double(x)) + _pointwise(at_quarter, self.join_quarter))
+        x = _residual(x, self.quarter_block)
+        x = F.relu(self.to_half(double(x)) + _pointwise(at_half, self.join_half))
+        return F.pixel_shuffle(self.leave(x).float(), 2)
+
+
+def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
+    """Features of pictures (B, 3, H, W) in [0, 1] at ADAIN_LAYERS, their sides made multiples of 8."""
+    return vgg(fit_stride(images), ADAIN_LAYERS)
+
+
+def statistics_of(features: Mapping[str, Tensor]) -> Statistics:
+    """Mean and standard deviation of every channel, by layer."""
+    return {layer: channel_statistics(value) for layer, value in features.items()}
+
+
+def blended_statistics(
+    styles: Sequence[Style], weights: Tensor, sizes: Mapping[str, Sequence[int]]
+) -> Statistics:
+    """Statistics of a mix of styles.
+
+    Args:    weights: (B, S), or maps (B, S, H, W), which are brought to the `sizes` of the layers.
+    """
+    found = {}
+    for layer, size in sizes.items():
+        shares = weights if weights.ndim == 2 else F.adaptive_avg_pool2d(weights, (size[0], size[1]))
+        parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
+        mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)
+        found[layer] = (mean, std)
+    return found
+
+
+def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
+    """Statistics between a photo's own and those of a style.
+
+    Args:    strength: (B,), or maps (B, H, W): 0 is the photo, 1 the style.
+    """
+    found = {}
+    for layer, (mean, std) in own.items():
+        style_mean, style_std = style[layer]
+        share = strength[:, None, None, None]
+        if strength.ndim == 3:
+            share = F.adaptive_avg_pool2d(strength[:, None], (style_mean.shape[2], style_mean.shape[3]))
+        found[layer] = (mean + share * (style_mean - mean), std + share * (style_std - std))
+    return found
+
+
+def restyle(features: Mapping[str, Tensor], own: Statistics, goal: Statistics) -> dict[str, Tensor]:
+    """Features with the statistics `goal` instead of their `own`."""
+    return {layer: adain(value, *goal[layer], own[layer]) for layer, value in features.items()}
+
+
+def _as_map(values: Tensor) -> Tensor:
+    return values if values.ndim == 4 else values[:, :, None, None]
+
+
+def _pointwise(features: Tensor, matrix: Tensor) -> Tensor:
+    return F.conv2d(features, matrix[:, :, None, None].to(features.dtype))
+
+
+def _residual(x: Tensor, convs: nn.ModuleList) -> Tensor:
+    first, second = convs
+    return x + second(F.relu(first(x)))

@@ -1,0 +1,112 @@
+"""Training of the AdaIN decoder: any photo, any painting, and mixes of two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, restyle, statistics_of
+from styletransfer.losses import content_loss, total_variation
+from styletransfer.settings import AdainTraining
+from styletransfer.targets import StyleTarget, collate
+from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+
+
+@dataclass(frozen=True)
+class AdainLosses:
+    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
+
+    objective: float
+    content: float
+    style: float
+    photo: float
+    style_weight: float
+
+
+class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
+    """Holds the state of a training and takes its steps.
+
+    Args:  vgg: up to relu4_1; contents: photographs; targets: of all looks at the paintings.
+    """
+
+    def __init__(
+        self,
+        vgg: VGG19,
+        contents: Sequence[TrainingPicture],
+        targets: Sequence[StyleTarget],
+        settings: AdainTraining,
+        *,
+        device: torch.device = CPU,
+    ) -> None:
+        self.vgg, self.contents, self.targets, self.settings = vgg, contents, targets, settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            decoder = AdainDecoder().to(device)
+        edges = [parameter for parameter in decoder.parameters() if parameter.ndim == 1]
+        edges.append(decoder.leave.weight)
+        others = {id(parameter) for parameter in edges}
+        matrices = [parameter for parameter in decoder.parameters() if id(parameter) not in others]
+        optimizers = (
+            torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
+            torch.optim.Adam(edges, lr=settings.edge_rate, betas=(0.9, 0.99)),
+        )
+        super().__init__(decoder, optimizers, settings, device)
+
+    def _step(self, share: float) -> tuple[Tensor, AdainLosses]:
+        settings = self.settings
+        side = settings.final_side if share >= 1 - settings.final_share else settings.side
+        style_weight = self._style_weight(share)
+        crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
+        photos = crops.to(self.device)
+        with torch.no_grad():
+            found = self.vgg(photos, [*ADAIN_LAYERS, CONTENT_LAYER])
+        times = settings.styles_per_content
+        found = {name: value.repeat_interleave(times, dim=0) for name, value in found.items()}
+        content = found.pop(CONTENT_LAYER)
+        photos = photos.repeat_interleave(times, dim=0)
+        target = collate([self._choose_target() for _ in range(len(photos))]).to(self.device)
+        is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
+        is_photo = is_photo.to(self.device)
+        own = statistics_of(found)
+        painted = leaky_clamp(self.model(restyle(found, own, _goal(own, target, is_photo))))
+        features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
+        content_losses = content_loss(features[CONTENT_LAYER], content)
+        style_losses = target.loss(features)
+        objective = content_losses + style_weight * style_losses
+        distance = (painted - photos).abs().mean(dim=(1, 2, 3))
+        back = content_losses + settings.photo_weight * distance
+        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
+        loss = torch.where(is_photo, back, objective.log()).mean()
+        loss = loss + settings.variation_weight * total_variation(painted).mean()
+        kept, told = is_photo.float(), (~is_photo).float()
+        kept, told = kept / kept.sum().clamp_min(1), told / told.sum().clamp_min(1)
+        return loss, AdainLosses(
+            objective=(objective.log() * told).sum().exp().item(),
+            content=(content_losses * told).sum().item(),
+            style=(style_losses * told).sum().item(),
+            photo=(distance * kept).sum().item(),
+            style_weight=style_weight,
+        )
+
+    def _choose_target(self) -> StyleTarget:
+        """One look at a painting, or a mix of two."""
+        first = self._any_target()
+        if torch.rand((), generator=self.generator) >= self.settings.mix_share:
+            return first
+        return first.mixed(self._any_target(), float(torch.rand((), generator=self.generator)))
+
+    def _any_target(self) -> StyleTarget:
+        return self.targets[int(torch.randint(len(self.targets), (), generator=self.generator))]
+
+
+def _goal(own: Statistics, target: StyleTarget, is_photo: Tensor) -> Statistics:
+    """The target's statistics, but the photo's own for the samples of `is_photo` (B,)."""
+    goal = {}
+    which = is_photo[:, None, None, None]
+    for layer, (mean, std) in own.items():
+        style_mean, style_std = (part[layer][:, :, None, None] for part in (target.means, target.stds))
+        goal[layer] = (torch.where(which, mean, style_mean), torch.where(which, std, style_std))
+    return goal

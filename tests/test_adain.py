@@ -1,0 +1,209 @@
+"""AdaIN: any picture as a style; encoder, statistics, decoder, tiles; and the training of the decoder."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from conftest import make_photo
+
+from styletransfer import images
+from styletransfer.core import Progress
+from styletransfer.decoder import (
+    ADAIN_LAYERS,
+    AdainDecoder,
+    blended_statistics,
+    encode,
+    restyle,
+    statistics_of,
+    toward,
+)
+from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
+from styletransfer.methods import adain
+from styletransfer.settings import AdainTraining
+from styletransfer.stylebank import StyleBank
+from styletransfer.targets import style_target
+from styletransfer.training import adain_job
+from styletransfer.training import trainer as trainer_module
+from styletransfer.training.adain import AdainTrainer
+from styletransfer.training.adain_job import AdainJob, train_adain
+from styletransfer.training.data import TrainingPicture
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.weights import DECODER_FILE, load_decoder
+
+SMALL = AdainTraining(steps=8, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1)
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(STYLE_LAYERS[-1])
+
+
+@pytest.fixture
+def stylizer(tiny_models):
+    return adain.load(tiny_models, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def styles(tiny_styles):
+    bank = StyleBank(tiny_styles)
+    return [bank.load(name) for name in bank.paths()]
+
+
+def content(height, width, seed=0):
+    return images.read_picture(make_photo(height, width, seed)).rgb
+
+
+def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
+    features = encode(vgg, content(96, 96))
+    sizes = {layer: value.shape[-2:] for layer, value in features.items()}
+    goal = blended_statistics(styles[:1], torch.ones(1, 1), sizes)
+    # A channel that is flat in the photo stays flat, and has the mean alone.
+    for layer, (mean, std) in statistics_of(restyle(features, statistics_of(features), goal)).items():
+        lively = statistics_of(features)[layer][1] > 0.05
+        assert torch.allclose(mean, goal[layer][0], atol=1e-3)
+        assert torch.allclose(std[lively], goal[layer][1][lively], rtol=1e-2)
+
+
+def test_a_blend_of_styles_is_the_blend_of_their_statistics(styles):
+    weights = torch.tensor([[0.2, 0.5, 0.3]])
+    mixed = blended_statistics(styles, weights, {"relu4_1": (4, 4)})["relu4_1"][0]
+    expected = sum(w * style.means["relu4_1"] for w, style in zip(weights[0], styles, strict=True))
+    torch.testing.assert_close(mixed.flatten(), expected)
+
+
+def test_strength_is_the_way_from_the_own_statistics_to_those_of_the_style(vgg, styles):
+    own = statistics_of(encode(vgg, content(64, 64)))
+    style = blended_statistics(styles[:1], torch.ones(1, 1), dict.fromkeys(ADAIN_LAYERS, (8, 8)))
+    for share, expected in ((0.0, own), (1.0, style)):
+        found = toward(own, style, torch.tensor([share]))
+        for layer in ADAIN_LAYERS:
+            torch.testing.assert_close(found[layer][0], expected[layer][0])
+            torch.testing.assert_close(found[layer][1], expected[layer][1])
+
+
+def test_strength_zero_is_the_photo_itself(stylizer, styles):
+    photo = content(50, 70)
+    painted = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.0))
+    torch.testing.assert_close(painted, photo, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(300, 421), (256, 256), (97, 640)])
+def test_tiles_are_the_whole(stylizer, styles, size, monkeypatch):
+    photo = content(*size)
+    features = statistics_of(encode(stylizer.vgg, photo))
+    whole = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7))
+    monkeypatch.setattr(adain, "WHOLE_PIXELS", 100)
+    monkeypatch.setattr(adain, "TILE_SIDE", 128)
+    monkeypatch.setattr(adain, "statistics_of", lambda _: features)  # the same as the whole picture's
+    seen: list[Progress] = []
+    tiled = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7), seen.append)
+    assert len(seen) > 1
+    torch.testing.assert_close(tiled, whole, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_pictures_of_one_colour_stay_of_one_colour(stylizer, styles, value):
+    painted = stylizer.stylize(torch.full((1, 3, 64, 64), value), styles[:1], torch.ones(1), torch.tensor(1.0))
+    assert painted.isfinite().all()
+    assert painted[..., 24:40, 24:40].std(dim=(2, 3)).max() < 0.05
+
+
+def method_of(painted):
+    return json.loads(painted.info["styletransfer"])["method"]
+
+
+def test_any_picture_is_a_style_and_the_method_is_chosen_for_it(transfer, photo, tmp_path):
+    painting = make_photo(80, 90, seed=3)
+    painted = transfer.stylize(photo, painting)
+    assert method_of(painted) == "adain"
+    assert method_of(transfer.stylize(photo, "amber")) == "cin"
+    mixed = transfer.stylize(photo, [(painting, 0.5), ("amber", 0.5)])
+    assert method_of(mixed) == "adain"
+    assert mixed.tobytes() != painted.tobytes()
+
+
+def test_a_missing_decoder_says_what_to_do(tmp_path):
+    with pytest.raises(MissingWeights, match="train-adain"):
+        load_decoder(tmp_path)
+
+
+def trainer(vgg, settings=SMALL):
+    generator = torch.Generator().manual_seed(1)
+    pictures = [
+        TrainingPicture(str(index), torch.randint(256, (3, 44, 50), generator=generator).to(torch.uint8))
+        for index in range(6)
+    ]
+    targets = [style_target(vgg, picture.image[None] / 255) for picture in pictures[:3]]
+    return AdainTrainer(vgg, pictures[3:], targets, settings)
+
+
+def test_training_lowers_the_objective(vgg):
+    run = trainer(vgg, dataclasses.replace(SMALL, steps=24, style_weight=0.5, photo_share=0.0, final_share=0.0))
+    objectives = [run.take_step().objective for _ in range(20)]
+    assert sum(objectives[-4:]) < 0.8 * sum(objectives[:4])
+
+
+def test_resuming_is_exact(vgg):
+    whole = trainer(vgg)
+    straight = [whole.take_step() for _ in range(4)]
+    first = trainer(vgg)
+    for _ in range(2):
+        first.take_step()
+    second = trainer(vgg)
+    second.restore(first.state())
+    assert [second.take_step() for _ in range(2)] == straight[2:]
+
+
+def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
+    run = trainer(vgg, dataclasses.replace(SMALL, steps=40, photo_share=1.0, final_share=0.0))
+    distances = [run.take_step().photo for _ in range(40)]
+    assert sum(distances[-4:]) < 0.9 * sum(distances[:4])
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    monkeypatch.setattr(adain_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(adain_job, "STYLE_SIDES", (40, 48))
+    for name, count in (("content", 18), ("paintings", 3)):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            make_photo(44, 52, index).save(tmp_path / name / f"{index:02}.png")
+    return AdainJob(tmp_path / "content", tmp_path / "paintings", tmp_path / "run", "the command")
+
+
+def run_job(job, settings=SMALL, on_step=lambda progress: None):
+    train_adain(job, settings, torch.device("cpu"), torch.float32, on_step)
+
+
+def test_a_run_ends_in_a_file_that_can_be_used(job):
+    run_job(job)
+    decoder, sha256 = load_decoder(job.out / "models")
+    assert isinstance(decoder, AdainDecoder)
+    manifest = json.loads((job.out / "models" / "manifest.json").read_text())[DECODER_FILE]
+    assert manifest["sha256"] == sha256
+    assert manifest["command"] == "the command"
+    assert manifest["data"] == {"photographs": 16, "paintings": 2}
+    assert set(manifest["losses"]) == {"content", "style"}
+    assert (job.out / "sheet-000008.png").exists()
+
+
+def test_a_cancelled_run_goes_on_from_its_checkpoint(job, monkeypatch):
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
+
+    def stop(progress):
+        if progress.step == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_job(job, on_step=stop)
+    steps = []
+    run_job(job, on_step=lambda progress: steps.append(progress.step))
+    assert steps == [6, 7, 8]
+
+
+def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
+    run_job(job)
+    make_photo(50, 50, 9).save(job.styles / "new.png")
+    with pytest.raises(InvalidInput, match="another --out"):
+        run_job(job)
