@@ -1,0 +1,34 @@
+"""The command that serves the web page."""
+
+from typing import Annotated
+
+import typer
+
+from styletransfer.api import StyleTransfer
+from styletransfer.cli.shared import Device, StylesDir, app
+from styletransfer.errors import InvalidInput
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
+    auth: Annotated[str | None, typer.Option(help="name:password to ask visitors for.")] = None,
+    share: Annotated[bool, typer.Option("--share", help="A public address, by Gradio's relay.")] = False,
+    styles_dir: StylesDir = None,
+    device: Device = None,
+) -> None:
+    """Open the web page on this machine; beyond it, visitors keep their styles to themselves."""
+    pair = None
+    if auth is not None:
+        name, colon, password = auth.partition(":")
+        if not (colon and name and password):
+            raise InvalidInput("--auth: write name:password")
+        pair = (name, password)
+    from styletransfer.page import serve as serve_page  # Gradio takes seconds to import
+
+    serve_page(
+        StyleTransfer(device=device, styles_dir=styles_dir), host=host, port=port, auth=pair, share=share
+    )

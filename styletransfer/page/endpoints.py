@@ -1,0 +1,108 @@
+"""The page's functions for programs: named endpoints for `gradio_client`, documented in docs/page.md."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from styletransfer import images
+from styletransfer.errors import InvalidInput
+from styletransfer.page.learn import SECONDS
+from styletransfer.page.photo import photo_input
+from styletransfer.page.visitors import Visitors
+from styletransfer.page.work import HEAVY, telling
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+
+MOST_SECONDS = 600
+
+
+class Endpoints:
+    """`/stylize`, `/styles` and `/train_style`: invisible on the page."""
+
+    def __init__(self, visitors: Visitors) -> None:
+        self.visitors = visitors
+        with gr.Group(visible=False):
+            photo, style_picture = photo_input("photo"), photo_input("style_picture")
+            styles = gr.JSON(label="styles")
+            strength = gr.Number(STRENGTH.default, label="strength")
+            preserve_color = gr.Number(PRESERVE_COLOR.default, label="preserve_color")
+            stroke_size = gr.Number(STROKE_SIZE.default, label="stroke_size")
+            size = gr.Number(0, label="size", precision=0)
+            method = gr.Textbox("", label="method")
+            seconds = gr.Number(60, label="seconds")
+            file, known = gr.File(label="painting"), gr.JSON(label="styles")
+            painting, name = photo_input("painting"), gr.Textbox(label="name")
+            learn_seconds, slug = gr.Number(SECONDS, label="seconds"), gr.Textbox(label="style")
+            button = gr.Button()
+            button.click(
+                self.stylize,
+                [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
+                file,
+                api_name="stylize",
+                **HEAVY,
+            )
+            button.click(self.styles, None, known, api_name="styles")
+            button.click(
+                self.train_style, [painting, name, learn_seconds], slug, api_name="train_style", **HEAVY
+            )
+
+    def stylize(
+        self,
+        photo: str,
+        styles: dict[str, float] | None,
+        style_picture: str | None,
+        strength: float,
+        preserve_color: float,
+        stroke_size: float,
+        size: int,
+        method: str,
+        seconds: float,
+        request: gr.Request,
+    ) -> str:
+        """Paint a photo: the path of a PNG.
+
+        `styles` maps style names to weights; `style_picture` is a picture whose style is meant, with what is
+        missing of the weights to 1; `size` 0 keeps the photo's own; `method` "" is the one that suits.
+        """
+        visitor = self.visitors.of(request)
+        with telling():
+            mix: list[tuple[str, float]] = list((styles or {}).items())
+            if style_picture:
+                share = 1 - sum(weight for _, weight in mix)
+                if share <= 0:
+                    raise InvalidInput("the weights of the styles leave nothing for the picture")
+                mix.append((style_picture, share))
+            if not photo:
+                raise InvalidInput("no photo is given")
+            if not 0 < seconds <= MOST_SECONDS:
+                raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
+            painted = visitor.transfer.stylize(
+                photo,
+                mix,
+                method=method or None,
+                strength=strength,
+                size=int(size) or None,
+                stroke_size=stroke_size,
+                preserve_color=preserve_color,
+                optimization=Optimization(seconds=seconds) if method == "gatys" else None,
+            )
+            path = visitor.new_file(f"{Path(photo).stem}-painted.png")
+            images.save_picture(painted, path)
+        return str(path)
+
+    def styles(self, request: gr.Request) -> dict[str, dict[str, str]]:
+        """Style name -> title, artist and year."""
+        infos = self.visitors.of(request).transfer.styles
+        return {
+            name: {"title": info.title, "artist": info.artist, "year": info.year}
+            for name, info in infos.items()
+        }
+
+    def train_style(self, painting: str, name: str, seconds: float, request: gr.Request) -> str:
+        """Learn a style from a picture: the name it is used by, in this session."""
+        with telling():
+            if not painting:
+                raise InvalidInput("no picture is given")
+            if not 0 < seconds <= MOST_SECONDS:
+                raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
+            style = self.visitors.of(request).transfer.train_style(painting, name, seconds=seconds)
+        return style.info.slug

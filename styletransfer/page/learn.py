@@ -1,0 +1,143 @@
+"""The tab that learns a new style from one picture, and keeps the visitor's own styles in order."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from styletransfer import images
+from styletransfer.core import Progress
+from styletransfer.errors import InvalidInput
+from styletransfer.page.look import progress_bar
+from styletransfer.page.paint import PaintTab
+from styletransfer.page.photo import photo_input
+from styletransfer.page.visitors import Visitors
+from styletransfer.page.work import HEAVY, Finished, follow, telling
+from styletransfer.stylebank import SUFFIX
+
+SECONDS = 40  # enough, see docs/benchmarks.md
+
+
+class LearnTab:
+    """Components and events of the tab; a learned style appears in the gallery of `paint_tab`."""
+
+    def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
+        self.visitors, self.paint_tab = visitors, paint_tab
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                gr.Markdown("Give a painting, a drawing, a fabric, anything with a look of its own.")
+                self.picture = photo_input("Picture to learn from", elem_id="teacher")
+                self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
+                self.seconds = gr.Slider(
+                    10, 300, value=SECONDS, step=5, label="Seconds to learn", elem_id="learn-for"
+                )
+                with gr.Row():
+                    self.learn_button = gr.Button("Learn this style", variant="primary", elem_id="learn")
+                    self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-learning")
+            with gr.Column(scale=6, min_width=320):
+                self.progress = gr.HTML("", elem_id="learning")
+                self.preview = gr.Image(label="What it paints so far", interactive=False, height=300)
+                self.losses = gr.LinePlot(
+                    pd.DataFrame({"step": [], "loss": [], "of": []}),
+                    x="step",
+                    y="loss",
+                    color="of",
+                    title="Distance from photo and painting",
+                    height=220,
+                    visible=False,
+                )
+        with gr.Accordion("My styles", open=False):
+            self.own = gr.Dropdown([], label="Style", elem_id="own")
+            with gr.Row():
+                self.export = gr.DownloadButton("Download its file", interactive=False, elem_id="export")
+                self.remove = gr.Button("Remove it", variant="stop", interactive=False, elem_id="remove")
+                self.add = gr.UploadButton("Add a style file", file_types=[SUFFIX], elem_id="import")
+        self._events()
+
+    def _events(self) -> None:
+        tab = self.paint_tab
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        gallery = [tab.gallery, tab.listed, self.own]
+        self.learn_button.click(
+            self._learn,
+            [self.picture, self.name, self.seconds],
+            [self.progress, self.preview, self.losses, self.stop_button],
+            **quiet,
+            **HEAVY,
+        ).then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        self.stop_button.click(self._stop, None, None, queue=False, **quiet)
+        self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
+        self.remove.click(self._remove, [self.own, tab.chosen], [tab.chosen, self.progress], **quiet).then(
+            self.listing, [tab.search, tab.chosen], gallery, **quiet
+        )
+        self.add.upload(self._add, self.add, self.progress, **quiet).then(
+            self.listing, [tab.search, tab.chosen], gallery, **quiet
+        )
+
+    def listing(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
+        """Gallery, its names, and the choice of own styles."""
+        transfer = self.visitors.of(request).transfer
+        gallery, names = self.paint_tab.list_styles(transfer, search, chosen)
+        return gallery, names, gr.update(choices=transfer.own_styles, value=None)
+
+    def _learn(
+        self, picture: str | None, name: str, seconds: float, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        visitor = self.visitors.of(request)
+        curve: list[tuple[int, float, str]] = []
+        began = time.monotonic()
+        with telling():
+            if picture is None or not name.strip():
+                raise InvalidInput("give a picture to learn from and a name for the style")
+            waiting = progress_bar(0, "Looking at the picture…")
+            yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
+            teacher: str = picture
+
+            def work(on_step: Any) -> Any:
+                return visitor.transfer.train_style(teacher, name, seconds=seconds, on_step=on_step)
+
+            for event in follow(work, visitor.stopping):
+                if isinstance(event, Finished):
+                    slug = event.value.info.slug
+                    break
+                if not curve:
+                    began = time.monotonic()  # of the steps alone
+                curve += [(event.step, event.losses[of], of) for of in ("content", "style")]
+                yield self._progress(event, time.monotonic() - began, seconds, curve)
+        told = progress_bar(1, f"Learned. <b>{slug}</b> is in the gallery of the first tab.")
+        yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
+
+    def _progress(
+        self, progress: Progress, spent: float, seconds: float, curve: list[tuple[int, float, str]]
+    ) -> tuple[Any, ...]:
+        share = max(progress.step / progress.steps, spent / seconds)
+        bar = progress_bar(share, f"Step {progress.step}, {max(0.0, seconds - spent):.0f} s left")
+        if progress.preview is None:
+            return bar, gr.skip(), gr.skip(), gr.skip()
+        frame = pd.DataFrame(curve, columns=["step", "loss", "of"])
+        return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
+
+    def _stop(self, request: gr.Request) -> None:
+        self.visitors.of(request).stopping.set()
+
+    def _chosen(self, own: str | None, request: gr.Request) -> tuple[Any, Any]:
+        if own is None:
+            return gr.update(value=None, interactive=False), gr.update(interactive=False)
+        visitor = self.visitors.of(request)
+        file = visitor.new_file(f"{own}{SUFFIX}")
+        with telling():
+            visitor.transfer.export_style(own, file)
+        return gr.update(value=str(file), interactive=True), gr.update(interactive=True)
+
+    def _remove(self, own: str, chosen: list[str], request: gr.Request) -> tuple[list[str], str]:
+        with telling():
+            self.visitors.of(request).transfer.remove_style(own)
+        return [name for name in chosen if name != own], progress_bar(1, f"{own} is removed.")
+
+    def _add(self, file: str, request: gr.Request) -> str:
+        with telling():
+            info = self.visitors.of(request).transfer.import_style(Path(file))
+        return progress_bar(1, f"{info.slug} is in the gallery of the first tab.")

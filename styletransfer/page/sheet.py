@@ -1,0 +1,88 @@
+"""The tab that shows the photo in all styles at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from styletransfer.core import OnStep, Progress
+from styletransfer.page.paint import PaintTab, Values
+from styletransfer.page.visitors import Visitors
+from styletransfer.page.work import HEAVY, Finished, follow, telling
+
+SIDE = 320  # pixels, long side of a picture
+SHOWN_EVERY = 4
+
+
+class SheetTab:
+    """Components and events of the tab; a click on a picture goes to `paint_tab` with its style."""
+
+    def __init__(self, visitors: Visitors, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
+        self.visitors, self.paint_tab = visitors, paint_tab
+        with gr.Row():
+            self.start = gr.Button("Paint the photo in all styles", variant="primary", elem_id="paint-sheet")
+            self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
+        self.names = gr.State([])
+        self.gallery = gr.Gallery(
+            label="Click one to go on with it",
+            columns=5,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            buttons=[],
+            elem_id="sheet",
+        )
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        self.start.click(
+            self._paint, paint_tab.inputs, [self.gallery, self.names, self.stop_button], **quiet, **HEAVY
+        )
+        self.stop_button.click(self._stop, None, None, queue=False, **quiet)
+        self.gallery.select(
+            self._choose,
+            [self.names, paint_tab.search],
+            [
+                *(tabs, paint_tab.chosen, paint_tab.gallery, paint_tab.mix),
+                *(*paint_tab.sliders, *paint_tab.places, paint_tab.pad),
+            ],
+            **quiet,
+        ).then(
+            paint_tab.paint_live,
+            paint_tab.inputs,
+            [paint_tab.result, paint_tab.note, paint_tab.download, paint_tab.stop_button],
+            **quiet,
+            **HEAVY,
+        )
+
+    def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        visitor, photo = self.visitors.of(request), values[self.paint_tab.photo]
+        if photo is None:
+            raise gr.Error("Choose a photo in the first tab.", print_exception=False)
+        looks = self.paint_tab.looks(visitor.transfer)
+        painted: list[tuple[str, str]] = []
+        yield [], [], gr.update(interactive=True)
+
+        def work(on_step: OnStep) -> None:
+            small = visitor.scaled(photo, SIDE)
+            for index, look in enumerate(looks):
+                on_step(Progress(index, len(looks)))
+                file = visitor.new_file(f"{look.name}.jpg")
+                visitor.transfer.stylize(small, look.name).save(file, quality=90)
+                painted.append((str(file), look.caption))
+
+        with telling():
+            for event in follow(work, visitor.stopping):
+                if isinstance(event, Finished):
+                    break
+                if event.step % SHOWN_EVERY == 0:
+                    yield list(painted), gr.skip(), gr.skip()
+        yield painted, [Path(file).stem for file, _ in painted], gr.update(interactive=False)
+
+    def _stop(self, request: gr.Request) -> None:
+        self.visitors.of(request).stopping.set()
+
+    def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
+        chosen = [names[event.index]]
+        transfer = self.visitors.of(request).transfer
+        gallery, _ = self.paint_tab.list_styles(transfer, search, chosen)
+        return [gr.update(selected="paint"), chosen, gallery, *self.paint_tab.rows(transfer, chosen)]

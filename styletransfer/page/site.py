@@ -1,0 +1,130 @@
+"""The page as a whole: its tabs, and serving it."""
+
+import atexit
+import importlib.util
+import ipaddress
+import logging
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+import gradio as gr
+import torch
+
+from styletransfer.api import StyleTransfer
+from styletransfer.device import keep_freed_memory
+from styletransfer.errors import StyleTransferError
+from styletransfer.images import to_pil
+from styletransfer.page.endpoints import Endpoints
+from styletransfer.page.learn import LearnTab
+from styletransfer.page.look import CSS, theme
+from styletransfer.page.many import ManyTab
+from styletransfer.page.paint import PaintTab
+from styletransfer.page.sheet import SheetTab
+from styletransfer.page.visitors import Visitors
+from styletransfer.page.work import LONGEST_QUEUE
+
+KEPT_SECONDS = 3600  # how long Gradio's own copies of pictures stay
+LARGEST_UPLOAD = "100mb"
+EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
+
+log = logging.getLogger(__name__)
+
+
+def build_page(transfer: StyleTransfer, *, shared_styles: bool = True) -> gr.Blocks:
+    """The page, not yet served.
+
+    Args:  shared_styles: whether learned styles are the user's own, kept for good and seen by all who open the
+           page, or each visitor's alone until they leave.
+    """
+    visitors = Visitors(transfer, shared_styles=shared_styles)
+    previews = Path(tempfile.mkdtemp(prefix="styletransfer-previews-"))
+    atexit.register(visitors.close)
+    atexit.register(shutil.rmtree, previews, ignore_errors=True)
+    with gr.Blocks(
+        title="styletransfer", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+    ) as page:
+        gr.Markdown("# styletransfer\nA photo becomes a painting, in any style or any blend.", elem_id="title")
+        with gr.Tabs() as tabs:
+            with gr.Tab("Paint", id="paint"):
+                paint_tab = PaintTab(visitors, previews, _examples())
+            with gr.Tab("Learn a style", id="learn"):
+                learn_tab = LearnTab(visitors, paint_tab)
+            with gr.Tab("Many photos", id="many"):
+                ManyTab(visitors, paint_tab)
+            with gr.Tab("All styles", id="sheet"):
+                SheetTab(visitors, paint_tab, tabs)
+        Endpoints(visitors)
+        page.load(
+            learn_tab.listing,
+            [paint_tab.search, paint_tab.chosen],
+            [paint_tab.gallery, paint_tab.listed, learn_tab.own],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        page.unload(visitors.leave)
+    return page
+
+
+def serve(
+    transfer: StyleTransfer,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    auth: tuple[str, str] | None = None,
+    share: bool = False,
+    wait: bool = True,
+) -> gr.Blocks:
+    """Serve the page, by default to this machine alone.
+
+    Beyond it every visitor has own styles of their own, and only for as long as they stay.
+
+    Args:  host, port: to listen on; auth: name and password that are asked for; share: a public address by
+           Gradio's relay; wait: until it is stopped.
+    """
+    keep_freed_memory()
+    page = build_page(transfer, shared_styles=_is_local(host) and not share)
+    page.queue(max_size=LONGEST_QUEUE)
+    threading.Thread(target=_warm_up, args=(transfer,), daemon=True).start()
+    page.launch(
+        server_name=host,
+        server_port=port,
+        auth=auth,
+        share=share,
+        theme=theme(),
+        css=CSS,
+        max_file_size=LARGEST_UPLOAD,
+        prevent_thread_lock=not wait,
+        quiet=not wait,
+        footer_links=["api"],
+        ssr_mode=False,
+        show_error=True,
+    )
+    return page
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _examples() -> list[Path]:
+    """Photographs that come inside the gradio package."""
+    spec = importlib.util.find_spec("gradio")
+    if spec is None or spec.origin is None:
+        return []
+    folder = Path(spec.origin).parent / "media_assets" / "images"
+    return [folder / name for name in EXAMPLES if (folder / name).exists()]
+
+
+def _warm_up(transfer: StyleTransfer) -> None:
+    """Load the networks while the visitor looks for a photo."""
+    small = to_pil(torch.full((1, 3, 64, 64), 0.5))
+    try:
+        transfer.stylize(small, next(iter(transfer.styles)))
+        transfer.stylize(small, small)
+    except (StyleTransferError, StopIteration) as error:
+        log.warning("not everything could be loaded: %s", error)

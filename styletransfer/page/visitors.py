@@ -1,0 +1,78 @@
+"""Who is on the page: each visitor has a folder for pictures, own styles, and at most one long work to stop."""
+
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from styletransfer import images
+from styletransfer.api import StyleTransfer
+
+
+@dataclass
+class Visitor:
+    """`transfer` paints with the visitor's own styles; `folder` is removed when they leave."""
+
+    transfer: StyleTransfer
+    folder: Path
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
+
+    def new_file(self, name: str) -> Path:
+        """A path of that name in a folder of its own, so that names never meet."""
+        return Path(tempfile.mkdtemp(dir=self.folder)) / name
+
+    def scaled(self, photo: str, side: int) -> Image.Image:
+        """A photo with its long side at `side` pixels; of the last photo it is kept. Raises UnreadableImage."""
+        if (photo, side) not in self._scaled:
+            rgb = images.resize_long_side(images.read_picture(photo).rgb, side)
+            self._scaled = {key: value for key, value in self._scaled.items() if key[0] == photo}
+            self._scaled[photo, side] = images.to_pil(rgb)
+        return self._scaled[photo, side]
+
+
+class Visitors:
+    """Visitors by their session.
+
+    Args:  transfer: owns the networks; shared_styles: whether all of them see and keep the styles of the user
+           who runs the page, as it should be on one's own machine, or each has their own until they leave.
+    """
+
+    def __init__(self, transfer: StyleTransfer, *, shared_styles: bool) -> None:
+        self._transfer, self._shared = transfer, shared_styles
+        self._known: dict[str, Visitor] = {}
+        self._lock = threading.Lock()
+
+    def of(self, request: gr.Request) -> Visitor:
+        """The visitor whose request it is."""
+        key = request.session_hash or ""
+        with self._lock:
+            if key not in self._known:
+                folder = Path(tempfile.mkdtemp(prefix="styletransfer-"))
+                transfer = self._transfer
+                if not self._shared:
+                    own = folder / "styles"
+                    own.mkdir()
+                    transfer = transfer.with_styles(own)
+                self._known[key] = Visitor(transfer, folder)
+            return self._known[key]
+
+    def leave(self, request: gr.Request) -> None:
+        """Stop what the visitor has under way and forget their files."""
+        with self._lock:
+            visitor = self._known.pop(request.session_hash or "", None)
+        if visitor:
+            visitor.stopping.set()
+            shutil.rmtree(visitor.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            known, self._known = self._known, {}
+        for visitor in known.values():
+            visitor.stopping.set()
+            shutil.rmtree(visitor.folder, ignore_errors=True)

@@ -1,0 +1,74 @@
+"""What a visitor wants painted: plain values, made from the controls and from the parameters in a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+from styletransfer.api import StyleTransfer
+from styletransfer.core import OnStep
+from styletransfer.images import ImageSource
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+
+EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Painted area", "Elsewhere"
+PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Everything about a painting but the photo.
+
+    `styles` style name, or path of a picture, -> weight; `places` the same -> one of PLACES; `region` a grey
+    picture, white where the visitor painted; `elsewhere` how strong the painting is outside of it, 0 to 1;
+    `method` as in the API, or None for the one that suits the styles; `seconds` for the method "gatys".
+    """
+
+    styles: Mapping[str, float]
+    places: Mapping[str, str] = field(default_factory=dict)
+    region: Image.Image | None = None
+    elsewhere: float = 1.0
+    strength: float = STRENGTH.default
+    preserve_color: float = PRESERVE_COLOR.default
+    stroke_size: float = STROKE_SIZE.default
+    size: int | None = None
+    method: str | None = None
+    seconds: float = 60.0
+
+    def paint(
+        self,
+        transfer: StyleTransfer,
+        photo: ImageSource,
+        on_step: OnStep | None = None,
+        *,
+        size: int | None = None,
+        method: str | None = None,
+    ) -> Image.Image:
+        """The painting; `size` and `method` instead of the wish's own for a quick look."""
+        method = method or self.method
+        optimization = Optimization(seconds=self.seconds) if method == "gatys" else None
+        return transfer.stylize(
+            photo,
+            list(self.styles.items()),
+            method=method,
+            strength=self.strength,
+            size=size or self.size,
+            stroke_size=self.stroke_size,
+            preserve_color=self.preserve_color,
+            masks=self.masks(),
+            optimization=optimization,
+            on_step=on_step,
+        )
+
+    def masks(self) -> dict[str, ImageSource]:
+        """Style name -> where it belongs, white or black, and grey where it is to be weaker."""
+        if self.region is None:
+            return {}
+        inside = self.region.convert("L")
+        around = ImageChops.invert(inside).point([round(self.elsewhere * value) for value in range(256)])
+        shades = {INSIDE: inside, OUTSIDE: around, EVERYWHERE: ImageChops.add(inside, around)}
+        found: dict[str, ImageSource] = {}
+        for style in self.styles:
+            name = Path(style).name  # a picture goes by the name of its file
+            found[name] = shades[self.places.get(style, EVERYWHERE)].convert("RGB")
+        return found

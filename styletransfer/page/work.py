@@ -1,0 +1,81 @@
+"""Long work for a visitor: done in a thread of its own, told of as it goes, and really stopped on wish."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, Queue
+from typing import Any
+
+import gradio as gr
+
+from styletransfer.core import OnStep, Progress
+from styletransfer.errors import Cancelled, StyleTransferError
+
+# Painting uses every core: two at once would both be slower. Waiting work queues up behind this one name.
+HEAVY: dict[str, Any] = {"concurrency_id": "painting", "concurrency_limit": 1}
+LONGEST_QUEUE = 32
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a work, with what it returned."""
+
+    value: Any
+
+
+def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator[Progress | Finished]:
+    """The newest progress of a work, again and again, and at last what it returned.
+
+    Setting `stopping` makes the work's `on_step` raise `Cancelled`; so does leaving the iteration early.
+    Raises whatever the work raises.
+    """
+    stopping.clear()
+    events: Queue[Progress | Finished | BaseException] = Queue()
+
+    def on_step(progress: Progress) -> None:
+        if stopping.is_set():
+            raise Cancelled
+        events.put(progress)
+
+    def run() -> None:
+        try:
+            events.put(Finished(work(on_step)))
+        except BaseException as error:  # carried over to the thread that waits
+            events.put(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while True:
+            event = _newest(events)
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+            if isinstance(event, Finished):
+                return
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
+    """The last event there is, waiting for one; a preview on the way to it is never lost."""
+    event = events.get()
+    while isinstance(event, Progress) and event.preview is None:
+        try:
+            event = events.get_nowait()
+        except Empty:
+            break
+    return event
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Show the visitor what was wrong, in the words of the error."""
+    try:
+        yield
+    except Cancelled:
+        raise gr.Error("Stopped.", title="Stopped", duration=4, print_exception=False) from None
+    except StyleTransferError as error:
+        raise gr.Error(str(error), title="That did not work", print_exception=False) from error

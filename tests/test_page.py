@@ -1,0 +1,342 @@
+"""The web page in a real browser, on tiny random networks: every flow from upload to downloaded result."""
+
+import io
+import json
+import os
+import shutil
+import socket
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import make_photo
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from styletransfer import StyleTransfer, images
+from styletransfer.page import build_page
+from styletransfer.page.look import CSS, theme
+from styletransfer.page.pad import corner_weights
+from styletransfer.page.site import _is_local
+from styletransfer.page.work import LONGEST_QUEUE
+
+SLOW = 30_000  # milliseconds, for work that loads VGG-19
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here; 'apt install chromium' brings one"
+)
+
+
+@pytest.fixture(scope="module")
+def own_styles(tmp_path_factory):
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def site(tiny_models, tiny_styles, own_styles, tmp_path_factory):
+    """Address of the page with three tiny styles, which are shipped as far as the page can tell."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
+    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=own_styles)
+    page = build_page(transfer)
+    page.queue(max_size=LONGEST_QUEUE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
+    page.launch(**options, theme=theme(), css=CSS, ssr_mode=False, show_error=True)
+    yield f"http://127.0.0.1:{port}"
+    page.close()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(site, browser):
+    """The open page; at the end nothing may have gone wrong in the console or come from another host."""
+    troubles: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: troubles.append(request.url) if _outside(request.url, site) else None)
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    yield page
+    context.close()
+    assert not troubles
+
+
+@pytest.fixture
+def photo_file(tmp_path):
+    make_photo(96, 128).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def _outside(url: str, site: str) -> bool:
+    return not url.startswith((site, "data:", "blob:"))
+
+
+def give(page: Page, where: str, file: Path) -> None:
+    page.locator(f"{where} input[type=file]").first.set_input_files(file)
+
+
+def choose(page: Page, index: int) -> None:
+    page.locator("#styles button.thumbnail-item").nth(index).click()
+
+
+def wait_painted(page: Page) -> None:
+    expect(page.locator("#note")).to_contain_text("painted in", timeout=SLOW)
+    expect(page.locator("#download")).to_be_enabled(timeout=SLOW)
+
+
+def download(page: Page, button: str = "#download") -> bytes:
+    with page.expect_download() as waiting:
+        page.locator(button).click()
+    return Path(waiting.value.path()).read_bytes()
+
+
+def settings_of(content: bytes) -> dict:
+    with Image.open(io.BytesIO(content)) as picture:
+        return json.loads(picture.info["styletransfer"])
+
+
+def soon(is_so: Callable[[], bool]) -> bool:
+    """Whether something becomes true: paintings are made anew by themselves."""
+    end = time.monotonic() + SLOW / 1000
+    while time.monotonic() < end:
+        if is_so():
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def set_slider(page: Page, label: str, value: str) -> None:
+    box = page.get_by_label(f"number input for {label}")
+    box.fill(value)
+    box.press("Enter")
+
+
+@needs_browser
+def test_from_upload_to_downloaded_painting(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    content = download(page)
+    assert settings_of(content)["styles"] == {"amber": 1.0}
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.size == (1024, 768)
+
+
+@needs_browser
+def test_the_page_paints_what_the_api_paints(page, photo_file, tiny_models, tiny_styles):
+    give(page, "#photo", photo_file)
+    choose(page, 1)
+    wait_painted(page)
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+    expected = transfer.stylize(photo_file, "blue", size=1024)
+    with Image.open(io.BytesIO(download(page))) as picture:
+        assert picture.tobytes() == expected.tobytes()
+
+
+@needs_browser
+def test_sliders_blend_and_the_shares_are_shown(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    choose(page, 2)
+    expect(page.locator("#mix")).to_contain_text("Amber 50 %")
+    set_slider(page, "Coral", "25")
+    expect(page.locator("#mix")).to_contain_text("Amber 80 %")
+    assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.8, "coral": 0.2})
+
+
+@needs_browser
+def test_the_pad_blends_by_arrow_keys(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    choose(page, 1)
+    page.get_by_role("button", name="Blend pad").click()
+    pad = page.locator("#blend-pad .pad")
+    expect(pad).to_contain_text("Amber")
+    pad.focus()
+    for _ in range(3):
+        pad.press("ArrowRight")
+    expect(page.get_by_label("number input for Blue")).to_have_value("80")
+
+
+@needs_browser
+def test_search_finds_styles(page):
+    page.get_by_label("Search styles").fill("cor")
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(1)
+    expect(page.locator("#styles")).to_contain_text("Coral")
+
+
+@needs_browser
+def test_any_picture_is_a_style(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    wait_painted(page)
+    assert settings_of(download(page))["method"] == "adain"
+
+
+@needs_browser
+def test_a_file_that_is_no_picture_says_so(page, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    give(page, "#photo", tmp_path / "broken.png")
+    expect(page.locator(".toast-body").first).to_contain_text("not a picture", timeout=SLOW)
+
+
+@needs_browser
+def test_settings_come_back_from_a_painting(page, photo_file, transfer, tmp_path):
+    painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75}, strength=0.6, preserve_color=0.3)
+    images.save_picture(painted, tmp_path / "painted.png")
+    page.get_by_role("button", name="More").click()
+    with page.expect_file_chooser() as waiting:
+        page.locator("#restore").click()
+    waiting.value.set_files(tmp_path / "painted.png")
+    expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
+    expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
+    expect(page.get_by_label("number input for Keep the photo's colours")).to_have_value("0.3")
+
+
+@needs_browser
+def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_label("Finest").check()
+    expect(page.locator("#note")).to_contain_text("Press Paint")
+    page.locator("#paint").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    page.locator("#stop").click()
+    wait_painted(page)
+    assert settings_of(download(page))["method"] == "gatys"
+
+
+@needs_browser
+def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styles, tmp_path):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    page.get_by_role("tab", name="Learn a style").click()
+    give(page, "#teacher", tmp_path / "teacher.png")
+    page.get_by_label("Name of the style").fill("Dots of mine")
+    page.locator("#learn").click()
+    expect(page.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
+    page.locator("#stop-learning").click()
+    expect(page.locator("#learning")).to_contain_text("Learned", timeout=SLOW)
+    assert (own_styles / "dots-of-mine.safetensors").exists()
+    page.get_by_role("tab", name="Paint").click()
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(4)
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"dots-of-mine": 1.0}
+    page.get_by_role("tab", name="Learn a style").click()
+    page.get_by_role("button", name="My styles").click()
+    page.get_by_label("Style", exact=True).click()
+    page.get_by_role("option", name="dots-of-mine").click()
+    expect(page.locator("#export")).to_be_enabled()
+    assert download(page, "#export") == (own_styles / "dots-of-mine.safetensors").read_bytes()
+    page.locator("#remove").click()
+    expect(page.locator("#learning")).to_contain_text("removed")
+    assert not list(own_styles.glob("*.safetensors"))
+
+
+@needs_browser
+def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for index in range(2):
+            make_photo(40, 50, index).save(tmp_path / f"{index}.png")
+            archive.write(tmp_path / f"{index}.png", f"../up/{index}.png")
+    (tmp_path / "bad.png").write_bytes(b"broken")
+    choose(page, 0)
+    page.get_by_role("tab", name="Many photos").click()
+    page.locator("#photos input[type=file]").set_input_files([tmp_path / "photos.zip", tmp_path / "bad.png"])
+    expect(page.locator("#photos")).to_contain_text("bad")
+    page.locator("#paint-all").click()
+    expect(page.locator("#many")).to_contain_text("2 of 3 painted", timeout=SLOW)
+    expect(page.locator("#many")).to_contain_text("bad.png")
+    expect(page.locator("#download-all")).to_be_enabled()
+    with zipfile.ZipFile(io.BytesIO(download(page, "#download-all"))) as archive:
+        assert archive.namelist() == ["0-painted.jpg", "1-painted.jpg"]
+
+
+@needs_browser
+def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one(page, photo_file):
+    give(page, "#photo", photo_file)
+    page.get_by_role("tab", name="All styles").click()
+    page.locator("#paint-sheet").click()
+    expect(page.locator("#sheet button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    expect(page.locator("#stop-sheet")).to_be_disabled(timeout=SLOW)
+    page.locator("#sheet button.thumbnail-item").nth(1).click()
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"blue": 1.0}
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen(browser, site, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def client(site):
+    return Client(site, verbose=False)
+
+
+def test_programs_can_list_and_paint(client, photo_file):
+    assert client.predict(api_name="/styles")["amber"]["title"] == "Amber"
+    options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
+    path = client.predict(styles={"amber": 3, "blue": 1}, style_picture=None, **options)
+    assert images.read_metadata(Path(path))["styles"] == {"amber": 0.75, "blue": 0.25}
+
+
+def test_programs_are_told_what_was_wrong(client, photo_file):
+    with pytest.raises(Exception, match="did you mean 'amber'"):
+        client.predict(
+            photo=handle_file(photo_file), styles={"ambre": 1}, style_picture=None, api_name="/stylize"
+        )
+
+
+def test_programs_can_teach_a_style(client, photo_file, own_styles):
+    assert client.predict(handle_file(photo_file), "By program", 2, api_name="/train_style") == "by-program"
+    (own_styles / "by-program.safetensors").unlink()
+
+
+def test_beyond_this_machine_visitors_do_not_share_styles():
+    assert _is_local("127.0.0.1")
+    assert _is_local("localhost")
+    assert not _is_local("0.0.0.0")
+    assert not _is_local("192.168.1.5")
+
+
+@pytest.mark.parametrize(
+    ("count", "x", "y", "expected"),
+    [
+        (1, 0.3, 0.9, [1]),
+        (2, 0.25, 0.9, [0.75, 0.25]),
+        (3, 0.5, 1.0, [0, 0, 1]),
+        (4, 0.0, 0.0, [1, 0, 0, 0]),
+        (4, 0.5, 0.5, [0.25] * 4),
+    ],
+)
+def test_the_pad_is_bilinear(count, x, y, expected):
+    assert corner_weights(count, x, y) == pytest.approx(expected)
