@@ -1,0 +1,91 @@
+"""How good the method "adain" is on paintings and photographs never trained on.
+
+    python -m benchmarks.any_picture PHOTOS PAINTINGS [--photos 40] [--styles 20] [--strengths 0.25,0.5,0.75]
+
+Of both folders every 16th picture is used, those that the training leaves out; photos at a long side of 512 px,
+each painted in every painting. J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), and, as a yardstick
+that training did not minimise, content at relu4_2 and style at relu1_1 to relu5_1.
+"""
+
+import argparse
+import csv
+import statistics
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.core import StyleInfo
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.losses import content_loss, mean_style_loss
+from styletransfer.methods import METHODS
+from styletransfer.settings import COMPARISON_STYLE_WEIGHT, STYLE_SIDE
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training.data import split_held_out
+from styletransfer.training.style_job import read_style_picture
+from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.weights import package_folder
+
+YARDSTICK_CONTENT = "relu4_2"
+COLUMNS = ("content", "style", "J", "yardstick content", "yardstick style", "yardstick J")
+
+
+def measure(vgg: VGG19, picture: Tensor, own: dict[str, Tensor], target: StyleTarget) -> list[float]:
+    """The values of COLUMNS."""
+    found = vgg(picture, [CONTENT_LAYER, YARDSTICK_CONTENT, *GRAM_LAYERS])
+    values = []
+    for layer, layers in ((CONTENT_LAYER, STYLE_LAYERS), (YARDSTICK_CONTENT, GRAM_LAYERS)):
+        part = target.at(layers)
+        content = content_loss(found[layer], own[layer]).item()
+        style = mean_style_loss(found, part.grams, part.bounds).item()
+        values += [content, style, content + COMPARISON_STYLE_WEIGHT * style]
+    return values
+
+
+def _spread(paths: list[Path], count: int) -> list[Path]:
+    return paths[:: max(1, len(paths) // count)][:count]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("content", type=Path)
+    parser.add_argument("paintings", type=Path)
+    parser.add_argument("--photos", type=int, default=40)
+    parser.add_argument("--styles", type=int, default=20)
+    parser.add_argument("--strengths", default="1", help="strengths to measure at, separated by commas")
+    parser.add_argument("--models", type=Path, default=package_folder("models"))
+    parser.add_argument("--csv", type=Path, help="write the table there")
+    options = parser.parse_args()
+    keep_freed_memory()
+    device = choose_device()
+    dtype = choose_dtype(device)
+    vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(device)
+    stylizer = METHODS["adain"](options.models, device, dtype)
+    photos = _spread(split_held_out(images.find_pictures(options.content))[1], options.photos)
+    paintings = _spread(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
+    exact = load_vgg19(GRAM_LAYERS[-1]).to(device)
+    targets = [style_target(exact, read_style_picture(path, STYLE_SIDE), GRAM_LAYERS) for path in paintings]
+    styles = [target.style(StyleInfo("new", "New"), torch.zeros(2, 0)) for target in targets]
+    table = []
+    for strength in map(float, options.strengths.split(",")):
+        rows = []
+        with torch.inference_mode():
+            for path in photos:
+                photo = images.resize_long_side(images.read_picture(path).rgb, 512)
+                own = vgg(photo, [CONTENT_LAYER, YARDSTICK_CONTENT])
+                for painting, style, target in zip(paintings, styles, targets, strict=True):
+                    painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength))
+                    values = measure(vgg, painted, own, target)
+                    rows.append(values)
+                    table.append([strength, path.stem, painting.stem, *(round(value, 4) for value in values)])
+        medians = [statistics.median(column) for column in zip(*rows, strict=True)]
+        shown = "  ".join(f"{name} {value:.2f}" for name, value in zip(COLUMNS, medians, strict=True))
+        print(f"strength {strength:g}, median of {len(rows)}:  {shown}", flush=True)
+    if options.csv:
+        with options.csv.open("w", newline="", encoding="ascii") as file:
+            csv.writer(file).writerows([["strength", "photo", "painting", *COLUMNS], *table])
+
+
+if __name__ == "__main__":
+    main()
