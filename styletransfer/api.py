@@ -19,6 +19,7 @@ from styletransfer.files import replacing
 from styletransfer.images import ImageSource, Picture
 from styletransfer.methods import METHODS, cin
 from styletransfer.settings import (
+    COLOR_MODES,
     LEAST_STYLE_SIDE,
     LONGEST_STYLE,
     MAX_PIXELS,
@@ -63,6 +64,7 @@ class _Request:
     size: int | None
     stroke_size: float
     preserve_color: float
+    color_mode: str
     masks: Mapping[str, Tensor]  # (1, 1, H, W) in [0, 1]
     optimization: Optimization | None
 
@@ -75,6 +77,7 @@ class _Request:
             "size": self.size,
             "stroke_size": self.stroke_size,
             "preserve_color": self.preserve_color,
+            "color_mode": self.color_mode,
             "network": self.stylizer.sha256,
             "version": VERSION,
             **({"masks": sorted(self.masks)} if self.masks else {}),
@@ -212,7 +215,9 @@ class StyleTransfer:
         size: int | None = None,
         stroke_size: float = STROKE_SIZE.default,
         preserve_color: float = PRESERVE_COLOR.default,
+        color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
+        style_masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | None = None,
         on_step: OnStep | None = None,
     ) -> Image:
@@ -227,16 +232,30 @@ class StyleTransfer:
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, unless the photo's own;
                  stroke_size: times the usual one: the photo is painted so much smaller, and enlarged;
-                 preserve_color: how much of the photo's colours to keep, 0 to 1;
+                 preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
+                 colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
                  scaled to the photo; where all are black the photo stays as it is;
+                 style_masks: the name of a picture that is a style -> a grey picture, white where its style is
+                 to be taken from;
                  optimization: how "gatys" goes about it;
                  on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
                  then returns what it has.
         Returns: RGB or RGBA of 8 bits, its parameters in `info`, which `save_picture` embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
-        request = self._request(style, method, strength, size, stroke_size, preserve_color, masks, optimization)
+        request = self._request(
+            _pairs(style),
+            style_masks or {},
+            method,
+            strength=strength,
+            size=size,
+            stroke_size=stroke_size,
+            preserve_color=preserve_color,
+            color_mode=color_mode,
+            masks=masks or {},
+            optimization=optimization,
+        )
         return self._paint(image, request, on_step)
 
     def stylize_batch(
@@ -249,7 +268,9 @@ class StyleTransfer:
         size: int | None = None,
         stroke_size: float = STROKE_SIZE.default,
         preserve_color: float = PRESERVE_COLOR.default,
+        color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
+        style_masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | None = None,
         on_step: OnStep | None = None,
     ) -> Iterator[BatchResult]:
@@ -258,7 +279,18 @@ class StyleTransfer:
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
         """
-        request = self._request(style, method, strength, size, stroke_size, preserve_color, masks, optimization)
+        request = self._request(
+            _pairs(style),
+            style_masks or {},
+            method,
+            strength=strength,
+            size=size,
+            stroke_size=stroke_size,
+            preserve_color=preserve_color,
+            color_mode=color_mode,
+            masks=masks or {},
+            optimization=optimization,
+        )
         return self._results(sources, request, on_step)
 
     def _results(
@@ -272,26 +304,37 @@ class StyleTransfer:
 
     def _request(
         self,
-        style: StyleMix,
+        pairs: Sequence[tuple[StyleName, float]],
+        style_masks: Mapping[str, ImageSource],
         method: str | None,
+        *,
         strength: float,
         size: int | None,
         stroke_size: float,
         preserve_color: float,
-        masks: Mapping[str, ImageSource] | None,
+        color_mode: str,
+        masks: Mapping[str, ImageSource],
         optimization: Optimization | None,
     ) -> _Request:
         """Everything about a wish but the photo, checked and loaded."""
-        pairs = _pairs(style)
         styles = {}
         for name, _ in pairs:
-            found = self._style(name)
+            found = self._style(name, style_masks)
             if found.info.slug in styles:
                 raise InvalidInput(f"the style {found.info.slug!r} is given twice; give each style once")
             styles[found.info.slug] = found
         mix = normalise_weights(dict(zip(styles, (weight for _, weight in pairs), strict=True)))
         _check("strength", strength, STRENGTH)
         _check("preserve_color", preserve_color, PRESERVE_COLOR)
+        for name in style_masks:
+            if name not in styles or styles[name].picture is None:
+                pictures = [each for each in styles if styles[each].picture is not None]
+                raise InvalidInput(
+                    f"there is a style mask for {name!r}, which is no picture among the styles; they are "
+                    f"{', '.join(pictures) or 'none'}"
+                )
+        if color_mode not in COLOR_MODES:
+            raise InvalidInput(f"no color_mode {color_mode!r}; there is {', '.join(COLOR_MODES)}")
         _check("stroke_size", stroke_size, STROKE_SIZE)
         if size is not None:
             _check("size", size, SIZE)
@@ -299,7 +342,7 @@ class StyleTransfer:
         if method is None:
             method = "cin" if all(each.picture is None for each in used) else "adain"
         shades = {}
-        for name, mask in (masks or {}).items():
+        for name, mask in masks.items():
             if name not in mix:
                 raise InvalidInput(f"there is a mask for {name!r}, which is not in the mix of {', '.join(mix)}")
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
@@ -312,12 +355,13 @@ class StyleTransfer:
             size=size,
             stroke_size=stroke_size,
             preserve_color=preserve_color,
+            color_mode=color_mode,
             masks=shades,
             optimization=optimization,
         )
 
-    def _style(self, name: StyleName) -> Style:
-        """A style of the bank, or a picture as a style."""
+    def _style(self, name: StyleName, masks: Mapping[str, ImageSource]) -> Style:
+        """A style of the bank, or a picture as a style, of which a mask may choose a part."""
         if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
             return self._bank.load(name)
         picture = images.read_on_white(name)
@@ -325,9 +369,14 @@ class StyleTransfer:
         scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
         if self._vgg is None:
             self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
-        target = style_target(self._vgg, scaled, GRAM_LAYERS)
+        mask, small = None, None
+        if title in masks:
+            shade = images.read_on_white(masks[title]).mean(dim=1, keepdim=True)
+            mask = images.resize(shade, (picture.shape[2], picture.shape[3]))
+            small = images.resize(mask, (scaled.shape[2], scaled.shape[3]))
+        target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE), torch.zeros(2, 0))
-        return replace(style, picture=picture)
+        return replace(style, picture=picture, picture_mask=mask)
 
     @torch.inference_mode()
     def _paint(self, source: ImageSource, request: _Request, on_step: OnStep | None = None) -> Image:
@@ -344,7 +393,7 @@ class StyleTransfer:
             photo, request.styles, weights, strength, on_step, request.optimization
         )
         painted = images.resize(painted, picture.size)
-        painted = keep_color(painted, picture.rgb, request.preserve_color)
+        painted = keep_color(painted, picture.rgb, request.preserve_color, request.color_mode)
         return images.to_pil(painted, picture.alpha, request.parameters())
 
     def _stylizer(self, method: str) -> Stylizer:

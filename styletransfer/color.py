@@ -7,19 +7,20 @@ from torch import Tensor
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
-def keep_color(painted: Tensor, photo: Tensor, amount: float) -> Tensor:
+def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "luminance") -> Tensor:
     """Bring a painting back towards the colours of its photo.
 
-    The painting's luminance, given the mean and contrast of the photo's, is joined with the photo's own
-    colour differences.
-
     Args:    painted, photo: (B, 3, H, W) in [0, 1], of one size; amount: 0 leaves the painting as it is,
-             1 gives it the photo's colours.
+             1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the mean and
+             contrast of the photo's, joined with the photo's own colour differences; "statistics": the
+             painting with the mean and covariance that the photo's colours have.
     Returns: (B, 3, H, W) in [0, 1].
-    Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), luminance-only transfer.
+    Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     """
     if amount == 0:
         return painted
+    if mode == "statistics":
+        return torch.lerp(painted, match_statistics(painted, photo).clamp(0, 1), amount)
     to_yiq = torch.tensor(_RGB_TO_YIQ, dtype=painted.dtype, device=painted.device)
     painted_yiq = _mix_channels(painted, to_yiq)
     photo_yiq = _mix_channels(photo, to_yiq)

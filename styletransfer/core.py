@@ -35,7 +35,8 @@ class Style:
     `row` (2, N) gamma and beta of the base network's channels, for CIN, or (2, 0) for a picture that none
     were fitted to; `grams` layer -> (C, C), `bounds` layer -> (), `means` and `stds` layer -> (C,) of the
     VGG features; all float32. `preview` is a small picture as PNG or JPEG bytes, or empty.
-    `picture` (1, 3, H, W) is there for a style that was given as a picture, and is never saved.
+    `picture` (1, 3, H, W), for a style that was given as a picture, and `picture_mask` (1, 1, H, W), 1 where
+    the style is to be taken from, are never saved.
     """
 
     info: StyleInfo
@@ -46,6 +47,7 @@ class Style:
     stds: Mapping[str, Tensor]
     preview: bytes = b""
     picture: Tensor | None = None
+    picture_mask: Tensor | None = None
 
 
 def blend(statistics: Tensor, weights: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Defaults, limits and help texts: the command line, the API and the page share these."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from styletransfer.errors import InvalidInput
@@ -21,6 +22,10 @@ class Range:
 STRENGTH = Range(1.0, 0.0, 1.0, "How much of the painting: 0 gives the photo back, 1 paints it fully.")
 PRESERVE_COLOR = Range(0.0, 0.0, 1.0, "How much of the photo's own colours to keep: 0 none, 1 all.")
 STROKE_SIZE = Range(1.0, 0.25, 4.0, "Size of the strokes: 2 paints a picture half as large and enlarges it.")
+COLOR_MODES = {
+    "luminance": "the photo's colours under the painting's brightness",
+    "statistics": "the painting, its palette moved to the photo's",
+}
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
 # Painting takes about 200 bytes a pixel (measured at 12 megapixels); beyond this it would be 16 GB.
@@ -49,7 +54,9 @@ class Optimization:
 
     steps: int = 60  # at the final size; smaller sizes take more of them
     seconds: float = 0.0  # where positive, the time to use instead of a number of steps
-    start: str = "auto"  # "fast": what CIN paints; "photo"; "noise"; "auto": fast if it can be
+    start: str = (
+        "auto"  # "fast": what CIN paints; "photo"; "noise"; "auto": fast if it can be; or a picture file
+    )
     seed: int = 0  # of the noise
     style_scale: float = 1.0  # of the strokes, for styles that are given as pictures
     content_layer: str = "relu4_2"
@@ -65,13 +72,17 @@ class Optimization:
 
     def __post_init__(self) -> None:
         choices = {
-            "start": ("auto", "fast", "photo", "noise"),
             "statistic": ("gram", "wasserstein"),
             "optimizer": ("adam", "lbfgs"),
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise InvalidInput(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
+        starts = ("auto", "fast", "photo", "noise")
+        if self.start not in starts and not Path(self.start).is_file():
+            raise InvalidInput(
+                f"start is {self.start!r}; it must be one of {', '.join(starts)}, or the file of a picture"
+            )
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
@@ -60,11 +61,18 @@ class StyleTarget:
         return Style(info, row, grams, bounds, means, stds, preview)
 
 
-def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> StyleTarget:
-    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; on the CPU."""
+def style_target(
+    vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS, mask: Tensor | None = None
+) -> StyleTarget:
+    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; on the CPU.
+
+    With a `mask` (1, 1, H, W) in [0, 1] only of the places where it is more than half.
+    """
     with torch.no_grad():
         found = vgg(image.to(vgg.mean.device), layers)
         features = {name: value.float().cpu() for name, value in found.items()}
+        if mask is not None:
+            features = {name: _where(value, mask) for name, value in features.items()}
         statistics = {name: channel_statistics(value) for name, value in features.items()}
     return StyleTarget(
         grams={name: gram(value) for name, value in features.items()},
@@ -72,6 +80,12 @@ def style_target(vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS
         means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
         stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
     )
+
+
+def _where(features: Tensor, mask: Tensor) -> Tensor:
+    """The places (1, C, 1, N) of a feature map that a mask covers, or those that it covers most."""
+    shares = F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))[0, 0]  # (H, W)
+    return features[:, :, shares >= min(0.5, shares.max().item())].unsqueeze(2)
 
 
 def collate(targets: Sequence[StyleTarget]) -> StyleTarget:

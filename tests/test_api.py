@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from conftest import make_photo
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, read_metadata, save_picture
 from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage
@@ -180,3 +180,35 @@ def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
     assert mine.stylize(photo, "mine").size == photo.size
     mine.remove_style("mine")
     assert mine.own_styles == []
+
+
+def test_a_style_mask_changes_what_a_picture_asks_for(transfer, photo):
+    painting = make_photo(80, 80, seed=3)
+    mask = Image.new("L", painting.size)
+    mask.paste(255, (0, 0, 30, 30))
+    plain = transfer.stylize(photo, painting)
+    assert transfer.stylize(photo, painting, style_masks={"picture": mask}).tobytes() != plain.tobytes()
+
+
+def test_a_style_mask_for_anything_but_a_picture_is_refused(transfer, photo):
+    with pytest.raises(InvalidInput, match="is no picture among the styles"):
+        transfer.stylize(photo, "amber", style_masks={"amber": Image.new("L", (8, 8))})
+
+
+def test_an_unknown_color_mode_is_refused(transfer, photo):
+    with pytest.raises(InvalidInput, match="luminance, statistics"):
+        transfer.stylize(photo, "amber", color_mode="hue")
+
+
+def test_strokes_of_twice_the_size_are_those_of_half_the_photo(transfer, photo):
+    large = photo.resize((photo.width * 2, photo.height * 2))
+    broad = transfer.stylize(large, "amber", stroke_size=2)
+    assert broad.size == large.size
+    halved = transfer.stylize(large, "amber", size=photo.width).resize(large.size, Image.Resampling.BICUBIC)
+    assert ImageStat.Stat(ImageChops.difference(broad, halved)).mean[0] < 12
+
+
+def test_finer_strokes_count_as_pixels(transfer, photo, monkeypatch):
+    monkeypatch.setattr("styletransfer.api.MAX_PIXELS", 2 * photo.width * photo.height)
+    with pytest.raises(InvalidInput, match=r"stroke size 0\.5"):
+        transfer.stylize(photo, "amber", stroke_size=0.5)

@@ -54,3 +54,11 @@ def test_result_stays_in_range(generator):
     kept = keep_color(painted, photo, 1)
     assert kept.min() >= 0
     assert kept.max() <= 1
+
+
+def test_statistics_give_the_palette_of_the_photo_to_the_painting(generator):
+    painted, photo = torch.rand(2, 1, 3, 24, 24, generator=generator) * 0.3 + 0.3
+    photo[:, 0] += 0.2
+    kept = keep_color(painted, photo, 1, "statistics")
+    torch.testing.assert_close(kept.mean(dim=(2, 3)), photo.mean(dim=(2, 3)), atol=1e-3, rtol=0)
+    torch.testing.assert_close(kept.std(dim=(2, 3)), photo.std(dim=(2, 3)), atol=1e-2, rtol=0)

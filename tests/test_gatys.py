@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from conftest import make_photo
+from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import images
 from styletransfer.core import Progress, StyleInfo
@@ -232,3 +233,47 @@ def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert losses[2] == pytest.approx(losses[0], rel=0.1)
+
+
+def half_and_half():
+    """A picture that is red stripes on the left and grey noise on the right, and a mask of the left."""
+    generator = torch.Generator().manual_seed(5)
+    picture = torch.rand(1, 1, 96, 128, generator=generator).expand(1, 3, 96, 128).clone()
+    picture[:, :, :, :64] = 0
+    picture[:, 0, ::4, :64] = 1
+    mask = torch.zeros(1, 1, 96, 128)
+    mask[..., :64] = 1
+    return picture, mask
+
+
+def test_a_style_mask_takes_the_style_from_its_part_alone():
+    vgg = load_vgg19("relu3_1")
+    picture, mask = half_and_half()
+    masked = style_target(vgg, picture, ("relu1_1", "relu3_1"), mask)
+    part, whole = (style_target(vgg, each, ("relu1_1", "relu3_1")) for each in (picture[..., :64], picture))
+    for layer in ("relu1_1", "relu3_1"):
+        near, far = ((masked.grams[layer] - other.grams[layer]).norm() for other in (part, whole))
+        assert near < 0.5 * far, layer
+
+
+def test_a_style_mask_of_nothing_takes_what_is_nearest_to_it():
+    vgg = load_vgg19("relu3_1")
+    picture, _ = half_and_half()
+    target = style_target(vgg, picture, ("relu3_1",), torch.zeros(1, 1, 96, 128))
+    whole = style_target(vgg, picture, ("relu3_1",))
+    torch.testing.assert_close(target.grams, whole.grams, atol=1e-3, rtol=1e-3)
+
+
+def test_it_can_begin_with_a_picture(transfer, photo, tmp_path):
+    make_photo(50, 50, seed=9).save(tmp_path / "start.png")
+    few = {"steps": 1, "least_side": 64, "rate": 1e-6}
+    begun = transfer.stylize(
+        photo, "amber", method="gatys", optimization=Optimization(start=str(tmp_path / "start.png"), **few)
+    )
+    expected = Image.open(tmp_path / "start.png").resize(photo.size)
+    assert ImageStat.Stat(ImageChops.difference(begun, expected)).mean[0] < 12
+
+
+def test_a_start_that_is_no_file_is_refused():
+    with pytest.raises(InvalidInput, match="or the file of a picture"):
+        Optimization(start="nowhere.png")

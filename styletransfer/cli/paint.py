@@ -44,6 +44,12 @@ def stylize(
     size: Size = None,
     stroke_size: StrokeSize = settings.STROKE_SIZE.default,
     preserve_color: PreserveColor = settings.PRESERVE_COLOR.default,
+    color_mode: Annotated[
+        str,
+        typer.Option(
+            help="What --preserve-color keeps: " + "; ".join(map(": ".join, settings.COLOR_MODES.items()))
+        ),
+    ] = "luminance",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file for one photo, a folder for several or for a folder."),
@@ -58,6 +64,10 @@ def stylize(
     mask: Annotated[
         list[str] | None,
         typer.Option(help="style=PICTURE: white where the style belongs, black where not; may be given again."),
+    ] = None,
+    style_mask: Annotated[
+        list[str] | None,
+        typer.Option(help="name=PICTURE, for a picture as a style: white where its style is to be taken from."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="gatys: steps at the full size.")] = None,
     seconds: Annotated[float | None, typer.Option(help="gatys: time for a picture, instead of steps.")] = None,
@@ -86,6 +96,7 @@ def stylize(
         raise InvalidInput(f"{(*wishes, '--plot', '--previews')[0]} is for --method gatys alone")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
     masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
+    style_masks = dict(split(each, "--style-mask", "name=PICTURE") for each in style_mask or [])
     sources = _find_sources(photos)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     outputs = _plan_outputs(photos, sources, output, "-".join(Path(name).stem for name in mix))
@@ -100,7 +111,9 @@ def stylize(
             size=size,
             stroke_size=stroke_size,
             preserve_color=preserve_color,
+            color_mode=color_mode,
             masks=masks,
+            style_masks=style_masks,
             optimization=optimization,
             on_step=watch,
         )

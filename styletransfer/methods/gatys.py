@@ -106,11 +106,11 @@ class GatysStylizer:
     def _target(self, style: Style, side: int) -> StyleTarget:
         if style.picture is None:
             return StyleTarget.of(style, GRAM_LAYERS)
-        return style_target(
-            self._exact,
-            images.resize_short_side(style.picture, side, LONGEST_STYLE, LEAST_STYLE_SIDE),
-            GRAM_LAYERS,
-        )
+        picture = images.resize_short_side(style.picture, side, LONGEST_STYLE, LEAST_STYLE_SIDE)
+        mask = style.picture_mask
+        if mask is not None:
+            mask = images.resize(mask, (picture.shape[2], picture.shape[3]))
+        return style_target(self._exact, picture, GRAM_LAYERS, mask)
 
 
 class _Run:
@@ -162,6 +162,8 @@ class _Run:
         able = fast is not None and all(style.info.base_sha256 == fast.sha256 for style in self.styles)
         if kind == "fast" and not able:
             raise InvalidInput("the fast method cannot paint the start: not all styles were learned for it")
+        if kind not in ("auto", "fast", "photo", "noise"):
+            return images.resize(images.read_on_white(kind), size).to(self.stylizer.device)
         if kind == "noise":
             noise = torch.rand(1, 3, *size, generator=self.generator)
             return noise.to(self.stylizer.device)
