@@ -191,6 +191,8 @@ def test_any_picture_is_a_style(page, photo_file, tmp_path):
     give(page, "#picture", tmp_path / "painting.png")
     wait_painted(page)
     assert settings_of(download(page))["method"] == "adain"
+    page.locator("#learn-this").click()
+    expect(page.locator("#teacher img")).to_be_visible()
 
 
 @needs_browser

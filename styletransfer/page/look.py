@@ -3,7 +3,8 @@
 import gradio as gr
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: auto !important; }
+.gradio-container { max-width: 1280px !important; width: 100% !important; margin: auto !important; }
+#sheet .grid-wrap { max-height: none; height: auto; }
 #title h1 { margin-bottom: 0; }
 #styles .grid-container, #sheet .grid-container {
   grid-template-columns: repeat(auto-fill, minmax(min(6.5rem, 30%), 1fr)) !important; }

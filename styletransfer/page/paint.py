@@ -76,6 +76,7 @@ class PaintTab:
         )
         with gr.Accordion("Or any picture as a style", open=False):
             self.picture = photo_input(YOURS, height=200, elem_id="picture")
+            self.learn_button = gr.Button("Learn this style", interactive=False, elem_id="learn-this")
 
     def _results(self) -> None:
         self.result = gr.ImageSlider(
@@ -188,7 +189,7 @@ class PaintTab:
         given = self.picture.change(
             self._picture_given,
             [self.picture],
-            [self.picture_slider, self.picture_place, self.method],
+            [self.picture_slider, self.picture_place, self.method, self.learn_button],
             **quiet,
         )
         given.then(self.paint_live, **full)
@@ -327,7 +328,7 @@ class PaintTab:
     def _picture_given(self, picture: str | None) -> tuple[Any, ...]:
         there = picture is not None
         method = gr.update(value="Any picture") if there else gr.update(value="Fast")
-        return gr.update(visible=there), gr.update(visible=there), method
+        return gr.update(visible=there), gr.update(visible=there), method, gr.update(interactive=there)
 
     def _photo_given(self, photo: str | None, request: gr.Request) -> tuple[Any, Any]:
         if photo is None:

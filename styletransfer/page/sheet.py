@@ -23,9 +23,11 @@ class SheetTab:
         with gr.Row():
             self.start = gr.Button("Paint the photo in all styles", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
+        gr.Markdown("Click a picture to go on with its style.")
         self.names = gr.State([])
         self.gallery = gr.Gallery(
-            label="Click one to go on with it",
+            label="The photo in all styles",
+            show_label=False,
             columns=5,
             height="auto",
             object_fit="cover",

@@ -55,6 +55,13 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True) -> gr.Blo
                 ManyTab(visitors, paint_tab)
             with gr.Tab("All styles", id="sheet"):
                 SheetTab(visitors, paint_tab, tabs)
+        paint_tab.learn_button.click(
+            lambda picture: (picture, gr.update(selected="learn")),
+            paint_tab.picture,
+            [learn_tab.picture, tabs],
+            show_progress="hidden",
+            api_visibility="private",
+        )
         Endpoints(visitors)
         page.load(
             learn_tab.listing,

