@@ -393,8 +393,15 @@ class StyleTransfer:
             photo, request.styles, weights, strength, on_step, request.optimization
         )
         painted = images.resize(painted, picture.size)
-        painted = keep_color(painted, picture.rgb, request.preserve_color, request.color_mode)
+        painted = self._colored(painted, picture.rgb, request)
         return images.to_pil(painted, picture.alpha, request.parameters())
+
+    @staticmethod
+    def _colored(painted: Tensor, photo: Tensor, request: _Request) -> Tensor:
+        if request.preserve_color == 0:
+            return painted
+        painted, photo = images.as_float(painted), images.as_float(photo)
+        return keep_color(painted, photo, request.preserve_color, request.color_mode)
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:

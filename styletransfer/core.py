@@ -106,12 +106,12 @@ class Stylizer(Protocol):
     ) -> Tensor:
         """Paint.
 
-        Args:    content: (1, 3, H, W) in [0, 1], any H and W from 1;
+        Args:    content: (1, 3, H, W), float32 in [0, 1] or uint8, any H and W from 1;
                  styles: at least one; weights: (S,), or maps (S, H, W), non-negative, summing to 1 over S;
                  strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
                  on_step: may raise `Cancelled`, upon which a method that improves a picture step by step
                  returns it as it is, and others let it through;
                  optimization: for methods that optimise; others take no notice.
-        Returns: (1, 3, H, W) in [0, 1].
+        Returns: (1, 3, H, W) in the number format of `content`.
         """
         ...

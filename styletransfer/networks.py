@@ -7,6 +7,7 @@ reading and writing files is `weights.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -74,23 +75,74 @@ class Conv3(nn.Module):
         nn.init.orthogonal_(self.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        kernel = self.weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)  # (C_out, C_in, 3, 3)
-        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
         bias = None if self.bias is None else self.bias.to(features.dtype)
+        return self._convolve(features, self.weight, bias)
+
+    def folded(self, features: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """The convolution, then a factor and a summand a channel, (C_out,), all in one."""
+        return self._convolve(features, self.weight * scale[:, None], shift.to(features.dtype))
+
+    def _convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        kernel = weight.view(-1, 3, 3, self.inputs).permute(0, 3, 1, 2)  # (C_out, C_in, 3, 3)
+        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
         return F.conv2d(padded, kernel.to(features.dtype), bias, stride=self.stride)
 
 
-class StyleRows:
-    """Hands gamma and beta of one normalisation after the other to the network, blended."""
+Statistics = list[tuple[Tensor, Tensor]]  # mean and std (1, C, 1, 1) of all that is normalised, in order
 
-    def __init__(self, rows: Tensor, weights: Tensor, channels: tuple[int, ...]) -> None:
+
+class StyleRows:
+    """Hands gamma and beta of one normalisation after the other to the network, blended.
+
+    Args:  known: statistics to normalise by, instead of each sample's own, which come in the same order;
+           measured: a list that receives the statistics of the batch as a whole, which are then used.
+    """
+
+    def __init__(
+        self,
+        rows: Tensor,
+        weights: Tensor,
+        channels: tuple[int, ...],
+        known: Statistics | None = None,
+        measured: Statistics | None = None,
+    ) -> None:
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each
         self._weights = weights
+        self._known = None if known is None else iter(known)
+        self._measured = measured
+
+    def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
+        """A convolution and the normalisation of the next layer; with known statistics they are one."""
+        if self._known is None or self._weights.ndim == 4 or len(self._weights) > 1:
+            return self.norm(convolution(features))
+        scale, shift = (value.flatten() for value in self._affine(*self.next(()), *next(self._known)))
+        return convolution.folded(features, scale, shift)
 
     def norm(self, features: Tensor) -> Tensor:
         """Conditional instance norm of the next layer."""
-        gamma, beta = self.next(features.shape[-2:])
-        return conditional_instance_norm(features, gamma, beta)
+        return self.normalise(features, *self.next(features.shape[-2:]))
+
+    def normalise(self, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """Conditional instance norm with the given gamma and beta."""
+        if self._known is None and self._measured is None:
+            return conditional_instance_norm(features, gamma, beta)
+        scale, shift = self._affine(gamma, beta, *self.statistics(features))
+        return torch.addcmul(shift.to(features.dtype), features, scale.to(features.dtype))
+
+    @staticmethod
+    def _affine(gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        scale = gamma / std
+        return scale, beta - mean * scale
+
+    def statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and std of a feature map, (B or 1, C, 1, 1): its own, known, or measured on the batch."""
+        if self._known is not None:
+            return next(self._known)
+        if self._measured is None:
+            return channel_statistics(features)
+        joined = features.transpose(0, 1).flatten(1)[None, :, :, None]  # (1, C, B * H * W, 1)
+        self._measured.append(channel_statistics(joined))
+        return self._measured[-1]
 
     def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
@@ -147,6 +199,7 @@ class TransformerNetwork(nn.Module):
         weights: Tensor,
         strength: Tensor,
         noise_origin: tuple[int, int] = (0, 0),
+        statistics: Statistics | None = None,
     ) -> Tensor:
         """Paint.
 
@@ -154,30 +207,51 @@ class TransformerNetwork(nn.Module):
                  rows: (S, 2, row_length), gamma and beta of S styles;
                  weights: (B, S), or (B, S, H, W) maps, non-negative, summing to 1 over S;
                  strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting;
-                 noise_origin: where in the noise the picture begins, as row and column of places at 1/8.
+                 noise_origin: where in the noise the picture begins, as row and column of places at 1/8;
+                 statistics: from `measure`, to paint a part of a picture as it is in the whole.
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
-        images = fit_stride(images)
-        style_weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
-        if style_weights.ndim == 4:
-            style_weights = fit_stride(style_weights)
-        rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
-        styles = StyleRows(rows, style_weights, self.config.normalised_channels)
-        photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
+        styles = self._styles(rows, weights, strength, known=statistics)
+        return self._paint(fit_stride(images), styles, noise_origin)[:, :, :height, :width]
 
-        at_half = F.relu(styles.norm(self.enter_half(photo)))
-        at_quarter = F.relu(styles.norm(self.enter_quarter(at_half)))
-        x = styles.norm(self.enter_eighth(at_quarter))
+    def measure(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
+        """Statistics of a picture out of parts of it, which are normalised together.
+
+        Args:  images: (B, 3, H, W), the parts; the others as for `forward`, with B equal weights or maps.
+        """
+        measured: Statistics = []
+        self._paint(fit_stride(images), self._styles(rows, weights, strength, measured=measured), (0, 0))
+        return measured
+
+    def _styles(
+        self,
+        rows: Tensor,
+        weights: Tensor,
+        strength: Tensor,
+        known: Statistics | None = None,
+        measured: Statistics | None = None,
+    ) -> StyleRows:
+        shares = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
+        if shares.ndim == 4:
+            shares = fit_stride(shares)
+        rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
+        return StyleRows(rows, shares, self.config.normalised_channels, known, measured)
+
+    def _paint(self, images: Tensor, styles: StyleRows, noise_origin: tuple[int, int]) -> Tensor:
+        photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
+        at_half = F.relu(styles.convolve(self.enter_half, photo))
+        at_quarter = F.relu(styles.convolve(self.enter_quarter, at_half))
+        x = styles.convolve(self.enter_eighth, at_quarter)
         x = F.relu(x + self._noise(x, noise_origin))
         x = _residual_blocks(x, self.eighth_blocks, styles)
-        x = styles.norm(self.leave_eighth(double(x)))
+        x = styles.convolve(self.leave_eighth, double(x))
         x = F.relu(x + styles.norm(at_quarter))
         x = _residual_blocks(x, self.quarter_blocks, styles)
-        x = styles.norm(self.leave_quarter(double(x)))
+        x = styles.convolve(self.leave_quarter, double(x))
         x = F.relu(x + styles.norm(at_half))
         x = self._repaint(self.leave_half(x), photo, styles)
-        return F.pixel_shuffle(x.float(), 2)[:, :, :height, :width]
+        return F.pixel_shuffle(x.float(), 2)
 
     def _noise(self, features: Tensor, origin: tuple[int, int]) -> Tensor:
         """Noise for a map at 1/8, (1, C, H, W), the same for every picture.
@@ -203,8 +277,8 @@ class TransformerNetwork(nn.Module):
         own_share = styles.weights_at(size)[:, :1]  # (B, 1) or (B, 1, H, W)
         if own_share.ndim == 2:
             own_share = own_share[:, :, None, None]
-        mean, std = channel_statistics(photo)
-        return conditional_instance_norm(x.float(), gamma + own_share * std, beta + own_share * mean)
+        mean, std = styles.statistics(photo)
+        return styles.normalise(x.float(), gamma + own_share * std, beta + own_share * mean)
 
 
 def initial_row(config: NetworkConfig) -> Tensor:
@@ -233,8 +307,9 @@ def _convs(channels: int, count: int) -> nn.ModuleList:
 
 
 def _residual_blocks(x: Tensor, convs: nn.ModuleList, styles: StyleRows) -> Tensor:
-    for first, second in zip(convs[::2], convs[1::2], strict=True):
-        x = x + styles.norm(second(F.relu(styles.norm(first(x)))))
+    layers = cast("list[Conv3]", list(convs))
+    for first, second in zip(layers[::2], layers[1::2], strict=True):
+        x = x + styles.convolve(second, F.relu(styles.convolve(first, x)))
     return x
 
 

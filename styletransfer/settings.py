@@ -28,8 +28,11 @@ COLOR_MODES = {
 }
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
-# Painting takes about 200 bytes a pixel (measured at 12 megapixels); beyond this it would be 16 GB.
-MAX_PIXELS = 80_000_000
+# Pillow refuses more: it takes such a file for a trap.
+MAX_PIXELS = 178_000_000
+# Up to here a picture is held in float32 and painted as a whole, in about 200 bytes a pixel; larger ones are
+# held in bytes and painted in tiles.
+WHOLE_PIXELS = 12_500_000
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.
 STYLE_SIDE = 400

@@ -212,3 +212,15 @@ def test_finer_strokes_count_as_pixels(transfer, photo, monkeypatch):
     monkeypatch.setattr("styletransfer.api.MAX_PIXELS", 2 * photo.width * photo.height)
     with pytest.raises(InvalidInput, match=r"stroke size 0\.5"):
         transfer.stylize(photo, "amber", stroke_size=0.5)
+
+
+@pytest.mark.parametrize("alpha", [None, 100])
+def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeypatch, alpha):
+    if alpha is not None:
+        photo.putalpha(alpha)
+    whole = transfer.stylize(photo, "amber", preserve_color=0.5)
+    for module in ("styletransfer.images.reading", "styletransfer.methods.cin"):
+        monkeypatch.setattr(f"{module}.WHOLE_PIXELS", 100)
+    tiled = transfer.stylize(photo, "amber", preserve_color=0.5)
+    assert tiled.mode == whole.mode
+    assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 3  # bf16

@@ -255,3 +255,12 @@ def test_contact_sheet_holds_every_cell_and_label():
     assert {colour: count for count, colour in colours}[RED] == 5 * 60 * 40
     assert sheet.width > 3 * 60
     assert sheet.height > 2 * 40
+
+
+def test_large_pictures_are_held_in_bytes_and_come_out_the_same(monkeypatch):
+    small = images.read_picture(make_photo(40, 50))
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
+    large = images.read_picture(make_photo(40, 50))
+    assert large.rgb.dtype == torch.uint8
+    assert images.to_pil(large.rgb).tobytes() == images.to_pil(small.rgb).tobytes()
+    torch.testing.assert_close(images.resize(large.rgb, (20, 30)), images.resize(small.rgb, (20, 30)))

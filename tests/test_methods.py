@@ -105,3 +105,11 @@ def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
     left, right = ((mixed - each).abs().mean(dim=(0, 1, 2)) for each in alone)
     assert left[:32].mean() < right[:32].mean()
     assert right[64:].mean() < left[64:].mean()
+
+
+def test_bytes_in_are_bytes_out(stylizer, styles):
+    photo = (content(40, 40) * 255).round().to(torch.uint8)
+    painted = stylizer.stylize(photo, styles[:1], torch.ones(1), FULL)
+    assert painted.dtype == torch.uint8
+    from_floats = stylizer.stylize(photo / 255, styles[:1], torch.ones(1), FULL)
+    assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255

@@ -122,3 +122,31 @@ def test_shipped_architecture_fits_its_limits():
     network = TransformerNetwork()
     assert sum(p.numel() for p in network.parameters()) * 2 < 7 * 2**20  # bytes in half precision
     assert network.config.row_length * 2 * 2 <= 16 * 2**10
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, rows, generator, maps):
+    images = torch.rand(1, 3, 320, 280, generator=generator)
+    weights, strength = torch.tensor([[0.5, 0.2, 0.3]]), torch.tensor([0.8])
+    if maps:
+        weights = torch.softmax(torch.randn(1, 3, 320, 280, generator=generator), dim=1)
+    with torch.inference_mode():
+        whole = network(images, rows, weights, strength)
+        statistics = network.measure(images, rows, weights, strength)
+        again = network(images, rows, weights, strength, statistics=statistics)
+        torch.testing.assert_close(again, whole, atol=1e-4, rtol=1e-3)
+        part = images[:, :, 64:, 40:]
+        shares = weights[:, :, 64:, 40:] if maps else weights
+        painted = network(part, rows, shares, strength, (8, 5), statistics)
+    # Not where the part sees its own border instead of what lies beyond.
+    torch.testing.assert_close(painted[:, :, 80:, 80:], whole[:, :, 144:, 120:], atol=1e-4, rtol=1e-3)
+
+
+def test_statistics_are_measured_on_all_parts_together(network, rows, generator):
+    image = torch.rand(1, 3, 64, 64, generator=generator)
+    once, twice = (
+        network.measure(image.expand(n, -1, -1, -1), rows, torch.eye(3)[:1].expand(n, -1), torch.ones(n))
+        for n in (1, 2)
+    )
+    for first, second in zip(once, twice, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-3)

@@ -12,14 +12,18 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
-from styletransfer.settings import MAX_PIXELS
+from styletransfer.images.resizing import as_float
+from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `rgb` (1, 3, H, W) and, where it has one, `alpha` (1, 1, H, W); both in [0, 1]."""
+    """A decoded picture: `rgb` (1, 3, H, W) and, where it has one, `alpha` (1, 1, H, W).
+
+    Both float32 in [0, 1], or, above `settings.WHOLE_PIXELS`, uint8.
+    """
 
     rgb: Tensor
     alpha: Tensor | None = None
@@ -62,7 +66,11 @@ def read_picture(source: ImageSource) -> Picture:
 def read_on_white(source: ImageSource) -> Tensor:
     """A picture (1, 3, H, W) in [0, 1], what is transparent in it laid on white. Raises UnreadableImage."""
     picture = read_picture(source)
-    return picture.rgb if picture.alpha is None else picture.rgb * picture.alpha + 1 - picture.alpha
+    rgb = as_float(picture.rgb)
+    if picture.alpha is None:
+        return rgb
+    alpha = as_float(picture.alpha)
+    return rgb * alpha + 1 - alpha
 
 
 def _decode(image: Image.Image, name: str) -> Picture:
@@ -122,11 +130,12 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _to_tensor(image: Image.Image) -> Tensor:
-    """(1, C, H, W) in [0, 1] from an image of mode L or RGB."""
+    """(1, C, H, W), float32 or uint8 as in `Picture`, from an image of mode L or RGB."""
     pixels = torch.from_numpy(np.array(image))
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    return pixels.permute(2, 0, 1)[None].float() / 255  # (1, C, H, W)
+    pixels = pixels.permute(2, 0, 1)[None]  # (1, C, H, W)
+    return pixels if pixels.shape[2] * pixels.shape[3] > WHOLE_PIXELS else as_float(pixels)
 
 
 def find_pictures(folder: Path) -> list[Path]:

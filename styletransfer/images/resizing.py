@@ -2,8 +2,19 @@
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def as_float(image: Tensor) -> Tensor:
+    """The picture as float32 in [0, 1]: bytes are divided by 255, floats are as they are."""
+    return image.float().div_(255) if image.dtype == torch.uint8 else image
+
+
+def as_bytes(image: Tensor) -> Tensor:
+    """The picture as uint8: floats are clamped to [0, 1] and rounded, bytes are as they are."""
+    return image if image.dtype == torch.uint8 else image.mul(255).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def resize_short_side(image: Tensor, side: int, longest: float = math.inf, least: int = 1) -> Tensor:
@@ -24,7 +35,10 @@ def resize_long_side(image: Tensor, side: int) -> Tensor:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture (1, C, H, W) at `size` (height, width), antialiased, in [0, 1]."""
+    """The picture (1, C, H, W) at `size` (height, width), antialiased, float32 in [0, 1].
+
+    A picture of that size already comes back as it is, in bytes if it was.
+    """
     if image.shape[-2:] == size:
         return image
-    return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    return F.interpolate(as_float(image), size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)

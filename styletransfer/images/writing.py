@@ -12,19 +12,19 @@ from torch import Tensor
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.files import replacing
 from styletransfer.images.formats import FORMATS, register_formats
+from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
 _METADATA_KEY = "styletransfer"
 
 
 def to_pil(rgb: Tensor, alpha: Tensor | None = None, metadata: dict | None = None) -> Image.Image:
-    """A PIL image of 8 bits, RGB or RGBA, out of (1, 3, H, W) and (1, 1, H, W) in [0, 1].
+    """A PIL image of 8 bits, RGB or RGBA, out of (1, 3, H, W) and (1, 1, H, W), in [0, 1] or uint8.
 
     `metadata`, plain JSON values, rides in the image's `info` until `save_picture` embeds it.
     """
-    channels = rgb if alpha is None else torch.cat((rgb, alpha), dim=1)
-    pixels = (channels[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    image = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    pixels = as_bytes(rgb) if alpha is None else torch.cat((as_bytes(rgb), as_bytes(alpha)), dim=1)
+    image = Image.fromarray(pixels[0].permute(1, 2, 0).contiguous().numpy())
     if metadata is not None:
         image.info[_METADATA_KEY] = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
     return image

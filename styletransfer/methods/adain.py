@@ -1,12 +1,11 @@
 """AdaIN: one look at any picture, one pass of encoder and decoder. No style needs to be learned."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style
 from styletransfer.decoder import (
     ADAIN_LAYERS,
@@ -18,13 +17,14 @@ from styletransfer.decoder import (
     statistics_of,
     toward,
 )
+from styletransfer.images import as_float
+from styletransfer.methods.tiles import Tile, Window, sample_windows, tiles
 from styletransfer.networks import Conv3
 from styletransfer.settings import Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
-# Features at full size take about 600 bytes a pixel. Larger pictures are painted in tiles, with the statistics
-# of the picture made smaller.
+# Features at full size take about 600 bytes a pixel; larger pictures are painted in tiles.
 WHOLE_PIXELS = 2_500_000
 TILE_SIDE = 1024  # pixels, a multiple of 8
 # What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder.
@@ -64,28 +64,30 @@ class AdainStylizer:
         optimization: Optimization | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
-        device = self.vgg.mean.device
         height, width = content.shape[-2:]
-        if height * width <= WHOLE_PIXELS:
-            tiles, own = [(slice(0, height), slice(0, width))], None
-        else:
-            small = images.resize(content, _smaller((height, width)))
-            tiles, own = list(_tiles(height, width)), statistics_of(encode(self.vgg, small.to(device)))
+        planned = [Tile(Window(0, 0, height, width), Window(0, 0, height, width))]
+        own = None
+        if height * width > WHOLE_PIXELS:
+            planned = list(tiles(height, width, TILE_SIDE, MARGIN))
+            own = self._sampled(content)
         result = torch.empty_like(content)
-        for index, (rows, columns) in enumerate(tiles):
-            top, left = max(rows.start - MARGIN, 0), max(columns.start - MARGIN, 0)
-            wide = (slice(top, rows.stop + MARGIN), slice(left, columns.stop + MARGIN))
-            shares, degree = (
-                each[None].to(device) if each.ndim < 2 else each[(..., *wide)][None].to(device)
-                for each in (weights, strength)
-            )
-            painted = self._paint(content[(..., *wide)].to(device), styles, shares, degree, own)
-            inner = painted[..., rows.start - top :, columns.start - left :]
-            result[..., rows, columns] = inner[..., : rows.stop - rows.start, : columns.stop - columns.start]
+        for step, tile in enumerate(planned, 1):
+            shares = weights if weights.ndim == 1 else tile.outer.cut(weights)
+            degree = strength if strength.ndim == 0 else tile.outer.cut(strength)
+            painted = self._paint(tile.outer.cut(content), styles, shares[None], degree[None], own)
+            tile.inner.paste(tile.own(painted), result)
             if on_step:
-                last = index + 1 == len(tiles)
-                on_step(Progress(index + 1, len(tiles), preview=result if last else None))
+                on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
         return result
+
+    def _sampled(self, content: Tensor) -> Statistics:
+        """Statistics of a large picture, measured on parts of it."""
+        joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
+        for window in sample_windows(*content.shape[-2:]):
+            features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
+            for layer, value in features.items():
+                joined[layer].append(value.flatten(2))
+        return statistics_of({layer: torch.cat(values, dim=2)[..., None] for layer, values in joined.items()})
 
     def _paint(
         self,
@@ -96,6 +98,8 @@ class AdainStylizer:
         own: Statistics | None,
     ) -> Tensor:
         """A picture or a tile of one, whose `own` statistics are then those of the whole."""
+        device = self.vgg.mean.device
+        photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
         own = own or statistics_of(features)
         sizes = {layer: value.shape[-2:] for layer, value in features.items()}
@@ -110,14 +114,3 @@ class AdainStylizer:
     def _decode(self, features: dict[str, Tensor], own: Statistics, goal: Statistics, photo: Tensor) -> Tensor:
         height, width = photo.shape[-2:]
         return self.decoder(restyle(features, own, goal))[..., :height, :width]
-
-
-def _smaller(size: tuple[int, int]) -> tuple[int, int]:
-    scale = (WHOLE_PIXELS / (size[0] * size[1])) ** 0.5
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    for top in range(0, height, TILE_SIDE):
-        for left in range(0, width, TILE_SIDE):
-            yield slice(top, min(top + TILE_SIDE, height)), slice(left, min(left + TILE_SIDE, width))

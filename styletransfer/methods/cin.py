@@ -7,10 +7,16 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import OnStep, Progress, Style, blend
-from styletransfer.networks import Conv3, TransformerNetwork
-from styletransfer.settings import Optimization
+from styletransfer.images import as_float
+from styletransfer.methods.tiles import Window, sample_windows, tiles
+from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
+from styletransfer.settings import WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
+
+TILE_SIDE = 2048  # pixels, a multiple of 8
+# What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
+MARGIN = 128
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "CinStylizer":
@@ -44,19 +50,52 @@ class CinStylizer:
         on_step: OnStep | None = None,
         optimization: Optimization | None = None,
     ) -> Tensor:
-        """One forward pass. Raises InvalidStyleFile for a style of another base network."""
+        """One forward pass, or one a tile. Raises InvalidStyleFile for a style of another base network."""
         for style in styles:
             check_base(style, self.sha256)
         rows = torch.stack([style.row for style in styles])  # (S, 2, N)
         if weights.ndim == 1:
             rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
-        painted = self.network(
-            content.to(self.device, self.dtype),
-            rows.to(self.device),
-            weights[None].to(self.device),
-            strength[None].to(self.device),
-        )
-        result = painted.clamp(0, 1).cpu()
-        if on_step:
-            on_step(Progress(1, 1, preview=result))
+        rows = rows.to(self.device)
+        height, width = content.shape[-2:]
+        if height * width <= WHOLE_PIXELS:
+            result = torch.empty_like(content)
+            whole = Window(0, 0, height, width)
+            whole.paste(self._paint(whole, content, rows, weights, strength).cpu(), result)
+            if on_step:
+                on_step(Progress(1, 1, preview=result))
+            return result
+        parts = [self._inputs(window, content, weights, strength) for window in sample_windows(height, width)]
+        photos, shares, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
+        statistics = self.network.measure(photos, rows, shares, degrees)
+        del parts, photos, shares, degrees
+        result = torch.empty_like(content)
+        planned = list(tiles(height, width, TILE_SIDE, MARGIN))
+        for step, tile in enumerate(planned, 1):
+            painted = self._paint(tile.outer, content, rows, weights, strength, statistics)
+            tile.inner.paste(tile.own(painted).cpu(), result)
+            if on_step:
+                on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
         return result
+
+    def _inputs(
+        self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Photo, weights and strength of a window, as a batch of one."""
+        shares = weights if weights.ndim == 1 else window.cut(weights)
+        degree = strength if strength.ndim == 0 else window.cut(strength)
+        photo = as_float(window.cut(content)).to(self.device, self.dtype)
+        return photo, shares[None].to(self.device), degree[None].to(self.device)
+
+    def _paint(
+        self,
+        window: Window,
+        content: Tensor,
+        rows: Tensor,
+        weights: Tensor,
+        strength: Tensor,
+        statistics: Statistics | None = None,
+    ) -> Tensor:
+        photo, shares, degree = self._inputs(window, content, weights, strength)
+        origin = (window.top // STRIDE, window.left // STRIDE)
+        return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)

@@ -57,7 +57,7 @@ def train_base(
     the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage.
     """
     infos = read_catalogue(job)
-    preview = images.read_picture(job.preview).rgb if job.preview else None  # an error now, not in hours
+    preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     used, aside = split_held_out(images.find_pictures(job.content))

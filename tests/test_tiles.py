@@ -1,0 +1,124 @@
+"""Large pictures in parts: they come out as if painted whole."""
+
+import pytest
+import torch
+
+from styletransfer.core import Progress
+from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
+from styletransfer.errors import Cancelled
+from styletransfer.methods import adain, cin
+from styletransfer.methods.tiles import SAMPLE_SIDE, Window, sample_windows, tiles
+from styletransfer.networks import TransformerNetwork, initial_row
+from styletransfer.stylebank import StyleBank
+from styletransfer.vgg import load_vgg19
+
+FULL = torch.tensor(1.0)
+
+
+@pytest.fixture
+def stylizer(tiny_models):
+    return cin.load(tiny_models, torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def styles(tiny_styles):
+    bank = StyleBank(tiny_styles)
+    return [bank.load(name) for name in bank.paths()]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 129), (200, 37)])
+def test_tiles_cover_every_pixel_once(size):
+    counts = torch.zeros(size)
+    for tile in tiles(*size, side=64, margin=16):
+        tile.inner.cut(counts).add_(1)
+        assert tile.own(tile.outer.cut(counts)).data_ptr() == tile.inner.cut(counts).data_ptr()
+    assert (counts == 1).all()
+
+
+def test_margins_end_at_the_picture():
+    for tile in tiles(130, 70, side=64, margin=16):
+        outer = tile.outer
+        assert outer.top >= 0
+        assert outer.left >= 0
+        assert outer.top + outer.height <= 130
+        assert outer.left + outer.width <= 70
+
+
+@pytest.mark.parametrize("size", [(100, 100), (5000, 40), (3000, 4000)])
+def test_samples_are_of_one_size_and_reach_all_borders(size):
+    windows = sample_windows(*size)
+    assert {(w.height, w.width) for w in windows} == {(min(SAMPLE_SIDE, size[0]), min(SAMPLE_SIDE, size[1]))}
+    assert min(w.top for w in windows) == 0
+    assert max(w.left + w.width for w in windows) == size[1]
+
+
+@pytest.mark.parametrize("size", [(256, 384), (301, 417), (97, 640)])
+@pytest.mark.parametrize("maps", [False, True])
+def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, generator, size, maps):
+    photo = torch.rand(1, 3, *size, generator=generator)
+    weights = torch.tensor([0.5, 0.3, 0.2])
+    if maps:
+        weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
+    whole = stylizer.stylize(photo, styles, weights, FULL)
+    monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
+    monkeypatch.setattr(cin, "TILE_SIDE", 128)
+    monkeypatch.setattr(cin, "sample_windows", lambda height, width: [Window(0, 0, height, width)])
+    seen: list[Progress] = []
+    tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
+    assert seen[-1].step == seen[-1].steps > 1
+    assert (tiled - whole).abs().max() < 1 / 255
+
+
+def reach(paint, side=304):
+    """How many pixels away a picture still changes a pixel of its painting, by the gradient."""
+    photo = torch.rand(1, 3, side, 32, requires_grad=True)
+    painted = paint(photo)
+    distances = []
+    for row in range(side // 2, side // 2 + 8):  # a pixel of each kind in a block of eight
+        (gradient,) = torch.autograd.grad(painted[0, :, row, 16].sum(), photo, retain_graph=True)
+        touched = gradient.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+        distances += [row - touched.min().item(), touched.max().item() - row]
+    return max(distances)
+
+
+def test_the_margin_of_cin_covers_all_that_a_pixel_depends_on():
+    torch.manual_seed(0)
+    network = TransformerNetwork().eval()
+    row, one = initial_row(network.config)[None], torch.ones(1)
+
+    def paint(photo):
+        with torch.no_grad():
+            statistics = network.measure(photo, row, one[None], one)
+        return network(photo, row, one[None], one, statistics=statistics)
+
+    assert 100 < reach(paint) <= cin.MARGIN
+
+
+def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
+    torch.manual_seed(0)
+    vgg, decoder = load_vgg19(ADAIN_LAYERS[-1]), AdainDecoder()
+
+    def paint(photo):
+        features = encode(vgg, photo)
+        own = {layer: (mean.detach(), std.detach()) for layer, (mean, std) in statistics_of(features).items()}
+        return decoder(restyle(features, own, own))
+
+    assert 60 < reach(paint) <= adain.MARGIN
+
+
+def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypatch, generator):
+    monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
+    monkeypatch.setattr(cin, "TILE_SIDE", 64)
+
+    def stop(progress):
+        assert progress.step == 1
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        stylizer.stylize(torch.rand(1, 3, 200, 200, generator=generator), styles[:1], torch.ones(1), FULL, stop)
+
+
+def test_tiles_begin_where_both_networks_can_be_cut():
+    assert (
+        cin.TILE_SIDE % 8 == cin.MARGIN % 8 == adain.TILE_SIDE % 8 == adain.MARGIN % 8 == SAMPLE_SIDE % 8 == 0
+    )
