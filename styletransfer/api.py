@@ -1,7 +1,9 @@
 """`StyleTransfer`: the one path that scripts, the command line and the page paint through."""
 
 import copy
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -38,6 +40,8 @@ from styletransfer.stylebank import StyleBank, load_style, to_slug
 from styletransfer.targets import style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, package_folder
+
+READ_AHEAD = 2  # photos of a batch that are read while another is painted
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
@@ -256,7 +260,7 @@ class StyleTransfer:
             masks=masks or {},
             optimization=optimization,
         )
-        return self._paint(image, request, on_step)
+        return self._paint(_read(image, request.size), request, on_step)
 
     def stylize_batch(
         self,
@@ -274,7 +278,7 @@ class StyleTransfer:
         optimization: Optimization | None = None,
         on_step: OnStep | None = None,
     ) -> Iterator[BatchResult]:
-        """Paint many photos one after the other, in their order, with everything loaded once.
+        """Paint many photos in their order, with everything loaded once; the next are read meanwhile.
 
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
@@ -296,11 +300,23 @@ class StyleTransfer:
     def _results(
         self, sources: Iterable[ImageSource], request: _Request, on_step: OnStep | None
     ) -> Iterator[BatchResult]:
-        for source in sources:
-            try:
-                yield BatchResult(source, image=self._paint(source, request, on_step))
-            except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
-                yield BatchResult(source, error=error)
+        """Results in order; while one photo is painted the next ones are read."""
+        with ThreadPoolExecutor(READ_AHEAD) as readers:
+            waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
+            for source in sources:
+                waiting.append((source, readers.submit(_read, source, request.size)))
+                if len(waiting) > READ_AHEAD:
+                    yield self._result(*waiting.popleft(), request, on_step)
+            while waiting:
+                yield self._result(*waiting.popleft(), request, on_step)
+
+    def _result(
+        self, source: ImageSource, reading: Future[Picture], request: _Request, on_step: OnStep | None
+    ) -> BatchResult:
+        try:
+            return BatchResult(source, image=self._paint(reading.result(), request, on_step))
+        except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
+            return BatchResult(source, error=error)
 
     def _request(
         self,
@@ -379,8 +395,7 @@ class StyleTransfer:
         return replace(style, picture=picture, picture_mask=mask)
 
     @torch.inference_mode()
-    def _paint(self, source: ImageSource, request: _Request, on_step: OnStep | None = None) -> Image:
-        picture = _fit(images.read_picture(source), request.size)
+    def _paint(self, picture: Picture, request: _Request, on_step: OnStep | None) -> Image:
         height, width = (max(1, round(side / request.stroke_size)) for side in picture.size)
         if height * width > MAX_PIXELS:
             raise InvalidInput(
@@ -440,8 +455,12 @@ def _shares(request: _Request, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     return maps, strength * shades.amax(dim=0)
 
 
-def _fit(picture: Picture, size: int | None) -> Picture:
-    """The picture with its long side at `size`. Raises InvalidInput where that would be too many pixels."""
+def _read(source: ImageSource, size: int | None) -> Picture:
+    """A picture with its long side at `size` pixels.
+
+    Raises UnreadableImage, or InvalidInput where that would be too many pixels.
+    """
+    picture = images.read_picture(source)
     if size is None:
         return picture
     pixels = round(size**2 * min(picture.size) / max(picture.size))

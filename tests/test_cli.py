@@ -83,6 +83,47 @@ def test_a_folder_is_painted_into_a_folder_and_a_bad_file_passed_over(run, tmp_p
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
 
 
+@pytest.fixture
+def album(tmp_path):
+    """A folder of photos with a folder in it."""
+    for place in ("album/a.png", "album/sea/b.png", "album/sea/c.jpg"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        make_photo(40, 40).save(tmp_path / place)
+    return tmp_path / "album"
+
+
+def painted(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_folders_in_a_folder_are_painted_on_wish_and_kept_apart(run, album, tmp_path):
+    run("stylize", album, "--style", "amber", "-o", tmp_path / "flat")
+    assert painted(tmp_path / "flat") == ["a.png"]
+    assert run("stylize", album, "--recursive", "--style", "amber", "-o", tmp_path / "deep")[0] == 0
+    assert painted(tmp_path / "deep") == ["a.png", "sea/b.png", "sea/c.jpg"]
+
+
+def test_what_is_there_already_is_skipped_on_wish(run, album, tmp_path):
+    run("stylize", album, "--style", "amber", "-o", tmp_path / "out")
+    before = (tmp_path / "out" / "a.png").stat().st_mtime_ns
+    wishes = ("-r", "--skip-existing", "--style", "blue", "-o", tmp_path / "out")
+    code, out, _ = run("stylize", album, *wishes)
+    assert code == 0
+    assert "wrote 2 of 3 pictures; 1 were there already" in out
+    assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
+    assert "wrote 0 of 3" in run("stylize", album, *wishes)[1]
+
+
+def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):
+    (album / "bad.png").write_text("no picture")
+    run("stylize", album, "--style", "amber", "-o", tmp_path / "out", "--manifest", tmp_path / "done.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "done.jsonl").read_text().splitlines()]
+    assert [line["photo"] for line in lines] == [str(album / "a.png"), str(album / "bad.png")]
+    assert lines[0]["painting"] == str(tmp_path / "out" / "a.png")
+    assert lines[0]["parameters"]["styles"] == {"amber": 1.0}
+    assert "not a picture" in lines[1]["error"]
+
+
 def test_quiet_prints_nothing(run, photo, tmp_path):
     assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "o.png", "--quiet") == (0, "", "")
 

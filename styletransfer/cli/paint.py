@@ -10,6 +10,7 @@ from PIL.Image import Image
 
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
+from styletransfer.cli.outputs import plan_outputs, refuse_replacing, write_results
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
     Device,
@@ -18,13 +19,11 @@ from styletransfer.cli.shared import (
     app,
     parse_settings,
     progress,
-    report,
     say,
     split,
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder
 
 Styles = Annotated[
     list[str],
@@ -53,6 +52,15 @@ def stylize(
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file for one photo, a folder for several or for a folder."),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into the folders of a folder as well.")
+    ] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out photos whose result is there already.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Write what was done there: a line of JSON a photo.")
     ] = None,
     method: Annotated[
         str | None,
@@ -97,14 +105,15 @@ def stylize(
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
     masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
     style_masks = dict(split(each, "--style-mask", "name=PICTURE") for each in style_mask or [])
-    sources = _find_sources(photos)
+    outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
+    planned = len(outputs)
+    if skip_existing:
+        outputs = {source: target for source, target in outputs.items() if not target.exists()}
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
-    outputs = _plan_outputs(photos, sources, output, "-".join(Path(name).stem for name in mix))
-    failed = 0
     watch = Watch(plot, previews) if method == "gatys" else None
     with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
         results = transfer.stylize_batch(
-            sources,
+            outputs,
             list(mix.items()),
             method=method,
             strength=strength,
@@ -117,21 +126,14 @@ def stylize(
             optimization=optimization,
             on_step=watch,
         )
-        for folder in {target.parent for target in outputs.values()}:
-            make_folder(folder)
-        for result in results:
-            if result.image is None:
-                failed += 1
-                report(result.error)
-            else:
-                images.save_picture(result.image, outputs[Path(str(result.source))])
-            bar.advance(bar.task_ids[0])
+        failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
     if watch:
         watch.write_plot()
-    if not quiet and len(outputs) == 1 and not failed:
+    if not quiet and planned == 1 and outputs and not failed:
         say(f"wrote {next(iter(outputs.values()))}")
-    elif not quiet and len(outputs) > 1:
-        say(f"wrote {len(outputs) - failed} of {len(outputs)} pictures")
+    elif not quiet and (planned > 1 or not outputs):
+        there = f"; {planned - len(outputs)} were there already" if planned > len(outputs) else ""
+        say(f"wrote {len(outputs) - failed} of {planned} pictures{there}")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
 
@@ -155,7 +157,7 @@ def sheet(
 ) -> None:
     """Paint a photo in every style, as one labelled grid."""
     images.check_writable(output)
-    _refuse_replacing(photo, output)
+    refuse_replacing(photo, output)
     picture = images.read_picture(photo)
     original = images.to_pil(picture.rgb, picture.alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
@@ -205,44 +207,3 @@ def _parse_numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InvalidInput(f"--strengths {text!r}: expected numbers such as 0.25,0.5,1") from None
-
-
-def _find_sources(photos: list[Path]) -> list[Path]:
-    """The photos, with folders replaced by the pictures in them. Raises InvalidInput."""
-    sources = [
-        found for photo in photos for found in (images.find_pictures(photo) if photo.is_dir() else [photo])
-    ]
-    if not sources:
-        raise InvalidInput(f"{photos[0]} holds no pictures")
-    return sources
-
-
-def _plan_outputs(
-    photos: list[Path], sources: list[Path], output: Path | None, styles: str
-) -> dict[Path, Path]:
-    """Photo -> file to write, checked before the work begins. Raises InvalidInput, UnwritableOutput."""
-    one_file = len(photos) == 1 and not photos[0].is_dir()
-    if one_file and not (output and output.is_dir()):
-        planned = {sources[0]: output or Path(f"{sources[0].stem}-{styles}"[:200] + ".png")}
-    else:
-        folder = output or Path(styles[:200])
-        if folder.suffix.lower() in images.FORMATS:
-            raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
-        planned = {source: folder / _output_name(source) for source in sources}
-    if len(set(planned.values())) < len(sources):
-        raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
-    for source, target in planned.items():
-        _refuse_replacing(source, target)
-        if one_file or target.parent.exists():  # a folder for several photos is made when painting begins
-            images.check_writable(target)
-    return planned
-
-
-def _refuse_replacing(photo: Path, target: Path) -> None:
-    if photo.resolve() == target.resolve():
-        raise InvalidInput(f"the result would replace the photo {photo}; name another output")
-
-
-def _output_name(source: Path) -> str:
-    suffix = source.suffix.lower()
-    return source.stem + (suffix if suffix in images.FORMATS else ".png")

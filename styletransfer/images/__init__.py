@@ -7,7 +7,14 @@ from styletransfer.images.formats import FORMATS
 from styletransfer.images.reading import ImageSource, Picture, find_pictures, read_on_white, read_picture
 from styletransfer.images.resizing import as_bytes, as_float, resize, resize_long_side, resize_short_side
 from styletransfer.images.sheets import contact_sheet
-from styletransfer.images.writing import check_writable, read_metadata, save_picture, to_jpeg, to_pil
+from styletransfer.images.writing import (
+    check_writable,
+    parameters_of,
+    read_metadata,
+    save_picture,
+    to_jpeg,
+    to_pil,
+)
 
 __all__ = [
     "FORMATS",
@@ -18,6 +25,7 @@ __all__ = [
     "check_writable",
     "contact_sheet",
     "find_pictures",
+    "parameters_of",
     "read_metadata",
     "read_on_white",
     "read_picture",

@@ -138,8 +138,9 @@ def _to_tensor(image: Image.Image) -> Tensor:
     return pixels if pixels.shape[2] * pixels.shape[3] > WHOLE_PIXELS else as_float(pixels)
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """The picture files directly inside a folder, in order of name. Raises InvalidInput."""
+def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """The picture files directly inside a folder, or all below it, in order of name. Raises InvalidInput."""
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a folder")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    inside = folder.rglob("*") if recursive else folder.iterdir()
+    return sorted(path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES)

@@ -89,6 +89,11 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
     return {**options, "exif": exif}
 
 
+def parameters_of(image: Image.Image) -> dict:
+    """The parameters that ride in an image of `to_pil`; {} where there are none."""
+    return json.loads(image.info.get(_METADATA_KEY, "{}"))
+
+
 def read_metadata(path: Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
     register_formats()

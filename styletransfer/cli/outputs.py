@@ -1,0 +1,119 @@
+"""Where each result goes: planned and checked before the work begins, and written while it goes on."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from styletransfer import images
+from styletransfer.api import BatchResult
+from styletransfer.cli.shared import report
+from styletransfer.errors import InvalidInput, StyleTransferError, UnwritableOutput
+from styletransfer.files import make_folder
+
+
+def plan_outputs(
+    photos: list[Path], output: Path | None, styles: str, *, recursive: bool = False
+) -> dict[Path, Path]:
+    """Photo -> file to write, for photos and folders of photos.
+
+    Args:    output: a file for one photo, a folder for more, or None for names made from `styles`;
+             recursive: look into the folders' folders as well, and keep their order in `output`.
+    Raises:  InvalidInput, UnwritableOutput.
+    """
+    sources = _find_sources(photos, recursive)
+    one_file = len(photos) == 1 and not photos[0].is_dir()
+    if one_file and not (output and output.is_dir()):
+        planned = {photos[0]: output or Path(f"{photos[0].stem}-{styles}"[:200] + ".png")}
+    else:
+        folder = output or Path(styles[:200])
+        if folder.suffix.lower() in images.FORMATS:
+            raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
+        planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
+    if len(set(planned.values())) < len(sources):
+        raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
+    for source, target in planned.items():
+        refuse_replacing(source, target)
+        if one_file or target.parent.exists():  # a folder for several photos is made when painting begins
+            images.check_writable(target)
+    return planned
+
+
+def refuse_replacing(photo: Path, target: Path) -> None:
+    """Raise InvalidInput where a result would take the place of its photo."""
+    if photo.resolve() == target.resolve():
+        raise InvalidInput(f"the result would replace the photo {photo}; name another output")
+
+
+def write_results(
+    results: Iterable[BatchResult],
+    outputs: Mapping[Path, Path],
+    manifest: Path | None,
+    on_done: Callable[[], None],
+) -> int:
+    """Write every result, each while the next one is painted; report what failed, and return how often.
+
+    Args:  manifest: receives a line of JSON a photo, as soon as it is done.
+    """
+    for folder in {target.parent for target in outputs.values()}:
+        make_folder(folder)
+    failed = 0
+    with _open_manifest(manifest) as lines, ThreadPoolExecutor(1) as writer:
+        writing: list[Future[bool]] = []
+        for result in results:
+            failed += sum(each.result() for each in writing)  # one picture waits in memory, not all of them
+            writing = [writer.submit(_write, result, outputs[Path(str(result.source))], lines)]
+            on_done()
+        failed += sum(each.result() for each in writing)
+    return failed
+
+
+def _open_manifest(path: Path | None) -> AbstractContextManager[TextIO | None]:
+    if path is None:
+        return nullcontext()
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
+    """Whether it failed, which is reported."""
+    error = result.error
+    if result.image is not None:
+        try:
+            images.save_picture(result.image, target)
+        except StyleTransferError as problem:
+            error = problem
+    if error is not None:
+        report(error)
+    if lines is not None:
+        told: dict[str, object] = {"photo": str(result.source)}
+        if error is None and result.image is not None:
+            told |= {"painting": str(target), "parameters": images.parameters_of(result.image)}
+        else:
+            told |= {"error": str(error)}
+        lines.write(json.dumps(told, ensure_ascii=False) + "\n")
+        lines.flush()
+    return error is not None
+
+
+def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
+    """Photo -> folder below the output where its result goes. Raises InvalidInput."""
+    found: dict[Path, Path] = {}
+    for photo in photos:
+        if photo.is_dir():
+            for source in images.find_pictures(photo, recursive=recursive):
+                found[source] = source.parent.relative_to(photo)
+        else:
+            found[photo] = Path()
+    if not found:
+        raise InvalidInput(f"{photos[0]} holds no pictures")
+    return found
+
+
+def _output_name(source: Path) -> str:
+    suffix = source.suffix.lower()
+    return source.stem + (suffix if suffix in images.FORMATS else ".png")
