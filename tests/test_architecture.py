@@ -22,7 +22,7 @@ LAYERS = (
     ("decoder",),
     ("weights", "stylebank"),
     ("methods", "training"),
-    ("api",),
+    ("api", "bench"),
     ("page",),
     ("", "cli"),
     ("__main__",),

@@ -329,3 +329,14 @@ def test_bad_input_about_styles_is_one_clear_line(run, painting, tmp_path, argum
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_machine_is_measured(run, monkeypatch):
+    monkeypatch.setattr("styletransfer.bench.SIDE", 64)
+    monkeypatch.setattr("styletransfer.bench.MATRIX", 64)
+    monkeypatch.setattr("styletransfer.cli.bench.package_folder", api.package_folder)
+    code, out, _ = run("bench")
+    assert code == 0
+    assert "GFLOP/s" in out
+    assert "cin" in out
+    assert "adain" in out

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from styletransfer import settings
-from styletransfer.cli import paint, serve, styles, train  # noqa: F401 (their commands register themselves)
+from styletransfer.cli import bench, paint, serve, styles, train  # noqa: F401 (their commands register themselves)
 from styletransfer.cli.shared import EXIT_BAD_INPUT, app, report
 from styletransfer.device import keep_freed_memory
 from styletransfer.errors import StyleTransferError
