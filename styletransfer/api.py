@@ -1,39 +1,31 @@
 """`StyleTransfer`: the one path that scripts, the command line and the page paint through."""
 
 import copy
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from PIL.Image import Image
 from platformdirs import user_data_path
-from torch import Tensor
 
 from styletransfer import images
-from styletransfer.color import keep_color
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
 from styletransfer.device import choose_device, choose_dtype
-from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
+from styletransfer.errors import InvalidInput
 from styletransfer.files import replacing
-from styletransfer.images import ImageSource, Picture
+from styletransfer.images import ImageSource
 from styletransfer.methods import METHODS, cin
+from styletransfer.request import BatchResult, Options, Request, check
 from styletransfer.settings import (
-    COLOR_MODES,
     LEAST_STYLE_SIDE,
     LONGEST_STYLE,
-    MAX_PIXELS,
     PRESERVE_COLOR,
-    SIZE,
     STRENGTH,
     STROKE_SIZE,
     STYLE_SIDE,
     STYLE_SIZE,
-    VERSION,
     Optimization,
-    Range,
     StyleTraining,
 )
 from styletransfer.stylebank import StyleBank, load_style, to_slug
@@ -41,52 +33,8 @@ from styletransfer.targets import style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, package_folder
 
-READ_AHEAD = 2  # photos of a batch that are read while another is painted
-
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """One photo of a batch: its `image`, or the `error` that kept it from being painted."""
-
-    source: ImageSource
-    image: Image | None = None
-    error: StyleTransferError | None = None
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A checked wish: everything about a painting but the photo."""
-
-    method: str
-    stylizer: Stylizer
-    styles: list[Style]
-    weights: dict[str, float]
-    strength: float
-    size: int | None
-    stroke_size: float
-    preserve_color: float
-    color_mode: str
-    masks: Mapping[str, Tensor]  # (1, 1, H, W) in [0, 1]
-    optimization: Optimization | None
-
-    def parameters(self) -> dict[str, object]:
-        """What is embedded in the result: enough to paint it again."""
-        return {
-            "method": self.method,
-            "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
-            "strength": self.strength,
-            "size": self.size,
-            "stroke_size": self.stroke_size,
-            "preserve_color": self.preserve_color,
-            "color_mode": self.color_mode,
-            "network": self.stylizer.sha256,
-            "version": VERSION,
-            **({"masks": sorted(self.masks)} if self.masks else {}),
-            **({"optimization": asdict(self.optimization)} if self.optimization else {}),
-        }
 
 
 class StyleTransfer:
@@ -151,7 +99,7 @@ class StyleTransfer:
         """
         from styletransfer.training.style_job import StyleJob, train_style
 
-        _check("style_side", style_side, STYLE_SIZE)
+        check("style_side", style_side, STYLE_SIZE)
         for what, value in (("steps", steps), ("seconds", seconds)):
             if value is not None and not value > 0:
                 raise InvalidInput(f"{what} is {value:g}; it must be above 0")
@@ -248,19 +196,9 @@ class StyleTransfer:
         Returns: RGB or RGBA of 8 bits, its parameters in `info`, which `save_picture` embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
-        request = self._request(
-            _pairs(style),
-            style_masks or {},
-            method,
-            strength=strength,
-            size=size,
-            stroke_size=stroke_size,
-            preserve_color=preserve_color,
-            color_mode=color_mode,
-            masks=masks or {},
-            optimization=optimization,
-        )
-        return self._paint(_read(image, request.size), request, on_step)
+        options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
+        request = self._request(style, method, masks or {}, style_masks or {}, options)
+        return request.paint(request.read(image), on_step)
 
     def stylize_batch(
         self,
@@ -283,98 +221,44 @@ class StyleTransfer:
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
         """
-        request = self._request(
-            _pairs(style),
-            style_masks or {},
-            method,
-            strength=strength,
-            size=size,
-            stroke_size=stroke_size,
-            preserve_color=preserve_color,
-            color_mode=color_mode,
-            masks=masks or {},
-            optimization=optimization,
-        )
-        return self._results(sources, request, on_step)
-
-    def _results(
-        self, sources: Iterable[ImageSource], request: _Request, on_step: OnStep | None
-    ) -> Iterator[BatchResult]:
-        """Results in order; while one photo is painted the next ones are read."""
-        with ThreadPoolExecutor(READ_AHEAD) as readers:
-            waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
-            for source in sources:
-                waiting.append((source, readers.submit(_read, source, request.size)))
-                if len(waiting) > READ_AHEAD:
-                    yield self._result(*waiting.popleft(), request, on_step)
-            while waiting:
-                yield self._result(*waiting.popleft(), request, on_step)
-
-    def _result(
-        self, source: ImageSource, reading: Future[Picture], request: _Request, on_step: OnStep | None
-    ) -> BatchResult:
-        try:
-            return BatchResult(source, image=self._paint(reading.result(), request, on_step))
-        except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
-            return BatchResult(source, error=error)
+        options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
+        return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(sources, on_step)
 
     def _request(
         self,
-        pairs: Sequence[tuple[StyleName, float]],
-        style_masks: Mapping[str, ImageSource],
+        style: StyleMix,
         method: str | None,
-        *,
-        strength: float,
-        size: int | None,
-        stroke_size: float,
-        preserve_color: float,
-        color_mode: str,
         masks: Mapping[str, ImageSource],
-        optimization: Optimization | None,
-    ) -> _Request:
+        style_masks: Mapping[str, ImageSource],
+        options: Options,
+    ) -> Request:
         """Everything about a wish but the photo, checked and loaded."""
-        styles = {}
-        for name, _ in pairs:
+        styles, weights = {}, {}
+        for name, weight in _pairs(style):
             found = self._style(name, style_masks)
-            if found.info.slug in styles:
-                raise InvalidInput(f"the style {found.info.slug!r} is given twice; give each style once")
-            styles[found.info.slug] = found
-        mix = normalise_weights(dict(zip(styles, (weight for _, weight in pairs), strict=True)))
-        _check("strength", strength, STRENGTH)
-        _check("preserve_color", preserve_color, PRESERVE_COLOR)
+            slug = found.info.slug
+            if slug in styles:
+                raise InvalidInput(f"the style {slug!r} is given twice; give each style once")
+            styles[slug], weights[slug] = found, weight
         for name in style_masks:
             if name not in styles or styles[name].picture is None:
-                pictures = [each for each in styles if styles[each].picture is not None]
+                pictures = ", ".join(each for each in styles if styles[each].picture is not None)
                 raise InvalidInput(
                     f"there is a style mask for {name!r}, which is no picture among the styles; they are "
-                    f"{', '.join(pictures) or 'none'}"
+                    f"{pictures or 'none'}"
                 )
-        if color_mode not in COLOR_MODES:
-            raise InvalidInput(f"no color_mode {color_mode!r}; there is {', '.join(COLOR_MODES)}")
-        _check("stroke_size", stroke_size, STROKE_SIZE)
-        if size is not None:
-            _check("size", size, SIZE)
-        used = [styles[name] for name in mix]
+        weights = normalise_weights(weights)
+        used = [styles[name] for name in weights]
         if method is None:
             method = "cin" if all(each.picture is None for each in used) else "adain"
         shades = {}
         for name, mask in masks.items():
-            if name not in mix:
-                raise InvalidInput(f"there is a mask for {name!r}, which is not in the mix of {', '.join(mix)}")
+            if name not in weights:
+                raise InvalidInput(
+                    f"there is a mask for {name!r}, which is not in the mix of {', '.join(weights)}"
+                )
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
-        return _Request(
-            method=method,
-            stylizer=self._stylizer(method),
-            styles=used,
-            weights=mix,
-            strength=strength,
-            size=size,
-            stroke_size=stroke_size,
-            preserve_color=preserve_color,
-            color_mode=color_mode,
-            masks=shades,
-            optimization=optimization,
-        )
+        return Request(method, self._stylizer(method), used, weights, shades, options)
 
     def _style(self, name: StyleName, masks: Mapping[str, ImageSource]) -> Style:
         """A style of the bank, or a picture as a style, of which a mask may choose a part."""
@@ -394,30 +278,6 @@ class StyleTransfer:
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE), torch.zeros(2, 0))
         return replace(style, picture=picture, picture_mask=mask)
 
-    @torch.inference_mode()
-    def _paint(self, picture: Picture, request: _Request, on_step: OnStep | None) -> Image:
-        height, width = (max(1, round(side / request.stroke_size)) for side in picture.size)
-        if height * width > MAX_PIXELS:
-            raise InvalidInput(
-                f"stroke size {request.stroke_size:g} would make {height * width:,} pixels of this photo, more "
-                f"than {MAX_PIXELS:,}; give a smaller size as well"
-            )
-        photo = images.resize(picture.rgb, (height, width))
-        weights, strength = _shares(request, (height, width))
-        painted = request.stylizer.stylize(
-            photo, request.styles, weights, strength, on_step, request.optimization
-        )
-        painted = images.resize(painted, picture.size)
-        painted = self._colored(painted, picture.rgb, request)
-        return images.to_pil(painted, picture.alpha, request.parameters())
-
-    @staticmethod
-    def _colored(painted: Tensor, photo: Tensor, request: _Request) -> Tensor:
-        if request.preserve_color == 0:
-            return painted
-        painted, photo = images.as_float(painted), images.as_float(photo)
-        return keep_color(painted, photo, request.preserve_color, request.color_mode)
-
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:
             raise InvalidInput(f"no method named {method!r}; there is {', '.join(METHODS)}")
@@ -436,40 +296,3 @@ def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
     if not pairs:
         raise InvalidInput("no style is given; give at least one")
     return pairs
-
-
-def _shares(request: _Request, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
-    weights, strength = torch.tensor(list(request.weights.values())), torch.tensor(request.strength)
-    if not request.masks:
-        return weights, strength
-    everywhere = torch.ones(1, 1, *size)
-    masks = [
-        images.resize(request.masks[name], size) if name in request.masks else everywhere
-        for name in request.weights
-    ]
-    shades = torch.cat(masks)[:, 0]  # (S, H, W)
-    maps = weights[:, None, None] * shades
-    total = maps.sum(dim=0)
-    maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
-    return maps, strength * shades.amax(dim=0)
-
-
-def _read(source: ImageSource, size: int | None) -> Picture:
-    """A picture with its long side at `size` pixels.
-
-    Raises UnreadableImage, or InvalidInput where that would be too many pixels.
-    """
-    picture = images.read_picture(source)
-    if size is None:
-        return picture
-    pixels = round(size**2 * min(picture.size) / max(picture.size))
-    if pixels > MAX_PIXELS:
-        raise InvalidInput(f"size {size} would make {pixels:,} pixels of this photo, more than {MAX_PIXELS:,}")
-    alpha = None if picture.alpha is None else images.resize_long_side(picture.alpha, size)
-    return Picture(images.resize_long_side(picture.rgb, size), alpha)
-
-
-def _check(name: str, value: float, allowed: Range) -> None:
-    if not allowed.least <= value <= allowed.most:  # also refuses NaN
-        raise InvalidInput(f"{name} is {value:g}; it must be from {allowed.least:g} to {allowed.most:g}")

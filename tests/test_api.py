@@ -209,7 +209,7 @@ def test_strokes_of_twice_the_size_are_those_of_half_the_photo(transfer, photo):
 
 
 def test_finer_strokes_count_as_pixels(transfer, photo, monkeypatch):
-    monkeypatch.setattr("styletransfer.api.MAX_PIXELS", 2 * photo.width * photo.height)
+    monkeypatch.setattr("styletransfer.request.MAX_PIXELS", 2 * photo.width * photo.height)
     with pytest.raises(InvalidInput, match=r"stroke size 0\.5"):
         transfer.stylize(photo, "amber", stroke_size=0.5)
 

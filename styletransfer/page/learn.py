@@ -12,7 +12,7 @@ from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import InvalidInput
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import PaintTab
+from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import HEAVY, Finished, follow, telling
@@ -58,8 +58,7 @@ class LearnTab:
         self._events()
 
     def _events(self) -> None:
-        tab = self.paint_tab
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        tab, quiet = self.paint_tab.controls, QUIET
         gallery = [tab.gallery, tab.listed, self.own]
         self.learn_button.click(
             self._learn,
@@ -68,7 +67,7 @@ class LearnTab:
             **quiet,
             **HEAVY,
         ).then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
-        self.stop_button.click(self._stop, None, None, queue=False, **quiet)
+        self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
         self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
         self.remove.click(self._remove, [self.own, tab.chosen], [tab.chosen, self.progress], **quiet).then(
             self.listing, [tab.search, tab.chosen], gallery, **quiet
@@ -80,7 +79,7 @@ class LearnTab:
     def listing(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Gallery, its names, and the choice of own styles."""
         transfer = self.visitors.of(request).transfer
-        gallery, names = self.paint_tab.list_styles(transfer, search, chosen)
+        gallery, names = self.paint_tab.pictures.found(transfer, search, chosen)
         return gallery, names, gr.update(choices=transfer.own_styles, value=None)
 
     def _learn(
@@ -119,9 +118,6 @@ class LearnTab:
             return bar, gr.skip(), gr.skip(), gr.skip()
         frame = pd.DataFrame(curve, columns=["step", "loss", "of"])
         return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
-
-    def _stop(self, request: gr.Request) -> None:
-        self.visitors.of(request).stopping.set()
 
     def _chosen(self, own: str | None, request: gr.Request) -> tuple[Any, Any]:
         if own is None:

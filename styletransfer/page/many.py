@@ -13,8 +13,9 @@ from styletransfer import images
 from styletransfer.api import BatchResult
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError
+from styletransfer.page.controls import Values
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import PaintTab, Values
+from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, Finished, follow, telling
@@ -37,18 +38,17 @@ class ManyTab:
             self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-all")
             self.download = gr.DownloadButton("Download the zip", interactive=False, elem_id="download-all")
         self.progress = gr.HTML("", elem_id="many")
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.start.click(
             self._paint,
-            {self.files, *paint_tab.inputs},
+            {self.files, *paint_tab.controls.all},
             [self.progress, self.download, self.stop_button],
-            **quiet,
+            **QUIET,
             **HEAVY,
         )
-        self.stop_button.click(self._stop, None, None, queue=False, **quiet)
+        self.stop_button.click(self.visitors.stop, None, None, queue=False, **QUIET)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor, wish = self.visitors.of(request), self.paint_tab.wish(values)
+        visitor, wish = self.visitors.of(request), self.paint_tab.controls.wish(values)
         with telling():
             if not values[self.files] or not wish.styles:
                 raise InvalidInput("give photos here, and choose a style in the first tab")
@@ -64,9 +64,6 @@ class ManyTab:
         told += "".join(f"<br>{escape(str(result.error))}" for result in failed)
         done = gr.update(value=str(archive), interactive=True) if archive else gr.skip()
         yield progress_bar(1, told), done, gr.update(interactive=False)
-
-    def _stop(self, request: gr.Request) -> None:
-        self.visitors.of(request).stopping.set()
 
 
 def photos_of(visitor: Visitor, files: Sequence[Path]) -> list[Path]:

@@ -7,7 +7,9 @@ from typing import Any
 import gradio as gr
 
 from styletransfer.core import OnStep, Progress
-from styletransfer.page.paint import PaintTab, Values
+from styletransfer.page.controls import Values
+from styletransfer.page.gallery import looks
+from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import HEAVY, Finished, follow, telling
 
@@ -35,39 +37,34 @@ class SheetTab:
             buttons=[],
             elem_id="sheet",
         )
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.start.click(
-            self._paint, paint_tab.inputs, [self.gallery, self.names, self.stop_button], **quiet, **HEAVY
-        )
-        self.stop_button.click(self._stop, None, None, queue=False, **quiet)
-        self.gallery.select(
-            self._choose,
-            [self.names, paint_tab.search],
-            [
-                *(tabs, paint_tab.chosen, paint_tab.gallery, paint_tab.mix),
-                *(*paint_tab.sliders, *paint_tab.places, paint_tab.pad),
-            ],
-            **quiet,
-        ).then(
-            paint_tab.paint_live,
-            paint_tab.inputs,
-            [paint_tab.result, paint_tab.note, paint_tab.download, paint_tab.stop_button],
-            **quiet,
+            self._paint,
+            paint_tab.controls.all,
+            [self.gallery, self.names, self.stop_button],
+            **QUIET,
             **HEAVY,
         )
+        self.stop_button.click(visitors.stop, None, None, queue=False, **QUIET)
+        controls = paint_tab.controls
+        self.gallery.select(
+            self._choose,
+            [self.names, controls.search],
+            [tabs, controls.chosen, controls.gallery, *controls.rows],
+            **QUIET,
+        ).then(paint_tab.paint_live, **paint_tab.painting)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor, photo = self.visitors.of(request), values[self.paint_tab.photo]
+        visitor, photo = self.visitors.of(request), values[self.paint_tab.controls.photo]
         if photo is None:
             raise gr.Error("Choose a photo in the first tab.", print_exception=False)
-        looks = self.paint_tab.looks(visitor.transfer)
+        styles = looks(visitor.transfer)
         painted: list[tuple[str, str]] = []
         yield [], [], gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
             small = visitor.scaled(photo, SIDE)
-            for index, look in enumerate(looks):
-                on_step(Progress(index, len(looks)))
+            for index, look in enumerate(styles):
+                on_step(Progress(index, len(styles)))
                 file = visitor.new_file(f"{look.name}.jpg")
                 visitor.transfer.stylize(small, look.name).save(file, quality=90)
                 painted.append((str(file), look.caption))
@@ -80,11 +77,6 @@ class SheetTab:
                     yield list(painted), gr.skip(), gr.skip()
         yield painted, [Path(file).stem for file, _ in painted], gr.update(interactive=False)
 
-    def _stop(self, request: gr.Request) -> None:
-        self.visitors.of(request).stopping.set()
-
     def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
         chosen = [names[event.index]]
-        transfer = self.visitors.of(request).transfer
-        gallery, _ = self.paint_tab.list_styles(transfer, search, chosen)
-        return [gr.update(selected="paint"), chosen, gallery, *self.paint_tab.rows(transfer, chosen)]
+        return [gr.update(selected="paint"), *self.paint_tab.choice(chosen, search, request)]

@@ -17,10 +17,11 @@ from styletransfer.device import keep_freed_memory
 from styletransfer.errors import StyleTransferError
 from styletransfer.images import to_pil
 from styletransfer.page.endpoints import Endpoints
+from styletransfer.page.gallery import StylePictures
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.look import CSS, theme
 from styletransfer.page.many import ManyTab
-from styletransfer.page.paint import PaintTab
+from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import LONGEST_QUEUE
@@ -48,27 +49,26 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True) -> gr.Blo
         gr.Markdown("# styletransfer\nA photo becomes a painting, in any style or any blend.", elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
-                paint_tab = PaintTab(visitors, previews, _examples())
+                paint_tab = PaintTab(visitors, StylePictures(previews), _examples())
             with gr.Tab("Learn a style", id="learn"):
                 learn_tab = LearnTab(visitors, paint_tab)
             with gr.Tab("Many photos", id="many"):
                 ManyTab(visitors, paint_tab)
             with gr.Tab("All styles", id="sheet"):
                 SheetTab(visitors, paint_tab, tabs)
-        paint_tab.learn_button.click(
+        controls = paint_tab.controls
+        controls.learn_button.click(
             lambda picture: (picture, gr.update(selected="learn")),
-            paint_tab.picture,
+            controls.picture,
             [learn_tab.picture, tabs],
-            show_progress="hidden",
-            api_visibility="private",
+            **QUIET,
         )
         Endpoints(visitors)
         page.load(
             learn_tab.listing,
-            [paint_tab.search, paint_tab.chosen],
-            [paint_tab.gallery, paint_tab.listed, learn_tab.own],
-            show_progress="hidden",
-            api_visibility="private",
+            [controls.search, controls.chosen],
+            [controls.gallery, controls.listed, learn_tab.own],
+            **QUIET,
         )
         page.unload(visitors.leave)
     return page

@@ -61,6 +61,10 @@ class Visitors:
                 self._known[key] = Visitor(transfer, folder)
             return self._known[key]
 
+    def stop(self, request: gr.Request) -> None:
+        """End what the visitor has under way."""
+        self.of(request).stopping.set()
+
     def leave(self, request: gr.Request) -> None:
         """Stop what the visitor has under way and forget their files."""
         with self._lock:

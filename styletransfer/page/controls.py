@@ -1,0 +1,224 @@
+"""What a visitor can set: the components of the first tab, and the wish that they make."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from styletransfer.api import StyleTransfer
+from styletransfer.page.gallery import title_of
+from styletransfer.page.pad import CORNERS, blend_pad, corner_names
+from styletransfer.page.photo import photo_input
+from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
+
+MOST_STYLES = CORNERS
+METHODS = {"Fast": None, "Any picture": "adain", "Finest": "gatys"}
+SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
+FORMATS = ("PNG", "JPEG", "WebP")
+YOURS = "Your picture"
+
+Values = Mapping[Any, Any]  # component -> what it holds
+
+
+class Controls:
+    """The components, laid out in two columns where it is built."""
+
+    def __init__(self, examples: Sequence[Path]) -> None:
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                self._inputs(examples)
+            with gr.Column(scale=6, min_width=320):
+                self._results()
+                self._settings()
+                self._regions()
+
+    def _inputs(self, examples: Sequence[Path]) -> None:
+        self.photo = photo_input("Photo", webcam=True, elem_id="photo")
+        if examples:
+            gr.Examples(
+                [str(path) for path in examples], self.photo, label="Or one of these", elem_id="examples"
+            )
+        self.search = gr.Textbox(label="Search styles", placeholder="title, artist or year", elem_id="search")
+        self.listed = gr.State([])  # names of the styles that the gallery shows
+        self.chosen = gr.State([])
+        gr.Markdown("Click a style to choose it, and more to blend them.")
+        self.gallery = gr.Gallery(
+            label="Styles",
+            show_label=False,
+            columns=4,
+            height=380,
+            object_fit="cover",
+            allow_preview=False,
+            buttons=[],
+            elem_id="styles",
+        )
+        with gr.Accordion("Or any picture as a style", open=False):
+            self.picture = photo_input(YOURS, height=200, elem_id="picture")
+            self.learn_button = gr.Button("Learn this style", interactive=False, elem_id="learn-this")
+
+    def _results(self) -> None:
+        self.result = gr.ImageSlider(
+            label="Before and after",
+            interactive=False,
+            max_height=560,
+            buttons=["fullscreen"],
+            elem_id="result",
+        )
+        self.note = gr.Markdown("Choose a photo and a style.", elem_id="note")
+        with gr.Row():
+            self.paint_button = gr.Button("Paint", variant="primary", elem_id="paint")
+            self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop")
+            self.download = gr.DownloadButton("Download", interactive=False, elem_id="download")
+
+    def _settings(self) -> None:
+        self.mix = gr.Markdown("", elem_id="mix")
+        self.sliders = [
+            gr.Slider(0, 100, value=100, step=1, label=f"Style {index + 1}", visible=False)
+            for index in range(MOST_STYLES)
+        ]
+        self.picture_slider = gr.Slider(0, 100, value=100, step=1, label=YOURS, visible=False)
+        self.strength = gr.Slider(
+            STRENGTH.least,
+            STRENGTH.most,
+            value=STRENGTH.default,
+            step=0.05,
+            label="Strength",
+            info="0 is the photo, 1 the full painting",
+            elem_id="strength",
+        )
+        with gr.Row():
+            self.method = gr.Radio(
+                list(METHODS), value="Fast", label="Method", elem_id="method", min_width=260, scale=3
+            )
+            self.size = gr.Dropdown(SIZES, value=1024, label="Long side", elem_id="size", min_width=120)
+        self.seconds = gr.Slider(
+            10, 300, value=60, step=10, label="Seconds for the finest method", visible=False, elem_id="seconds"
+        )
+        with gr.Accordion("Blend pad", open=False):
+            self.pad = blend_pad()
+        with gr.Accordion("More", open=False):
+            self.preserve_color = gr.Slider(
+                PRESERVE_COLOR.least,
+                PRESERVE_COLOR.most,
+                value=PRESERVE_COLOR.default,
+                step=0.05,
+                label="Keep the photo's colours",
+                elem_id="keep-colour",
+            )
+            self.stroke_size = gr.Slider(
+                0.5, 2, value=STROKE_SIZE.default, step=0.1, label="Size of the strokes", elem_id="strokes"
+            )
+            self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Format of the download")
+            self.restore = gr.UploadButton(
+                "Restore the settings of a painting", file_types=["image"], elem_id="restore"
+            )
+
+    def _regions(self) -> None:
+        with gr.Accordion("Regions", open=False):
+            gr.Markdown("Paint on the photo, then say where each style belongs.")
+            self.region = gr.ImageEditor(
+                label="Region",
+                type="pil",
+                sources=[],
+                layers=False,
+                transforms=[],
+                brush=gr.Brush(default_size=60, colors=["#f59e0b"], color_mode="fixed"),
+                height=360,
+                elem_id="region",
+            )
+            self.places = [
+                gr.Radio(list(PLACES), value=EVERYWHERE, label=f"Style {index + 1}", visible=False)
+                for index in range(MOST_STYLES)
+            ]
+            self.picture_place = gr.Radio(list(PLACES), value=EVERYWHERE, label=YOURS, visible=False)
+            self.elsewhere = gr.Slider(
+                0, 1, value=1, step=0.05, label="Strength outside the painted area", elem_id="elsewhere"
+            )
+
+    @property
+    def all(self) -> set[Any]:
+        """All that a wish is made of."""
+        return {
+            *(
+                self.photo,
+                self.chosen,
+                self.picture,
+                self.picture_slider,
+                self.strength,
+                self.method,
+                self.size,
+            ),
+            *(self.seconds, self.preserve_color, self.stroke_size, self.file_format, self.region),
+            *(self.picture_place, self.elsewhere, *self.sliders, *self.places),
+        }
+
+    @property
+    def rows(self) -> list[Any]:
+        """What `row_updates` brings up to date."""
+        return [self.mix, *self.sliders, *self.places, self.pad]
+
+    def wish(self, values: Values) -> Wish:
+        """What the controls say."""
+        names = list(values[self.chosen])
+        styles = {name: values[slider] for name, slider in zip(names, self.sliders, strict=False)}
+        places = {name: values[place] for name, place in zip(names, self.places, strict=False)}
+        if values[self.picture]:
+            styles[values[self.picture]] = values[self.picture_slider]
+            places[values[self.picture]] = values[self.picture_place]
+        return Wish(
+            styles=styles,
+            places=places,
+            region=_region(values[self.region]),
+            elsewhere=values[self.elsewhere],
+            strength=values[self.strength],
+            preserve_color=values[self.preserve_color],
+            stroke_size=values[self.stroke_size],
+            size=values[self.size] or None,
+            method=METHODS[values[self.method]],
+            seconds=values[self.seconds],
+        )
+
+    def row_updates(
+        self, transfer: StyleTransfer, chosen: Sequence[str], weights: Sequence[float] | None = None
+    ) -> list[Any]:
+        """Updates of the mix, the sliders, the places and the pad for the chosen styles."""
+        infos = transfer.styles
+        titles = [title_of(infos[name]) for name in chosen]
+        values = weights or [100.0] * len(chosen)
+        sliders, places = [], []
+        for index in range(MOST_STYLES):
+            there = index < len(chosen)
+            label = titles[index] if there else f"Style {index + 1}"
+            known: dict[str, Any] = {"value": values[index]} if there and weights else {}
+            sliders.append(gr.update(label=label, visible=there and len(chosen) > 1, **known))
+            places.append(gr.update(label=label, visible=there))
+        text = mix_text(titles, values) if len(chosen) > 1 else ""
+        return [text, *sliders, *places, gr.update(value=corner_names(titles))]
+
+
+def titles_of(transfer: StyleTransfer, wish: Wish) -> list[str]:
+    infos = transfer.styles
+    return [title_of(infos[name]) if name in infos else YOURS for name in wish.styles]
+
+
+def mix_text(titles: Sequence[str], weights: Sequence[float]) -> str:
+    total = sum(weights)
+    if total <= 0:
+        return "Give at least one style a weight."
+    return " · ".join(
+        f"**{title}** {100 * weight / total:.0f} %" for title, weight in zip(titles, weights, strict=True)
+    )
+
+
+def _region(edited: Mapping[str, Any] | None) -> Image.Image | None:
+    """What was painted in the editor, as a grey picture, or None where nothing was."""
+    layers = (edited or {}).get("layers") or []
+    if not layers or edited is None or edited.get("background") is None:
+        return None
+    alpha = layers[0].getchannel("A")
+    for layer in layers[1:]:
+        alpha = Image.composite(layer.getchannel("A"), alpha, layer.getchannel("A"))
+    return alpha if alpha.getbbox() else None

@@ -1,0 +1,66 @@
+"""The styles as the page shows them: captions, search, small pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from styletransfer.api import StyleTransfer
+from styletransfer.core import StyleInfo
+
+
+@dataclass(frozen=True)
+class Look:
+    """A style as the gallery shows it."""
+
+    name: str
+    caption: str
+    words: str  # that a search looks through
+
+
+def looks(transfer: StyleTransfer) -> list[Look]:
+    """All styles, own ones first."""
+    own = set(transfer.own_styles)
+    infos = sorted(transfer.styles.items(), key=lambda item: (item[0] not in own, item[0]))
+    return [Look(name, _caption(info), _words(info)) for name, info in infos]
+
+
+class StylePictures:
+    """The gallery's content; `folder` receives the styles' small pictures as files, for the browser."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def found(self, transfer: StyleTransfer, search: str, chosen: Sequence[str]) -> tuple[Any, list[str]]:
+        """Update of the gallery, and names, for the styles that a search finds."""
+        wanted = search.casefold().split()
+        found = [look for look in looks(transfer) if all(word in look.words for word in wanted)]
+        items = [
+            (str(self._file(transfer, look.name)), ("✓ " if look.name in chosen else "") + look.caption)
+            for look in found
+        ]
+        return gr.update(value=items, selected_index=None), [look.name for look in found]
+
+    def _file(self, transfer: StyleTransfer, name: str) -> Path:
+        """A style's small picture as a file; an own style may come anew under an old name."""
+        content = transfer.style_preview(name)
+        path = self.folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+        if not path.exists():
+            path.write_bytes(content)
+        return path
+
+
+def title_of(info: StyleInfo) -> str:
+    """A style's title without what stands in brackets: there is little room."""
+    return info.title.partition(" (")[0]
+
+
+def _caption(info: StyleInfo) -> str:
+    about = ", ".join(part for part in (info.artist, info.year) if part)
+    return f"{title_of(info)} · {about}" if about else title_of(info)
+
+
+def _words(info: StyleInfo) -> str:
+    return " ".join((info.slug, info.title, info.artist, info.year)).casefold()
