@@ -9,10 +9,14 @@ import torch.nn.functional as F
 
 from styletransfer import StyleTransfer, images
 from styletransfer.losses import content_loss, gram, mean_style_loss
+from styletransfer.methods import adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
+from styletransfer.settings import STYLE_SIDE
 from styletransfer.stylebank import SUFFIX, StyleBank, check_style
+from styletransfer.targets import style_target
+from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
-from styletransfer.weights import BASE_FILE, file_sha256, package_folder
+from styletransfer.weights import BASE_FILE, DECODER_FILE, file_sha256, package_folder
 
 pytestmark = pytest.mark.real
 
@@ -63,8 +67,8 @@ def test_the_shipped_files_keep_their_limits():
     styles = list(package_folder("styles").glob(f"*{SUFFIX}"))
     assert len(styles) >= 24
     assert max(path.stat().st_size for path in styles) <= 700_000
-    assert sum(path.stat().st_size for path in package_folder("models").iterdir()) <= 8_000_000
-    assert (package_folder("models") / BASE_FILE).exists()
+    for name in (BASE_FILE, DECODER_FILE):
+        assert (package_folder("models") / name).stat().st_size <= 8_000_000
 
 
 def test_every_shipped_style_says_what_it_is(transfer):
@@ -152,3 +156,49 @@ def test_a_picture_of_one_colour_has_no_border_band(transfer):
             inner = lines[:, 16:-16]
             limit = 4 * inner.std(dim=1, keepdim=True) + 0.01
             assert ((lines[:, [0, 1, -2, -1]] - inner.mean(dim=1, keepdim=True)).abs() < limit).all(), style
+
+
+def style_loss_of(vgg, painted, painting):
+    """Mean style loss of a painted picture against a picture as a style."""
+    target = style_target(vgg, read_style_picture(painting, STYLE_SIDE))
+    return target.loss(features(vgg, painted)).item()
+
+
+@pytest.mark.parametrize("painting", ["bus.png", "cheetah.jpg", "groot.jpeg"])
+def test_any_picture_gives_its_look_at_once(transfer, vgg, painting):
+    """Closer to the picture than the photo is by far, and closer than what another picture would give."""
+    photo = photo_path("lion.jpg")
+    painted = transfer.stylize(photo, photo_path(painting), size=384)
+    other = transfer.stylize(photo, photo_path("tower.jpg"), size=384)
+    small = images.to_pil(images.resize_long_side(images.read_picture(photo).rgb, 384))
+    own, by_other, before = (style_loss_of(vgg, each, photo_path(painting)) for each in (painted, other, small))
+    assert own < 0.5 * before
+    assert own < by_other
+
+
+def test_adain_at_strength_zero_is_the_photo_and_its_distance_grows(transfer, vgg):
+    photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("tower.jpg")).rgb, 256))
+    own = features(vgg, photo)[CONTENT_LAYER]
+    distances = [
+        content_loss(
+            features(vgg, transfer.stylize(photo, "starry-night", method="adain", strength=s))[CONTENT_LAYER],
+            own,
+        ).item()
+        for s in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    assert distances == sorted(distances)
+    assert distances[0] < 1e-3
+
+
+@pytest.mark.parametrize(("method", "module"), [("cin", cin), ("adain", adain)])
+def test_a_large_picture_in_tiles_is_like_the_whole(transfer, monkeypatch, method, module):
+    """Statistics are measured on parts: no seam, and a mean difference of few shades."""
+    photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("tower.jpg")).rgb, 1500))
+    whole = images.read_picture(transfer.stylize(photo, "starry-night", method=method)).rgb
+    monkeypatch.setattr(module, "WHOLE_PIXELS", 1_000_000)
+    monkeypatch.setattr(module, "TILE_SIDE", 512)
+    tiled = images.read_picture(transfer.stylize(photo, "starry-night", method=method)).rgb
+    assert (tiled - whole).abs().mean() < 6 / 255
+    steps = (tiled[:, :, 1:] - tiled[:, :, :-1]).abs().mean(dim=(0, 1, 3))
+    seams = steps[[511, 1023]]
+    assert (seams < steps.mean() + 4 * steps.std()).all()

@@ -1,12 +1,13 @@
 """The tab that shows the photo in all styles at once."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 
 from styletransfer.core import OnStep, Progress
+from styletransfer.errors import Cancelled
 from styletransfer.page.controls import Values
 from styletransfer.page.gallery import looks
 from styletransfer.page.paint import QUIET, PaintTab
@@ -59,15 +60,17 @@ class SheetTab:
             raise gr.Error("Choose a photo in the first tab.", print_exception=False)
         styles = looks(visitor.transfer)
         painted: list[tuple[str, str]] = []
-        yield [], [], gr.update(interactive=True)
+        names = [look.name for look in styles]
+        yield [], names, gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
             small = visitor.scaled(photo, SIDE)
-            for index, look in enumerate(styles):
-                on_step(Progress(index, len(styles)))
-                file = visitor.new_file(f"{look.name}.jpg")
-                visitor.transfer.stylize(small, look.name).save(file, quality=90)
-                painted.append((str(file), look.caption))
+            with suppress(Cancelled):
+                for index, look in enumerate(styles):
+                    on_step(Progress(index, len(styles)))
+                    file = visitor.new_file(f"{look.name}.jpg")
+                    visitor.transfer.stylize(small, look.name).save(file, quality=90)
+                    painted.append((str(file), look.caption))
 
         with telling():
             for event in follow(work, visitor.stopping):
@@ -75,7 +78,7 @@ class SheetTab:
                     break
                 if event.step % SHOWN_EVERY == 0:
                     yield list(painted), gr.skip(), gr.skip()
-        yield painted, [Path(file).stem for file, _ in painted], gr.update(interactive=False)
+        yield painted, gr.skip(), gr.update(interactive=False)
 
     def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
         chosen = [names[event.index]]
