@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -36,11 +37,18 @@ def own_styles(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(tiny_models, tiny_styles, own_styles, tmp_path_factory):
+def visitors_folder(tmp_path_factory):
+    """Where the page keeps what visitors bring."""
+    return tmp_path_factory.mktemp("visitors")
+
+
+@pytest.fixture(scope="module")
+def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory):
     """Address of the page with three tiny styles, which are shipped as far as the page can tell."""
     patch = pytest.MonkeyPatch()
     patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    patch.setattr(tempfile, "tempdir", str(visitors_folder))
     transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=own_styles)
     page = build_page(transfer)
     page.queue(max_size=LONGEST_QUEUE)
@@ -286,6 +294,21 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one(page, photo_fil
     page.locator("#sheet button.thumbnail-item").nth(1).click()
     wait_painted(page)
     assert settings_of(download(page))["styles"] == {"blue": 1.0}
+
+
+@needs_browser
+def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file):
+    before = set(visitors_folder.iterdir())
+    page = browser.new_page()
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    (folder,) = set(visitors_folder.iterdir()) - before
+    assert list(folder.rglob("*.png"))
+    page.close()
+    assert soon(lambda: not folder.exists())
 
 
 @needs_browser

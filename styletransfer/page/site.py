@@ -5,6 +5,7 @@ import importlib.util
 import ipaddress
 import logging
 import shutil
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -91,6 +92,8 @@ def serve(
            Gradio's relay; wait: until it is stopped.
     """
     keep_freed_memory()
+    if wait and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and tidies up
     page = build_page(transfer, shared_styles=_is_local(host) and not share)
     page.queue(max_size=LONGEST_QUEUE)
     threading.Thread(target=_warm_up, args=(transfer,), daemon=True).start()
