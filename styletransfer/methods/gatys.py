@@ -141,11 +141,13 @@ class _Run:
 
     def paint(self) -> Tensor:
         """(1, 3, H, W) in [0, 1], on the CPU."""
-        image = self._start(self.plans[0].size)
+        start = self._start(self.plans[-1].size)
+        image = images.resize(start, self.plans[0].size)
         moments: list[Tensor] | None = None
         try:
             for index, plan in enumerate(self.plans):
-                image = images.resize(image, plan.size)
+                if index:
+                    image = _with_detail(images.resize(image, plan.size), start, self.plans[index - 1].size)
                 moments = [_resize_moment(moment, plan.size) for moment in moments] if moments else None
                 image, moments = self._optimise(image, moments, index)
         except Cancelled:
@@ -246,6 +248,14 @@ class _Clock:
             return later + self.run.plans[self.index].steps - step
         share = min(1.0, self.share(step))
         return later + (round(step * (1 - share) / share) if share > 0 else 1)
+
+
+def _with_detail(image: Tensor, start: Tensor, coarser: tuple[int, int]) -> Tensor:
+    """A picture enlarged from the size `coarser`, with the detail that the start has beyond that size."""
+    size = (image.shape[2], image.shape[3])
+    own = images.resize(start, size)
+    detail = own - images.resize(images.resize(start, coarser), size)
+    return (image + detail).clamp(0, 1)
 
 
 def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
