@@ -70,7 +70,7 @@ class Optimization:
     optimizer: str = "adam"  # or "lbfgs"
     rate: float = 0.03  # Adam, of pixel values from 0 to 1
     average: float = 0.9  # of the pictures of successive steps, whose mean is the result
-    least_side: int = 128  # pixels, the long side at which it begins
+    least_side: int = 256  # pixels, the long side at which it begins; less makes larger motifs, and costs faces
     patience: int = 20  # steps without progress that end a size
 
     def __post_init__(self) -> None:
