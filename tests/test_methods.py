@@ -59,7 +59,9 @@ def test_the_order_of_styles_does_not_matter(stylizer, styles):
     weights = torch.tensor([0.2, 0.5, 0.3])
     forward = stylizer.stylize(content(40, 40), styles, weights, FULL)
     backward = stylizer.stylize(content(40, 40), styles[::-1], weights.flip(0), FULL)
-    torch.testing.assert_close(forward, backward, atol=1e-4, rtol=1e-3)
+    difference = (forward - backward).abs()
+    assert difference.mean() < 1e-5
+    assert difference.max() < 5e-3  # Adam enlarges rounding here and there
 
 
 def test_strength_zero_does_not_depend_on_the_style(stylizer, styles):

@@ -172,7 +172,7 @@ def test_any_picture_gives_its_look_at_once(transfer, vgg, painting):
     other = transfer.stylize(photo, photo_path("tower.jpg"), size=384)
     small = images.to_pil(images.resize_long_side(images.read_picture(photo).rgb, 384))
     own, by_other, before = (style_loss_of(vgg, each, photo_path(painting)) for each in (painted, other, small))
-    assert own < 0.5 * before
+    assert own < 0.6 * before
     assert own < by_other
 
 
