@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -34,11 +35,12 @@ EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
 log = logging.getLogger(__name__)
 
 
-def build_page(transfer: StyleTransfer, *, shared_styles: bool = True) -> gr.Blocks:
+def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: bool = False) -> gr.Blocks:
     """The page, not yet served.
 
     Args:  shared_styles: whether learned styles are the user's own, kept for good and seen by all who open the
-           page, or each visitor's alone until they leave.
+           page, or each visitor's alone until they leave; warm_up: load the networks as soon as the page is
+           shown for the first time, instead of when they are needed.
     """
     visitors = Visitors(transfer, shared_styles=shared_styles)
     previews = Path(tempfile.mkdtemp(prefix="styletransfer-previews-"))
@@ -65,12 +67,15 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True) -> gr.Blo
             **QUIET,
         )
         Endpoints(visitors)
-        page.load(
+        shown = page.load(
             learn_tab.listing,
             [controls.search, controls.chosen],
             [controls.gallery, controls.listed, learn_tab.own],
             **QUIET,
         )
+        if warm_up:
+            # Not before: the processor is needed to show the page at all.
+            shown.then(_once(lambda: _load_networks(transfer)), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
     return page
 
@@ -94,9 +99,8 @@ def serve(
     keep_freed_memory()
     if wait and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and tidies up
-    page = build_page(transfer, shared_styles=_is_local(host) and not share)
+    page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     page.queue(max_size=LONGEST_QUEUE)
-    threading.Thread(target=_warm_up, args=(transfer,), daemon=True).start()
     page.launch(
         server_name=host,
         server_port=port,
@@ -130,8 +134,22 @@ def _examples() -> list[Path]:
     return [folder / name for name in EXAMPLES if (folder / name).exists()]
 
 
-def _warm_up(transfer: StyleTransfer) -> None:
-    """Load the networks while the visitor looks for a photo."""
+def _once(work: Callable[[], None]) -> Callable[[], None]:
+    """Starts the work in a thread, the first time that it is called."""
+    threads: list[threading.Thread] = []
+    lock = threading.Lock()
+
+    def start() -> None:
+        with lock:
+            if not threads:
+                threads.append(threading.Thread(target=work, daemon=True))
+                threads[0].start()
+
+    return start
+
+
+def _load_networks(transfer: StyleTransfer) -> None:
+    """While the visitor looks for a photo."""
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
         transfer.stylize(small, next(iter(transfer.styles)))
