@@ -11,7 +11,8 @@ CSS = """
 #sheet .grid-container { grid-template-columns: repeat(auto-fill, minmax(min(12rem, 45%), 1fr)) !important; }
 #styles .thumbnail-lg, #sheet .thumbnail-lg { aspect-ratio: 1; }
 #styles .caption-label, #sheet .caption-label { left: 0; right: 0; bottom: 0; max-width: 100%; font-size: .7rem;
-  line-height: 1.2; padding: .2rem .3rem; border: 0; border-radius: 0; white-space: normal; text-align: left;
+  line-height: 1.2; padding: .2rem .3rem 0; border: 0; max-height: calc(2.4em + .2rem); overflow: hidden;
+  border-radius: 0; white-space: normal; text-align: left;
   display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 #mix { margin: .25rem 0; }
 .progress { height: .5rem; border-radius: .25rem; background: var(--border-color-primary); overflow: hidden; }
