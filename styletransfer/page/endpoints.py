@@ -98,7 +98,7 @@ class Endpoints:
         }
 
     def train_style(self, painting: str, name: str, seconds: float, request: gr.Request) -> str:
-        """Learn a style from a picture: the name it is used by, in this session."""
+        """Learn a style from a picture: the name it is used by from then on."""
         with telling():
             if not painting:
                 raise InvalidInput("no picture is given")
