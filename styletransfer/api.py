@@ -33,6 +33,8 @@ from styletransfer.targets import style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, package_folder
 
+KEPT_LOOKS = 2  # pictures that are styles, whose statistics are kept
+
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
 
@@ -59,6 +61,7 @@ class StyleTransfer:
         own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
         self._stylizers: dict[str, Stylizer] = {}
         self._vgg: VGG19 | None = None
+        self._looks: dict[tuple[str, int], Style] = {}
         self._bank = StyleBank(package_folder("styles"), own_styles)
 
     @property
@@ -264,19 +267,30 @@ class StyleTransfer:
         """A style of the bank, or a picture as a style, of which a mask may choose a part."""
         if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
             return self._bank.load(name)
-        picture = images.read_on_white(name)
         title = "picture" if isinstance(name, Image) else Path(name).name
+        if isinstance(name, Image) or title in masks or not Path(name).is_file():
+            return self._look_at(name, title, masks.get(title))
+        key = (str(name), Path(name).stat().st_mtime_ns)
+        if key not in self._looks:  # while a slider moves the same picture is asked for again and again
+            look = self._look_at(name, title, None)
+            while len(self._looks) >= KEPT_LOOKS:
+                self._looks.pop(next(iter(self._looks)))
+            self._looks[key] = look
+        return self._looks[key]
+
+    def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
+        picture = images.read_on_white(source)
         scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
         if self._vgg is None:
             self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
-        mask, small = None, None
-        if title in masks:
-            shade = images.read_on_white(masks[title]).mean(dim=1, keepdim=True)
-            mask = images.resize(shade, (picture.shape[2], picture.shape[3]))
-            small = images.resize(mask, (scaled.shape[2], scaled.shape[3]))
+        whole, small = None, None
+        if mask is not None:
+            shade = images.read_on_white(mask).mean(dim=1, keepdim=True)
+            whole = images.resize(shade, (picture.shape[2], picture.shape[3]))
+            small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
         target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE), torch.zeros(2, 0))
-        return replace(style, picture=picture, picture_mask=mask)
+        return replace(style, picture=picture, picture_mask=whole)
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:

@@ -1,4 +1,5 @@
 import math
+import os
 
 import numpy as np
 import pytest
@@ -224,3 +225,18 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeyp
     tiled = transfer.stylize(photo, "amber", preserve_color=0.5)
     assert tiled.mode == whole.mode
     assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 3  # bf16
+
+
+def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
+    file = tmp_path / "painting.png"
+    looks = []
+    look_at = transfer._look_at
+    monkeypatch.setattr(transfer, "_look_at", lambda *given: looks.append(given) or look_at(*given))
+    make_photo(60, 60, seed=3).save(file)
+    first, second = (transfer.stylize(photo, file) for _ in range(2))
+    assert len(looks) == 1
+    assert first.tobytes() == second.tobytes()
+    make_photo(60, 60, seed=9).save(file)
+    os.utime(file, (1, 1))
+    assert transfer.stylize(photo, file).tobytes() != first.tobytes()
+    assert len(looks) == 2
