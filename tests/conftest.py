@@ -11,7 +11,7 @@ from styletransfer import StyleTransfer
 from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
-from styletransfer.stylebank import save_style
+from styletransfer.stylebank import StyleBank, save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder
 
@@ -61,6 +61,12 @@ def tiny_styles(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> 
     for seed, slug in enumerate(("amber", "blue", "coral")):
         save_style(folder / f"{slug}.safetensors", random_style(slug, sha256, seed))
     return folder
+
+
+@pytest.fixture
+def styles(tiny_styles: Path) -> list[Style]:
+    bank = StyleBank(tiny_styles)
+    return [bank.load(name) for name in bank.paths()]
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from styletransfer.decoder import (
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.methods import adain
 from styletransfer.settings import AdainTraining
-from styletransfer.stylebank import StyleBank
 from styletransfer.targets import style_target
 from styletransfer.training import adain_job
 from styletransfer.training import trainer as trainer_module
@@ -42,12 +41,6 @@ def vgg():
 @pytest.fixture
 def stylizer(tiny_models):
     return adain.load(tiny_models, torch.device("cpu"), torch.float32)
-
-
-@pytest.fixture
-def styles(tiny_styles):
-    bank = StyleBank(tiny_styles)
-    return [bank.load(name) for name in bank.paths()]
 
 
 def content(height, width, seed=0):

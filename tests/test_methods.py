@@ -9,7 +9,6 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
 from styletransfer.methods import METHODS, gatys
 from styletransfer.settings import Optimization
-from styletransfer.stylebank import StyleBank
 
 pytestmark = pytest.mark.parametrize("method", METHODS)
 
@@ -23,12 +22,6 @@ STEPWISE = ("gatys",)  # methods that improve a picture step by step
 def stylizer(method, tiny_models, monkeypatch):
     monkeypatch.setattr(gatys, "Optimization", lambda: Optimization(steps=2, least_side=32))
     return METHODS[method](tiny_models, torch.device("cpu"), torch.float32)
-
-
-@pytest.fixture
-def styles(tiny_styles):
-    bank = StyleBank(tiny_styles)
-    return [bank.load(name) for name in bank.paths()]
 
 
 def content(*size):

@@ -9,7 +9,6 @@ from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
 from styletransfer.methods.tiles import SAMPLE_SIDE, Window, sample_windows, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
-from styletransfer.stylebank import StyleBank
 from styletransfer.vgg import load_vgg19
 
 FULL = torch.tensor(1.0)
@@ -18,12 +17,6 @@ FULL = torch.tensor(1.0)
 @pytest.fixture
 def stylizer(tiny_models):
     return cin.load(tiny_models, torch.device("cpu"), torch.float32)
-
-
-@pytest.fixture
-def styles(tiny_styles):
-    bank = StyleBank(tiny_styles)
-    return [bank.load(name) for name in bank.paths()]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 129), (200, 37)])
