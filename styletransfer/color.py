@@ -1,55 +1,83 @@
 """Keeping the photo's colours: the painting's strokes, in the palette of the photo."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
+from styletransfer.images import as_bytes, as_float
+
 # Rec. 601 luma and two colour differences, the space of Gatys et al. 2016b. Rows: Y, I, Q.
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_STRIP_ROWS = 256  # that are worked on at a time: a picture of 100 megapixels is not held in float32
+
+Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a picture's channels, float64
 
 
 def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "luminance") -> Tensor:
     """Bring a painting back towards the colours of its photo.
 
-    Args:    painted, photo: (B, 3, H, W) in [0, 1], of one size; amount: 0 leaves the painting as it is,
-             1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the mean and
-             contrast of the photo's, joined with the photo's own colour differences; "statistics": the
-             painting with the mean and covariance that the photo's colours have.
-    Returns: (B, 3, H, W) in [0, 1].
+    Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
+             as it is, 1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the
+             mean and contrast of the photo's, joined with the photo's own colour differences; "statistics":
+             the painting with the mean and covariance that the photo's colours have.
+    Returns: (B, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     """
     if amount == 0:
         return painted
+    own, reference = moments(painted), moments(photo)
+    of_photo = torch.zeros(3, 3, dtype=torch.float64)
     if mode == "statistics":
-        return torch.lerp(painted, match_statistics(painted, photo).clamp(0, 1), amount)
-    to_yiq = torch.tensor(_RGB_TO_YIQ, dtype=painted.dtype, device=painted.device)
-    painted_yiq = _mix_channels(painted, to_yiq)
-    photo_yiq = _mix_channels(photo, to_yiq)
-    luminance = match_statistics(painted_yiq[:, :1], photo_yiq[:, :1])
-    kept = _mix_channels(torch.cat((luminance, photo_yiq[:, 1:]), dim=1), torch.linalg.inv(to_yiq))
-    return torch.lerp(painted, kept.clamp(0, 1), amount)
+        of_painting, constant = matching(own, reference)
+    else:
+        to_yiq = torch.tensor(_RGB_TO_YIQ, dtype=torch.float64)
+        luma, differences = to_yiq[:1], to_yiq[1:]
+        matrix, offset = matching(*((luma @ mean, luma @ spread @ luma.mT) for mean, spread in (own, reference)))
+        from_luma, from_differences = torch.linalg.inv(to_yiq).split((1, 2), dim=1)
+        of_painting, constant = from_luma @ matrix @ luma, from_luma @ offset
+        of_photo = from_differences @ differences
+    result = torch.empty_like(painted)
+    for part in _strips(painted):
+        own_colours, others = as_float(painted[:, :, part]), as_float(photo[:, :, part])
+        kept = _mixed(own_colours, of_painting) + _mixed(others, of_photo.expand_as(of_painting))
+        kept += constant[..., None].to(kept)
+        mixed = torch.lerp(own_colours, kept.clamp_(0, 1), amount)
+        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
+    return result
 
 
-def match_statistics(image: Tensor, reference: Tensor) -> Tensor:
-    """Give an image the mean and covariance of the reference's channels.
+def moments(image: Tensor) -> Moments:
+    """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8."""
+    count = image.shape[2] * image.shape[3]
+    sums, products = 0.0, 0.0
+    for part in _strips(image):
+        flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
+        sums = sums + flat.sum(dim=2, keepdim=True)
+        products = products + flat @ flat.mT
+    mean = torch.as_tensor(sums) / count
+    return mean, torch.as_tensor(products) / count - mean @ mean.mT
 
-    Args:    image, reference: (B, C, H, W), any range and sizes.
-    Returns: (B, C, H, W), not clamped. A channel without contrast only has its mean moved.
+
+def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:
+    """The affine map of colours, (B, C, C) and (B, C, 1), that gives a picture the moments of another.
+
+    A channel without contrast only has its mean moved.
     Source:  Gatys et al. 2016b, section 5.1 (the symmetric square root of the covariance).
     """
-    flat, target = image.flatten(2), reference.flatten(2)  # (B, C, H*W)
-    mean, target_mean = flat.mean(2, keepdim=True), target.mean(2, keepdim=True)
-    whiten = _matrix_power(_covariance(flat - mean), -0.5)
-    colour = _matrix_power(_covariance(target - target_mean), 0.5)
-    matched = colour @ whiten @ (flat - mean) + target_mean  # (B, C, H*W)
-    return matched.unflatten(2, image.shape[-2:])
+    (mean, covariance), (target_mean, target_covariance) = own, reference
+    matrix = _matrix_power(target_covariance, 0.5) @ _matrix_power(covariance, -0.5)
+    return matrix, target_mean - matrix @ mean
 
 
-def _mix_channels(image: Tensor, matrix: Tensor) -> Tensor:
-    return torch.einsum("bchw,dc->bdhw", image, matrix)
+def _strips(image: Tensor) -> Iterator[slice]:
+    """The rows of a picture, some at a time."""
+    return (slice(top, top + _STRIP_ROWS) for top in range(0, image.shape[2], _STRIP_ROWS))
 
 
-def _covariance(centred: Tensor) -> Tensor:
-    return centred @ centred.mT / centred.shape[2]  # (B, C, C)
+def _mixed(image: Tensor, matrix: Tensor) -> Tensor:
+    """Colours (B, C, H, W) mapped by matrices (B, C, C)."""
+    return torch.einsum("bchw,bdc->bdhw", image, matrix.to(image))
 
 
 def _matrix_power(covariance: Tensor, power: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styletransfer.core import Style, blend
-from styletransfer.networks import SUBPIXELS, Conv3, double, fit_stride
+from styletransfer.networks import SUBPIXELS, Conv3, fit_stride
 from styletransfer.norm import adain, channel_statistics
 from styletransfer.vgg import VGG19, channels
 
@@ -34,10 +34,10 @@ class AdainDecoder(nn.Module):
         half, quarter, eighth = (channels(layer) for layer in ADAIN_LAYERS)
         self.enter = Conv3(eighth, quarter, bias=True)
         self.eighth_block = nn.ModuleList(Conv3(quarter, quarter, bias=True) for _ in range(2))
-        self.to_quarter = Conv3(quarter, half, bias=True)
+        self.to_quarter = Conv3(quarter, half, bias=True, doubling=True)
         self.join_quarter = nn.Parameter(nn.init.orthogonal_(torch.empty(half, quarter)))
         self.quarter_block = nn.ModuleList(Conv3(half, half, bias=True) for _ in range(2))
-        self.to_half = Conv3(half, half // 2, bias=True)
+        self.to_half = Conv3(half, half // 2, bias=True, doubling=True)
         self.join_half = nn.Parameter(nn.init.orthogonal_(torch.empty(half // 2, half)))
         self.leave = Conv3(half // 2, SUBPIXELS, bias=True)
         with torch.no_grad():  # begins near a grey picture, the four pixels of a block alike
@@ -49,9 +49,9 @@ class AdainDecoder(nn.Module):
         at_half, at_quarter, at_eighth = (features[layer] for layer in ADAIN_LAYERS)
         x = F.relu(self.enter(at_eighth))
         x = _residual(x, self.eighth_block)
-        x = F.relu(self.to_quarter(double(x)) + _pointwise(at_quarter, self.join_quarter))
+        x = F.relu(self.to_quarter(x) + _pointwise(at_quarter, self.join_quarter))
         x = _residual(x, self.quarter_block)
-        x = F.relu(self.to_half(double(x)) + _pointwise(at_half, self.join_half))
+        x = F.relu(self.to_half(x) + _pointwise(at_half, self.join_half))
         return F.pixel_shuffle(self.leave(x).float(), 2)
 
 

@@ -22,6 +22,7 @@ from styletransfer.settings import (
     STRENGTH,
     STROKE_SIZE,
     VERSION,
+    WHOLE_PIXELS,
     Optimization,
     Range,
 )
@@ -97,13 +98,13 @@ class Request:
         picture, size = images.read_picture(source), self.options.size
         if size is None:
             return picture
-        pixels = round(size**2 * min(picture.size) / max(picture.size))
-        if pixels > MAX_PIXELS:
+        height, width = images.with_long_side(picture.size, size)
+        if height * width > MAX_PIXELS:
             raise InvalidInput(
-                f"size {size} would make {pixels:,} pixels of this photo, more than {MAX_PIXELS:,}"
+                f"size {size} would make {height * width:,} pixels of this photo, more than {MAX_PIXELS:,}"
             )
-        alpha = None if picture.alpha is None else images.resize_long_side(picture.alpha, size)
-        return Picture(images.resize_long_side(picture.rgb, size), alpha)
+        alpha = None if picture.alpha is None else _resized(picture.alpha, (height, width))
+        return Picture(_resized(picture.rgb, (height, width)), alpha)
 
     @torch.inference_mode()
     def paint(self, picture: Picture, on_step: OnStep | None = None) -> Image:
@@ -115,13 +116,12 @@ class Request:
                 f"stroke size {options.stroke_size:g} would make {height * width:,} pixels of this photo, more "
                 f"than {MAX_PIXELS:,}; give a smaller size as well"
             )
-        photo = images.resize(picture.rgb, (height, width))
+        photo = _resized(picture.rgb, (height, width))
         weights, strength = self._shares((height, width))
         painted = self.stylizer.stylize(photo, self.styles, weights, strength, on_step, options.optimization)
-        painted = images.resize(painted, picture.size)
+        painted = _resized(painted, picture.size)
         if options.preserve_color > 0:
-            both = (images.as_float(painted), images.as_float(picture.rgb))
-            painted = keep_color(*both, options.preserve_color, options.color_mode)
+            painted = keep_color(painted, picture.rgb, options.preserve_color, options.color_mode)
         return images.to_pil(painted, picture.alpha, self.parameters())
 
     def paint_all(self, sources: Iterable[ImageSource], on_step: OnStep | None) -> Iterator[BatchResult]:
@@ -155,6 +155,12 @@ class Request:
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
         return maps, strength * shades.amax(dim=0)
+
+
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """A picture at a size, in bytes where that is large, as `Picture` says."""
+    large = size[0] * size[1] > WHOLE_PIXELS
+    return images.resize(images.as_bytes(image) if large else image, size)
 
 
 def check(name: str, value: float, allowed: Range) -> None:

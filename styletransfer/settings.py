@@ -168,3 +168,28 @@ class AdainTraining:
     decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
     average: float = 0.998  # of the weights, a step
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class PredictorTraining:
+    """How the predictor of gamma and beta is trained, with the base network as it is."""
+
+    steps: int = 6000
+    contents: int = 2  # photos a step
+    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
+    variants: int = 3  # looks at every painting: as it is, then at crops with other colours
+    mix_share: float = 0.3  # of the samples, in a mix of two paintings
+    side: int = 192  # pixels, of the crops
+    style_weight_start: float = 1.0
+    style_weight: float = 3.0
+    gentle_share: float = 0.05  # of the steps, in which the style weight rises
+    variation_weight: float = 5.0
+    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
+    lags: int = 4  # of the lattice, looked at in a step
+    matrix_rate: float = 0.01  # Muon, the inner matrices
+    edge_rate: float = 5e-4  # Adam, the last matrix and what is added
+    decay: float = 0.01  # of the weights, times the rate
+    warmup_steps: int = 50
+    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
+    average: float = 0.998  # of the weights, a step
+    seed: int = 0

@@ -19,9 +19,11 @@ from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
 from styletransfer.files import replacing
 from styletransfer.networks import NetworkConfig, TransformerNetwork
+from styletransfer.predictor import RowPredictor
 
 BASE_FILE = "cin-base.safetensors"
 DECODER_FILE = "adain.safetensors"
+PREDICTOR_FILE = "predictor.safetensors"
 MANIFEST_FILE = "manifest.json"
 
 
@@ -74,6 +76,33 @@ def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
     except RuntimeError as error:
         raise MissingWeights(f"{folder / DECODER_FILE} is no decoder of this version: {error}") from error
     return decoder.eval().requires_grad_(False), digest
+
+
+def save_predictor(
+    folder: Path, predictor: RowPredictor, base_sha256: str, description: Mapping[str, object]
+) -> str:
+    """Write the row predictor as `save_base` does the base network; `base_sha256` says whose rows it predicts."""
+    config = {"row_length": predictor.row_mean.shape[1], "base_sha256": base_sha256}
+    return _save(folder, PREDICTOR_FILE, predictor, description, config)
+
+
+def load_predictor(folder: Path, base_sha256: str) -> tuple[RowPredictor, str]:
+    """The row predictor in float32 on the CPU, and the file's sha256.
+
+    Raises MissingWeights, also where it predicts rows of another base network.
+    """
+    tensors, config, digest = _load(folder, PREDICTOR_FILE, "train-predictor")
+    if config.get("base_sha256") != base_sha256:
+        raise MissingWeights(
+            f"{folder / PREDICTOR_FILE} was trained with another base network; "
+            "train it anew with 'styletransfer train-predictor'"
+        )
+    try:
+        predictor = RowPredictor(config["row_length"])
+        predictor.load_state_dict(tensors)
+    except (KeyError, RuntimeError) as error:
+        raise MissingWeights(f"{folder / PREDICTOR_FILE} is no predictor of this version: {error}") from error
+    return predictor.eval().requires_grad_(False), digest
 
 
 def _save(

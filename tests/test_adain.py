@@ -157,7 +157,7 @@ def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     monkeypatch.setattr(adain_job, "CONTENT_SIDE", 40)
-    monkeypatch.setattr(adain_job, "STYLE_SIDES", (40, 48))
+    monkeypatch.setattr(looks, "SIDES", (40, 48))
     for name, count in (("content", 18), ("paintings", 3)):
         (tmp_path / name).mkdir()
         for index in range(count):

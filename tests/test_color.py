@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from styletransfer.color import keep_color, match_statistics
+from styletransfer import color
+from styletransfer.color import keep_color, matching, moments
+from styletransfer.images import as_bytes, as_float
 
 
 def pictures(generator, *shape):
@@ -32,13 +34,29 @@ def test_amount_moves_evenly_between_both(generator):
     torch.testing.assert_close(keep_color(painted, photo, 0.25), 0.75 * painted + 0.25 * full)
 
 
-def test_match_statistics_gives_mean_and_covariance(generator):
+def test_matching_gives_mean_and_covariance(generator):
     image, reference = (torch.rand(1, 3, 32, 32, generator=generator, dtype=torch.float64) for _ in range(2))
     reference = reference * torch.tensor([0.2, 0.5, 1]).view(1, 3, 1, 1) + image.roll(1, 1) * 0.2
-    for got, expected in zip(
-        statistics(match_statistics(image, reference)), statistics(reference), strict=True
-    ):
+    matrix, offset = matching(moments(image), moments(reference))
+    matched = (matrix @ image.flatten(2) + offset).unflatten(2, (32, 32))
+    for got, expected in zip(statistics(matched), statistics(reference), strict=True):
         torch.testing.assert_close(got, expected)
+
+
+def test_moments_are_mean_and_covariance(generator):
+    image = torch.rand(1, 3, 17, 23, generator=generator, dtype=torch.float64)
+    mean, covariance = moments(image)
+    torch.testing.assert_close((mean[0, :, 0], covariance[0]), statistics(image))
+
+
+@pytest.mark.parametrize("mode", ["luminance", "statistics"])
+def test_strips_and_bytes_do_not_change_the_result(generator, monkeypatch, mode):
+    painted, photo = (as_bytes(picture) for picture in pictures(generator, 1, 3, 37, 24))
+    whole = keep_color(as_float(painted), as_float(photo), 0.7, mode)
+    monkeypatch.setattr(color, "_STRIP_ROWS", 8)
+    in_strips = keep_color(painted, photo, 0.7, mode)
+    assert in_strips.dtype == torch.uint8
+    assert (as_float(in_strips) - whole).abs().max() <= 0.51 / 255
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.4, 1.0])

@@ -1,8 +1,9 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import TINY
 
-from styletransfer.networks import TransformerNetwork
+from styletransfer.networks import Conv3, TransformerNetwork
 
 
 @pytest.fixture
@@ -16,6 +17,18 @@ ONE = torch.ones(1)
 def paint(network, images, rows, weights, strength=ONE):
     with torch.inference_mode():
         return network(images, rows, weights, strength.expand(len(images), *strength.shape[1:]))
+
+
+@pytest.mark.parametrize("size", [(2, 2), (5, 7), (8, 3)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_doubling_convolution_is_the_convolution_of_the_doubled_picture(generator, size, bias):
+    doubling, plain = Conv3(4, 6, bias=bias, doubling=True), Conv3(4, 6, bias=bias)
+    if bias:
+        torch.nn.init.normal_(doubling.bias, generator=generator)
+    plain.load_state_dict(doubling.state_dict())
+    picture = torch.randn(2, 4, *size, generator=generator)
+    expected = plain(F.interpolate(picture, scale_factor=2, mode="nearest"))
+    torch.testing.assert_close(doubling(picture), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (47, 65), (64, 64), (65, 47), (130, 8)])

@@ -1,4 +1,4 @@
-"""Commands that train: `train-style`, `train-base`."""
+"""Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +134,38 @@ def train_adain(
     job = AdainJob(content, styles, out, command)
     with progress("preparing", steps, quiet) as bar:
         train_adain(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
+    if not quiet:
+        say(f"wrote {out / 'models'}")
+
+
+@app.command("train-predictor")
+def train_predictor(
+    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
+    styles: Annotated[Path, typer.Option(help="Folder of paintings.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")],
+    base: Annotated[
+        Path | None, typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.PredictorTraining.steps,
+    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.PredictorTraining.seed,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another field of PredictorTraining, as name=value; may be given again."),
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the predictor of gamma and beta; run it again to go on from the last checkpoint."""
+    from styletransfer.training.predictor_job import PredictorJob, train_predictor
+
+    chosen = choose_device(device)
+    chosen_settings = parse_settings(setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed))
+    named = {"content": content, "styles": styles, "out": out, "base": base}
+    job = PredictorJob(content, styles, out, base, _recorded("train-predictor", named, steps, seed, setting))
+    with progress("preparing", steps, quiet) as bar:
+        train_predictor(
+            job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step)
+        )
     if not quiet:
         say(f"wrote {out / 'models'}")
 

@@ -5,7 +5,14 @@ Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; 
 
 from styletransfer.images.formats import FORMATS
 from styletransfer.images.reading import ImageSource, Picture, find_pictures, read_on_white, read_picture
-from styletransfer.images.resizing import as_bytes, as_float, resize, resize_long_side, resize_short_side
+from styletransfer.images.resizing import (
+    as_bytes,
+    as_float,
+    resize,
+    resize_long_side,
+    resize_short_side,
+    with_long_side,
+)
 from styletransfer.images.sheets import contact_sheet
 from styletransfer.images.writing import (
     check_writable,
@@ -35,4 +42,5 @@ __all__ = [
     "save_picture",
     "to_jpeg",
     "to_pil",
+    "with_long_side",
 ]

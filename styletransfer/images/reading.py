@@ -17,6 +17,9 @@ from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
 
+ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
+STRIP_ROWS = 512  # that are turned into a tensor at a time
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -89,7 +92,10 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 
 
 def _to_picture(image: Image.Image) -> Picture:
-    image = _to_8_bit(ImageOps.exif_transpose(image))
+    # Copies of a picture of 100 megapixels are counted: what is right already stays as it is.
+    if image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:
+        image = ImageOps.exif_transpose(image)
+    image = _to_8_bit(image)
     alpha = None
     if image.has_transparency_data:
         if image.mode not in ("RGBA", "LA"):
@@ -113,7 +119,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a damaged profile, or one of another colour model: viewers ignore it as well
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
@@ -131,11 +137,13 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 def _to_tensor(image: Image.Image) -> Tensor:
     """(1, C, H, W), float32 or uint8 as in `Picture`, from an image of mode L or RGB."""
-    pixels = torch.from_numpy(np.array(image))
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
+    width, height = image.size
+    pixels = torch.empty(height, width, len(image.getbands()), dtype=torch.uint8)
+    for top in range(0, height, STRIP_ROWS):
+        strip = np.array(image.crop((0, top, width, min(top + STRIP_ROWS, height))))
+        pixels[top : top + STRIP_ROWS] = torch.from_numpy(strip).view(-1, width, pixels.shape[2])
     pixels = pixels.permute(2, 0, 1)[None]  # (1, C, H, W)
-    return pixels if pixels.shape[2] * pixels.shape[3] > WHOLE_PIXELS else as_float(pixels)
+    return pixels if width * height > WHOLE_PIXELS else as_float(pixels)
 
 
 def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styletransfer.settings import WHOLE_PIXELS
+
 
 def as_float(image: Tensor) -> Tensor:
     """The picture as float32 in [0, 1]: bytes are divided by 255, floats are as they are."""
@@ -30,15 +32,24 @@ def resize_short_side(image: Tensor, side: int, longest: float = math.inf, least
 def resize_long_side(image: Tensor, side: int) -> Tensor:
     """The picture (1, C, H, W) with its long side at `side` pixels, aspect kept, antialiased."""
     height, width = image.shape[-2:]
+    return resize(image, with_long_side((height, width), side))
+
+
+def with_long_side(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Height and width of a picture made so large that its long side is `side` pixels."""
+    height, width = size
     scale = side / max(height, width)
-    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """The picture (1, C, H, W) at `size` (height, width), antialiased, float32 in [0, 1].
+    """The picture (1, C, H, W) at `size` (height, width), antialiased: float32 in [0, 1].
 
-    A picture of that size already comes back as it is, in bytes if it was.
+    Bytes stay bytes where the result has more than `settings.WHOLE_PIXELS`, and where nothing is to be done.
     """
     if image.shape[-2:] == size:
         return image
-    return F.interpolate(as_float(image), size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    resized = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
+    if image.dtype == torch.uint8:
+        return resized if size[0] * size[1] > WHOLE_PIXELS else as_float(resized)
+    return resized.clamp(0, 1)

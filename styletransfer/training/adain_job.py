@@ -9,20 +9,18 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep
 from styletransfer.decoder import AdainDecoder, encode, restyle, statistics_of
-from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder, replacing
+from styletransfer.files import make_folder
 from styletransfer.losses import content_loss
-from styletransfer.settings import LICENCE, LONGEST_STYLE, STYLE_SIDE, AdainTraining
+from styletransfer.settings import LICENCE, STYLE_SIDE, AdainTraining
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.data import load_pictures, split_held_out
+from styletransfer.training.looks import look_at_paintings, read_painting
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import save_decoder
 
 CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
-STYLE_SIDES = (320, 480)  # short side at which paintings are looked at
-LEAST_CROP = 0.5  # of either side of a painting
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,12 @@ def train_adain(
     used, aside = split_held_out(images.find_pictures(job.content))
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     paintings, unseen = split_held_out(images.find_pictures(job.styles))
-    targets = _targets(job.out, paintings, vgg, settings)
+    cache = job.out / "targets.pt"
+    targets = look_at_paintings(cache, paintings, vgg, settings.variants, settings.seed + 1).targets
     trainer = AdainTrainer(vgg, contents, targets, settings, device=device)
     resume(trainer, job.out)
     photos = [picture.image[None].float() / 255 for picture in held_out]
-    looks = [_read(path, STYLE_SIDE) for path in unseen[:24]]
+    looks = [read_painting(path, STYLE_SIDE) for path in unseen[:24]]
     goals = [style_target(vgg, look) for look in looks]
     run(trainer, job.out, lambda: _sample_sheet(vgg, trainer.averaged(), photos, looks, goals), on_step)
     decoder = trainer.averaged()
@@ -69,44 +68,6 @@ def train_adain(
     }
     make_folder(job.out / "models")
     save_decoder(job.out / "models", decoder, description)
-
-
-def _targets(out: Path, paintings: list[Path], vgg: VGG19, settings: AdainTraining) -> list[StyleTarget]:
-    """Targets of all looks at the paintings, computed once and kept in the run's folder."""
-    generator = torch.Generator().manual_seed(settings.seed + 1)
-    names = [f"{path.name} {variant}" for path in paintings for variant in range(settings.variants)]
-    cache = out / "targets.pt"
-    if cache.exists():
-        stored = torch.load(cache, weights_only=True, mmap=True)
-        if stored["names"] != names:
-            raise InvalidInput(f"{out} holds a run with other paintings; give this one another --out")
-        return [StyleTarget(**parts) for parts in stored["targets"]]
-    targets = []
-    for path in paintings:
-        for variant in range(settings.variants):
-            picture = _read(
-                path, int(torch.randint(STYLE_SIDES[0], STYLE_SIDES[1] + 1, (), generator=generator))
-            )
-            targets.append(style_target(vgg, _varied(picture, generator) if variant else picture))
-    with replacing(cache) as temporary:
-        torch.save({"names": names, "targets": [asdict(target) for target in targets]}, temporary)
-    return targets
-
-
-def _read(path: Path, side: int) -> Tensor:
-    return images.resize_short_side(images.read_on_white(path), side, LONGEST_STYLE)
-
-
-def _varied(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """A random crop of a painting, mirrored or not, colours exchanged: hundreds of paintings are few."""
-    height, width = picture.shape[-2:]
-    top, left, bottom, right = torch.rand(4, generator=generator).mul(1 - LEAST_CROP).div(2).tolist()
-    rows = slice(int(top * height), height - int(bottom * height))
-    columns = slice(int(left * width), width - int(right * width))
-    crop = picture[:, :, rows, columns]
-    if torch.rand((), generator=generator) < 0.5:
-        crop = crop.flip(3)
-    return crop[:, torch.randperm(3, generator=generator)]
 
 
 def _sample_sheet(

@@ -1,0 +1,71 @@
+"""Looks at paintings: hundreds of them are few, so each is also seen in parts, mirrored, in other colours."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.errors import InvalidInput
+from styletransfer.files import replacing
+from styletransfer.settings import LONGEST_STYLE
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training.repetition import painting_repetition
+from styletransfer.vgg import VGG19
+
+SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
+LEAST_CROP = 0.5  # of either side of a painting
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Targets of all looks, and how far each repeats itself, (looks, C, lags)."""
+
+    targets: Sequence[StyleTarget]
+    repetition: Tensor
+
+
+def look_at_paintings(cache: Path, paintings: Sequence[Path], vgg: VGG19, variants: int, seed: int) -> Looks:
+    """Every painting `variants` times: as it is, then at crops with other colours.
+
+    Computed once and kept in the file `cache`. Raises InvalidInput where that is of other paintings.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
+    if cache.exists():
+        stored = torch.load(cache, weights_only=True, mmap=True)
+        if stored["names"] != names:
+            raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
+        return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
+    targets, repetitions = [], []
+    for path in paintings:
+        for variant in range(variants):
+            picture = read_painting(path, int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator)))
+            if variant:
+                picture = varied(picture, generator)
+            targets.append(style_target(vgg, picture))
+            repetitions.append(painting_repetition(vgg, picture).float())
+    repetition = torch.cat(repetitions)
+    with replacing(cache) as temporary:
+        parts = [asdict(target) for target in targets]
+        torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
+    return Looks(targets, repetition)
+
+
+def read_painting(path: Path, side: int) -> Tensor:
+    """A painting (1, 3, H, W) with that short side."""
+    return images.resize_short_side(images.read_on_white(path), side, LONGEST_STYLE)
+
+
+def varied(picture: Tensor, generator: torch.Generator) -> Tensor:
+    """A random crop of a painting, mirrored or not, colours exchanged."""
+    height, width = picture.shape[-2:]
+    top, left, bottom, right = torch.rand(4, generator=generator).mul(1 - LEAST_CROP).div(2).tolist()
+    rows = slice(int(top * height), height - int(bottom * height))
+    columns = slice(int(left * width), width - int(right * width))
+    crop = picture[:, :, rows, columns]
+    if torch.rand((), generator=generator) < 0.5:
+        crop = crop.flip(3)
+    return crop[:, torch.randperm(3, generator=generator)]

@@ -1,0 +1,120 @@
+"""Training of the row predictor: any painting, the base network as it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from styletransfer.losses import autocorrelation, content_loss, total_variation
+from styletransfer.networks import TransformerNetwork
+from styletransfer.predictor import RowPredictor, describe
+from styletransfer.settings import PredictorTraining
+from styletransfer.targets import StyleTarget, collate
+from styletransfer.training import repetition
+from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.looks import Looks
+from styletransfer.training.start import spread_of
+from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
+from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+
+LEAST_INPUT_SPREAD = 0.05  # of a logarithm: a channel that is alike in all paintings says nothing
+
+
+@dataclass(frozen=True)
+class PredictorLosses:
+    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
+
+    objective: float
+    content: float
+    style: float
+    repetition: float
+
+
+class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
+    """Holds the state of a training and takes its steps.
+
+    Args:  network: the base network, frozen, its convolutions in `dtype`; rows: (S, 2, N) of the known styles;
+           contents: photographs; looks: at all paintings.
+    """
+
+    def __init__(
+        self,
+        vgg: VGG19,
+        network: TransformerNetwork,
+        rows: Tensor,
+        contents: Sequence[TrainingPicture],
+        looks: Looks,
+        settings: PredictorTraining,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device = CPU,
+    ) -> None:
+        self.vgg, self.network, self.contents, self.looks = vgg, network, contents, looks
+        self.settings, self.dtype = settings, dtype
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            predictor = RowPredictor(rows.shape[2])
+        described = torch.cat([describe(target.means, target.stds) for target in looks.targets])
+        predictor.input_mean.copy_(described.mean(dim=0))
+        predictor.input_spread.copy_(described.std(dim=0).clamp_min(LEAST_INPUT_SPREAD))
+        predictor.row_mean.copy_(rows.mean(dim=0))
+        predictor.row_spread.copy_(spread_of(rows))
+        predictor.to(device)
+        inner = [predictor.enter.weight, predictor.middle.weight]
+        others = {id(parameter) for parameter in inner}
+        rest = [parameter for parameter in predictor.parameters() if id(parameter) not in others]
+        optimizers = (
+            torch.optim.Muon(inner, lr=settings.matrix_rate, weight_decay=settings.decay),
+            torch.optim.AdamW(rest, lr=settings.edge_rate, betas=(0.9, 0.99), weight_decay=settings.decay),
+        )
+        super().__init__(predictor, optimizers, settings, device)
+
+    def _step(self, share: float) -> tuple[Tensor, PredictorLosses]:
+        settings = self.settings
+        style_weight = self._style_weight(share)
+        crops = [random_crop(self.contents, settings.side, self.generator) for _ in range(settings.contents)]
+        photos = torch.cat(crops).to(self.device)
+        lags = repetition.choose_lags(settings.lags, self.generator)
+        with torch.no_grad():
+            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
+            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
+        times = settings.styles_per_content
+        photos, own, content = (
+            value.repeat_interleave(times, dim=0) for value in (photos, own, found[CONTENT_LAYER])
+        )
+        chosen = [self._choose_look() for _ in range(len(photos))]
+        target = collate([each for each, _ in chosen]).to(self.device)
+        repeated = torch.stack([each for _, each in chosen]).to(self.device)
+
+        rows = self.model(target.means, target.stds)
+        weights = torch.eye(len(photos), device=self.device)
+        strength = torch.ones(len(photos), device=self.device)
+        painted = leaky_clamp(self.network(photos.to(self.dtype), rows, weights, strength))
+        features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
+        content_losses = content_loss(features[CONTENT_LAYER], content)
+        style_losses = target.loss(features)
+        too_much = repetition.excess_repetition(features[repetition.LAYER], own, repeated, lags)
+        objective = content_losses + style_weight * style_losses
+        penalised = objective + style_weight * settings.repetition_weight * too_much
+        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
+        loss = penalised.log().mean() + settings.variation_weight * total_variation(painted).mean()
+        return loss, PredictorLosses(
+            objective=objective.log().mean().exp().item(),
+            content=content_losses.mean().item(),
+            style=style_losses.mean().item(),
+            repetition=too_much.mean().item(),
+        )
+
+    def _choose_look(self) -> tuple[StyleTarget, Tensor]:
+        """One look at a painting, or a mix of two, and how far it may repeat itself (C, lags)."""
+        first, own = self._any_look()
+        if torch.rand((), generator=self.generator) >= self.settings.mix_share:
+            return first, own
+        second, others = self._any_look()
+        share = float(torch.rand((), generator=self.generator))
+        return first.mixed(second, share), torch.lerp(own, others, share)
+
+    def _any_look(self) -> tuple[StyleTarget, Tensor]:
+        index = int(torch.randint(len(self.looks.targets), (), generator=self.generator))
+        return self.looks.targets[index], self.looks.repetition[index]
