@@ -13,6 +13,7 @@ from styletransfer import images
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput
+from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import replacing
 from styletransfer.images import ImageSource
 from styletransfer.methods import METHODS, cin
@@ -226,6 +227,19 @@ class StyleTransfer:
         """
         options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
         return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(sources, on_step)
+
+    def estimate(
+        self, size: tuple[int, int], *, method: str = "cin", optimization: Optimization | None = None
+    ) -> Estimate:
+        """About how long painting a picture of that height and width takes here, and how much memory.
+
+        The first call measures how fast the machine is, which takes a fraction of a second. Raises InvalidInput
+        for an unknown method, MissingWeights.
+        """
+        found = estimate(self._stylizer(method).cost(size, optimization), size, self._device)
+        if method == "gatys" and optimization and optimization.seconds > 0:
+            return replace(found, seconds=optimization.seconds)
+        return found
 
     def _request(
         self,

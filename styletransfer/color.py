@@ -33,7 +33,9 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
     else:
         to_yiq = torch.tensor(_RGB_TO_YIQ, dtype=torch.float64)
         luma, differences = to_yiq[:1], to_yiq[1:]
-        matrix, offset = matching(*((luma @ mean, luma @ spread @ luma.mT) for mean, spread in (own, reference)))
+        matrix, offset = matching(
+            *((luma @ mean, luma @ spread @ luma.mT) for mean, spread in (own, reference))
+        )
         from_luma, from_differences = torch.linalg.inv(to_yiq).split((1, 2), dim=1)
         of_painting, constant = from_luma @ matrix @ luma, from_luma @ offset
         of_photo = from_differences @ differences
@@ -50,13 +52,13 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
 def moments(image: Tensor) -> Moments:
     """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8."""
     count = image.shape[2] * image.shape[3]
-    sums, products = 0.0, 0.0
+    sums, products = torch.zeros(1), torch.zeros(1)
     for part in _strips(image):
         flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
         sums = sums + flat.sum(dim=2, keepdim=True)
         products = products + flat @ flat.mT
-    mean = torch.as_tensor(sums) / count
-    return mean, torch.as_tensor(products) / count - mean @ mean.mT
+    mean = sums / count
+    return mean, products / count - mean @ mean.mT
 
 
 def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:

@@ -90,6 +90,14 @@ class Progress:
 OnStep = Callable[[Progress], None]
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What painting a picture takes: multiply-adds, and bytes beside the picture and its painting."""
+
+    multiply_adds: float
+    memory: float
+
+
 class Stylizer(Protocol):
     """A method of painting a photo in a mix of styles; `sha256` says which weights it paints with."""
 
@@ -114,4 +122,8 @@ class Stylizer(Protocol):
                  optimization: for methods that optimise; others take no notice.
         Returns: (1, 3, H, W) in the number format of `content`.
         """
+        ...
+
+    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+        """What painting a picture of that height and width takes, about."""
         ...

@@ -1,4 +1,4 @@
-"""From the statistics of a picture to gamma and beta: a style of the base network at a glance, without a fit."""
+"""From the statistics of a picture to gamma and beta: a style of the base network at a glance."""
 
 from collections.abc import Mapping
 

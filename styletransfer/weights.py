@@ -81,7 +81,7 @@ def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
 def save_predictor(
     folder: Path, predictor: RowPredictor, base_sha256: str, description: Mapping[str, object]
 ) -> str:
-    """Write the row predictor as `save_base` does the base network; `base_sha256` says whose rows it predicts."""
+    """Write the row predictor as `save_base` does the base network; `base_sha256` says of whose rows."""
     config = {"row_length": predictor.row_mean.shape[1], "base_sha256": base_sha256}
     return _save(folder, PREDICTOR_FILE, predictor, description, config)
 

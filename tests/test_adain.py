@@ -22,7 +22,7 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.methods import adain
 from styletransfer.settings import AdainTraining
 from styletransfer.targets import style_target
-from styletransfer.training import adain_job
+from styletransfer.training import adain_job, looks
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.adain_job import AdainJob, train_adain

@@ -331,9 +331,19 @@ def test_bad_input_about_styles_is_one_clear_line(run, painting, tmp_path, argum
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
+    monkeypatch.setattr("styletransfer.cli.forecast.LEAST_PIXELS", 0)
+    quick = run("stylize", photo, "--style", "amber", "-o", tmp_path / "a.png")
+    monkeypatch.setattr("styletransfer.cli.forecast.LONG", 0)
+    slow = run("stylize", photo, "--style", "amber", "-o", tmp_path / "b.png")
+    assert "this takes about" not in quick[1]
+    assert "this takes about" in slow[1]
+
+
 def test_the_machine_is_measured(run, monkeypatch):
     monkeypatch.setattr("styletransfer.bench.SIDE", 64)
-    monkeypatch.setattr("styletransfer.bench.MATRIX", 64)
+    monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
     monkeypatch.setattr("styletransfer.cli.bench.package_folder", api.package_folder)
     code, out, _ = run("bench")
     assert code == 0

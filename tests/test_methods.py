@@ -108,3 +108,10 @@ def test_bytes_in_are_bytes_out(stylizer, styles):
     assert painted.dtype == torch.uint8
     from_floats = stylizer.stylize(photo / 255, styles[:1], torch.ones(1), FULL)
     assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255
+
+
+def test_a_larger_picture_costs_more(stylizer, method):
+    small, large, huge = (stylizer.cost(size) for size in ((100, 100), (400, 300), (9000, 9000)))
+    assert small.multiply_adds < large.multiply_adds < huge.multiply_adds
+    assert small.memory < large.memory < huge.memory
+    assert huge.memory < (9000 * 9000 / (400 * 300)) * large.memory  # in tiles

@@ -7,7 +7,7 @@ from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
-from styletransfer.methods.tiles import SAMPLE_SIDE, Window, sample_windows, tiles
+from styletransfer.methods.tiles import SAMPLE_SIDE, Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.vgg import load_vgg19
 
@@ -115,3 +115,11 @@ def test_tiles_begin_where_both_networks_can_be_cut():
     assert (
         cin.TILE_SIDE % 8 == cin.MARGIN % 8 == adain.TILE_SIDE % 8 == adain.MARGIN % 8 == SAMPLE_SIDE % 8 == 0
     )
+
+
+@pytest.mark.parametrize("size", [(64, 64), (300, 200), (301, 407)])
+def test_painted_pixels_are_those_of_the_tiles(size):
+    outer = [tile.outer for tile in tiles(*size, 64, 16)]
+    total, largest = painted_pixels(*size, 64, 16)
+    assert total == sum(window.height * window.width for window in outer)
+    assert largest == max(window.height * window.width for window in outer)

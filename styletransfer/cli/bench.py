@@ -3,9 +3,10 @@
 import torch
 from rich.table import Table
 
-from styletransfer.bench import FAST_METHODS, SIDE, matrix_rate, measure
+from styletransfer.bench import FAST_METHODS, SIDE, measure
 from styletransfer.cli.shared import Device, Quiet, app, console, progress, say
 from styletransfer.device import choose_device, choose_dtype
+from styletransfer.estimate import matrix_rate
 from styletransfer.stylebank import StyleBank
 from styletransfer.weights import package_folder
 

@@ -10,6 +10,7 @@ from PIL.Image import Image
 
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
+from styletransfer.cli.forecast import announce
 from styletransfer.cli.outputs import plan_outputs, refuse_replacing, write_results
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
@@ -110,6 +111,8 @@ def stylize(
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not target.exists()}
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
+    if not quiet:
+        announce(transfer, outputs, size, stroke_size, method or "cin", optimization)
     watch = Watch(plot, previews) if method == "gatys" else None
     with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
         results = transfer.stylize_batch(

@@ -23,7 +23,13 @@ from styletransfer.errors import InvalidInput, StyleTransferError
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-Settings = TypeVar("Settings", settings.BaseTraining, settings.AdainTraining, settings.Optimization)
+Settings = TypeVar(
+    "Settings",
+    settings.BaseTraining,
+    settings.AdainTraining,
+    settings.PredictorTraining,
+    settings.Optimization,
+)
 
 app = typer.Typer(
     help="A photo becomes a painting, in any of many styles or any blend of them.",

@@ -144,7 +144,8 @@ def train_predictor(
     styles: Annotated[Path, typer.Option(help="Folder of paintings.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")],
     base: Annotated[
-        Path | None, typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones.")
+        Path | None,
+        typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.PredictorTraining.steps,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.PredictorTraining.seed,
@@ -159,13 +160,13 @@ def train_predictor(
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
     chosen = choose_device(device)
-    chosen_settings = parse_settings(setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed))
+    chosen_settings = parse_settings(
+        setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed)
+    )
     named = {"content": content, "styles": styles, "out": out, "base": base}
     job = PredictorJob(content, styles, out, base, _recorded("train-predictor", named, steps, seed, setting))
     with progress("preparing", steps, quiet) as bar:
-        train_predictor(
-            job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step)
-        )
+        train_predictor(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
     if not quiet:
         say(f"wrote {out / 'models'}")
 

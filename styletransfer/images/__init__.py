@@ -4,7 +4,14 @@ Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; 
 """
 
 from styletransfer.images.formats import FORMATS
-from styletransfer.images.reading import ImageSource, Picture, find_pictures, read_on_white, read_picture
+from styletransfer.images.reading import (
+    ImageSource,
+    Picture,
+    find_pictures,
+    read_on_white,
+    read_picture,
+    read_size,
+)
 from styletransfer.images.resizing import (
     as_bytes,
     as_float,
@@ -36,6 +43,7 @@ __all__ = [
     "read_metadata",
     "read_on_white",
     "read_picture",
+    "read_size",
     "resize",
     "resize_long_side",
     "resize_short_side",

@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
+LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
 STRIP_ROWS = 512  # that are turned into a tensor at a time
 
 
@@ -43,15 +46,30 @@ def read_picture(source: ImageSource) -> Picture:
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
     """
+    with _opened(source) as (image, name):
+        return _decode(image, name)
+
+
+def read_size(source: ImageSource) -> tuple[int, int]:
+    """Height and width of a picture as a viewer would show it, without decoding it. Raises UnreadableImage."""
+    with _opened(source) as (image, _):
+        width, height = image.size
+        return (width, height) if image.getexif().get(ORIENTATION, UPRIGHT) in LYING else (height, width)
+
+
+@contextmanager
+def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
+    """A PIL image and what to call it; whatever is wrong with it is UnreadableImage."""
     name = "the picture" if isinstance(source, Image.Image) else str(source)
     register_formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
         try:
             if isinstance(source, Image.Image):
-                return _decode(source, name)
-            with Image.open(source) as image:
-                return _decode(image, name)
+                yield source, name
+            else:
+                with Image.open(source) as image:
+                    yield image, name
         except FileNotFoundError:
             raise UnreadableImage(f"no such file: {name}") from None
         except IsADirectoryError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer.core import OnStep, Progress, Style
+from styletransfer.core import Cost, OnStep, Progress, Style
 from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
@@ -18,17 +18,18 @@ from styletransfer.decoder import (
     toward,
 )
 from styletransfer.images import as_float
-from styletransfer.methods.tiles import Tile, Window, sample_windows, tiles
+from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import Conv3
 from styletransfer.settings import Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
-# Features at full size take about 600 bytes a pixel; larger pictures are painted in tiles.
-WHOLE_PIXELS = 2_500_000
+WHOLE_PIXELS = 2_500_000  # larger pictures are painted in tiles
 TILE_SIDE = 1024  # pixels, a multiple of 8
 # What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder.
 MARGIN = 80
+MULTIPLY_ADDS = 320_000  # a pixel
+MEMORY = 420  # bytes a pixel, of features
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "AdainStylizer":
@@ -114,3 +115,10 @@ class AdainStylizer:
     def _decode(self, features: dict[str, Tensor], own: Statistics, goal: Statistics, photo: Tensor) -> Tensor:
         height, width = photo.shape[-2:]
         return self.decoder(restyle(features, own, goal))[..., :height, :width]
+
+    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+        whole = size[0] * size[1]
+        painted, at_once = whole, whole
+        if whole > WHOLE_PIXELS:
+            painted, at_once = painted_pixels(*size, TILE_SIDE, MARGIN)
+        return Cost(MULTIPLY_ADDS * painted, MEMORY * at_once)

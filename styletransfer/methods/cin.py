@@ -6,17 +6,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer.core import OnStep, Progress, Style, blend
+from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.images import as_float
-from styletransfer.methods.tiles import Window, sample_windows, tiles
+from styletransfer.methods.tiles import Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
-TILE_SIDE = 1536  # pixels, a multiple of 8
+TILE_SIDE = 2560  # pixels, a multiple of 8
 # What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
-MARGIN = 128
+MARGIN = 120
+MULTIPLY_ADDS = 69_500  # a pixel
+MEMORY = 120  # bytes a pixel, of features
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "CinStylizer":
@@ -99,3 +101,10 @@ class CinStylizer:
         photo, shares, degree = self._inputs(window, content, weights, strength)
         origin = (window.top // STRIDE, window.left // STRIDE)
         return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
+
+    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+        whole = size[0] * size[1]
+        painted, at_once = whole, whole
+        if whole > WHOLE_PIXELS:
+            painted, at_once = painted_pixels(*size, TILE_SIDE, MARGIN)
+        return Cost(MULTIPLY_ADDS * painted, MEMORY * at_once)

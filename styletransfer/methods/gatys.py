@@ -12,15 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import OnStep, Progress, Style, blend
+from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
-from styletransfer.methods.objective import Goal, Losses, Objective
+from styletransfer.methods.objective import MARGIN, Goal, Losses, Objective
 from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 
+MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
+MEMORY = 1800  # bytes a pixel, of features and their gradients
+STATE_MEMORY = 84  # bytes a pixel, of the picture, its average, gradient, and the optimiser's moments
 TILE_SIDE = 1280  # pixels; larger pictures are worked on in tiles, which bounds the memory
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
@@ -87,6 +90,16 @@ class GatysStylizer:
             # Tensors made in inference mode cannot take part in a gradient, their copies can.
             run = _Run(self, content.clone(), styles, weights.clone(), strength.clone(), settings, on_step)
             return run.paint()
+
+    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+        """Of the steps; where `seconds` are given they say how long it takes, not this."""
+        plans = _plans(size, optimization or Optimization())
+        pixel_steps = sum(plan.size[0] * plan.size[1] * plan.steps for plan in plans)
+        height, width = plans[-1].size
+        at_once = min(height, TILE_SIDE + 2 * MARGIN) * min(width, TILE_SIDE + 2 * MARGIN)
+        passes = 3 if max(height, width) > TILE_SIDE else 2
+        state = STATE_MEMORY * height * width
+        return Cost(passes * MULTIPLY_ADDS * pixel_steps, MEMORY * at_once + state)
 
     def goals(
         self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]

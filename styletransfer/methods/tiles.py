@@ -57,6 +57,12 @@ def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
             yield Tile(inner, Window(above, before, below - above, after - before))
 
 
+def painted_pixels(height: int, width: int, side: int, margin: int) -> tuple[int, int]:
+    """How many pixels all tiles with their margins have, and how many the largest has."""
+    areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
+    return sum(areas), max(areas)
+
+
 def sample_windows(height: int, width: int) -> list[Window]:
     """Windows of one size, spread over a picture; they may overlap."""
     size = min(SAMPLE_SIDE, height), min(SAMPLE_SIDE, width)

@@ -29,9 +29,9 @@ CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 class PredictorJob:
     """Where a run reads and writes.
 
-    `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder with the
-    models/ and styles/ to predict for, unless those that came with the package; `command`: recorded in what
-    is made.
+    `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder
+    with the models/ and styles/ to predict for, unless those that came with the package; `command`: recorded
+    in what is made.
     """
 
     content: Path
@@ -50,9 +50,7 @@ def train_predictor(
     the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage,
     MissingWeights.
     """
-    models, styles = (
-        job.base / name if job.base else package_folder(name) for name in ("models", "styles")
-    )
+    models, styles = (job.base / name if job.base else package_folder(name) for name in ("models", "styles"))
     base = cin.load(models, device, dtype)
     bank = StyleBank(styles)
     rows = torch.stack([bank.load(name).row for name in bank.paths()])
@@ -62,9 +60,7 @@ def train_predictor(
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     paintings, unseen = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(job.out / "looks.pt", paintings, vgg, settings.variants, settings.seed + 1)
-    trainer = PredictorTrainer(
-        vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device
-    )
+    trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
     resume(trainer, job.out)
     photos = [picture.image[None].float() / 255 for picture in held_out]
     samples = [read_painting(path, STYLE_SIDE) for path in unseen[:24]]

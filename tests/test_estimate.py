@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from styletransfer.core import Cost
+from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder
+from styletransfer.errors import InvalidInput
+from styletransfer.estimate import estimate
+from styletransfer.methods import adain, cin
+from styletransfer.networks import TransformerNetwork, initial_row
+from styletransfer.settings import Optimization
+from styletransfer.vgg import load_vgg19
+
+SIDE = 256
+CPU = torch.device("cpu")
+
+
+def multiply_adds(work):
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops() / 2 / SIDE**2
+
+
+def test_the_work_of_cin_is_what_its_network_does():
+    network, one = TransformerNetwork(), torch.ones(1)
+    row = initial_row(network.config)[None]
+    counted = multiply_adds(lambda: network(torch.rand(1, 3, SIDE, SIDE), row, one[None], one))
+    assert counted == pytest.approx(cin.MULTIPLY_ADDS, rel=0.03)
+
+
+def test_the_work_of_adain_is_what_its_networks_do(styles):
+    stylizer = adain.AdainStylizer(load_vgg19(ADAIN_LAYERS[-1]), AdainDecoder(), "", torch.float32)
+    photo, one = torch.rand(1, 3, SIDE, SIDE), torch.ones(1)
+    counted = multiply_adds(lambda: stylizer.stylize(photo, styles[:1], one, torch.tensor(1.0)))
+    assert counted == pytest.approx(adain.MULTIPLY_ADDS, rel=0.03)
+
+
+def test_time_follows_the_rate_of_the_machine_and_memory_the_picture(monkeypatch):
+    monkeypatch.setattr("styletransfer.estimate.matrix_rate", lambda device: 1e9)
+    found = estimate(Cost(8e9, 1e6), (1000, 1000), CPU)
+    assert found.seconds == pytest.approx(10)
+    assert found.memory > 1e6
+    assert estimate(Cost(8e9, 1e6), (2000, 1000), CPU).memory > found.memory
+
+
+def test_an_optimisation_takes_the_time_it_is_given(transfer):
+    wish = Optimization(seconds=30)
+    assert transfer.estimate((300, 400), method="gatys", optimization=wish).seconds == 30
+    more = transfer.estimate((300, 400), method="gatys", optimization=Optimization(steps=90))
+    assert more.seconds > transfer.estimate((300, 400), method="gatys").seconds
+
+
+def test_the_cost_of_an_unknown_method_is_refused(transfer):
+    with pytest.raises(InvalidInput, match="no method"):
+        transfer.estimate((10, 10), method="magic")
