@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from PIL.Image import Image
 from platformdirs import user_data_path
 
@@ -17,10 +16,9 @@ from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import replacing
 from styletransfer.images import ImageSource
 from styletransfer.methods import METHODS, cin
+from styletransfer.picturestyles import PictureStyles
 from styletransfer.request import BatchResult, Options, Request, check
 from styletransfer.settings import (
-    LEAST_STYLE_SIDE,
-    LONGEST_STYLE,
     PRESERVE_COLOR,
     STRENGTH,
     STROKE_SIZE,
@@ -30,11 +28,7 @@ from styletransfer.settings import (
     StyleTraining,
 )
 from styletransfer.stylebank import StyleBank, load_style, to_slug
-from styletransfer.targets import style_target
-from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, package_folder
-
-KEPT_LOOKS = 2  # pictures that are styles, whose statistics are kept
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
@@ -61,8 +55,7 @@ class StyleTransfer:
             raise InvalidInput(f"{styles_dir} is not a folder of styles")
         own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
         self._stylizers: dict[str, Stylizer] = {}
-        self._vgg: VGG19 | None = None
-        self._looks: dict[tuple[str, int], Style] = {}
+        self._pictures = PictureStyles(self._models_dir, self._device)
         self._bank = StyleBank(package_folder("styles"), own_styles)
 
     @property
@@ -166,7 +159,7 @@ class StyleTransfer:
         image: ImageSource,
         style: StyleMix,
         *,
-        method: str | None = None,
+        method: str = "cin",
         strength: float = STRENGTH.default,
         size: int | None = None,
         stroke_size: float = STROKE_SIZE.default,
@@ -183,8 +176,8 @@ class StyleTransfer:
                  style: a name out of `styles`, or a mix of names with weights: {"great-wave": 0.7,
                  "starry-night": 0.3}, normalised to sum 1; also a picture whose style is meant, as a path or
                  a PIL image, and [(image, 0.7), ("udnie", 0.3)] is a mix of both;
-                 method: "cin", in learned styles, fast and best; "adain", in any picture; "gatys", in either,
-                 which optimises for a minute and more; unless given "cin", or "adain" where there is a picture;
+                 method: "cin", one pass of a network, fast; "adain", another that follows the palette of a
+                 picture more than its brush; "gatys", which optimises for a minute and more;
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, unless the photo's own;
                  stroke_size: times the usual one: the photo is painted so much smaller, and enlarged;
@@ -209,7 +202,7 @@ class StyleTransfer:
         sources: Iterable[ImageSource],
         style: StyleMix,
         *,
-        method: str | None = None,
+        method: str = "cin",
         strength: float = STRENGTH.default,
         size: int | None = None,
         stroke_size: float = STROKE_SIZE.default,
@@ -244,7 +237,7 @@ class StyleTransfer:
     def _request(
         self,
         style: StyleMix,
-        method: str | None,
+        method: str,
         masks: Mapping[str, ImageSource],
         style_masks: Mapping[str, ImageSource],
         options: Options,
@@ -266,8 +259,6 @@ class StyleTransfer:
                 )
         weights = normalise_weights(weights)
         used = [styles[name] for name in weights]
-        if method is None:
-            method = "cin" if all(each.picture is None for each in used) else "adain"
         shades = {}
         for name, mask in masks.items():
             if name not in weights:
@@ -282,29 +273,7 @@ class StyleTransfer:
         if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
             return self._bank.load(name)
         title = "picture" if isinstance(name, Image) else Path(name).name
-        if isinstance(name, Image) or title in masks or not Path(name).is_file():
-            return self._look_at(name, title, masks.get(title))
-        key = (str(name), Path(name).stat().st_mtime_ns)
-        if key not in self._looks:  # while a slider moves the same picture is asked for again and again
-            look = self._look_at(name, title, None)
-            while len(self._looks) >= KEPT_LOOKS:
-                self._looks.pop(next(iter(self._looks)))
-            self._looks[key] = look
-        return self._looks[key]
-
-    def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
-        picture = images.read_on_white(source)
-        scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
-        if self._vgg is None:
-            self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
-        whole, small = None, None
-        if mask is not None:
-            shade = images.read_on_white(mask).mean(dim=1, keepdim=True)
-            whole = images.resize(shade, (picture.shape[2], picture.shape[3]))
-            small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
-        target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
-        style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE), torch.zeros(2, 0))
-        return replace(style, picture=picture, picture_mask=whole)
+        return self._pictures.get(name, title, masks.get(title))
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:

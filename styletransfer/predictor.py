@@ -10,6 +10,7 @@ from styletransfer.vgg import STYLE_LAYERS, channels
 
 INPUTS = 2 * sum(channels(layer) for layer in STYLE_LAYERS)
 HIDDEN = 256
+MOST = 4.0  # deviations from the usual, of an input: a picture of one colour shall not lead far astray
 FLOOR = 0.01  # added to means and deviations before their logarithm is taken; their usual size is 1
 
 
@@ -41,7 +42,7 @@ class RowPredictor(nn.Module):
     def forward(self, means: Mapping[str, Tensor], stds: Mapping[str, Tensor]) -> Tensor:
         """Rows (B, 2, row_length) of statistics at STYLE_LAYERS, layer -> (B, C)."""
         x = (describe(means, stds) - self.input_mean) / self.input_spread
-        x = F.gelu(self.enter(x))
+        x = F.gelu(self.enter(x.clamp(-MOST, MOST)))
         x = x + F.gelu(self.middle(x))
         difference = self.leave(x).unflatten(1, self.row_mean.shape)
         return self.row_mean + self.row_spread * difference

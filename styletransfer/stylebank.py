@@ -97,11 +97,11 @@ def to_slug(title: str) -> str:
 def check_base(style: Style, base_sha256: str) -> None:
     """Raise InvalidStyleFile unless the style's gamma and beta belong to that base network.
 
-    Raises InvalidInput for a picture, to which none have been fitted.
+    Raises InvalidInput for a picture for which none could be predicted.
     """
-    if style.picture is not None:
+    if style.picture is not None and style.row.numel() == 0:
         raise InvalidInput(
-            f"{style.info.slug} is a picture, and this method paints in styles it has learned: learn it with "
+            f"{style.info.slug} is a picture, and the models hold no predictor for this method: learn it with "
             "'styletransfer train-style', or use the method adain or gatys"
         )
     if style.info.base_sha256 != base_sha256:

@@ -86,13 +86,14 @@ def save_predictor(
     return _save(folder, PREDICTOR_FILE, predictor, description, config)
 
 
-def load_predictor(folder: Path, base_sha256: str) -> tuple[RowPredictor, str]:
-    """The row predictor in float32 on the CPU, and the file's sha256.
+def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
+    """The row predictor in float32 on the CPU, and the sha256 of the base network whose rows it predicts.
 
-    Raises MissingWeights, also where it predicts rows of another base network.
+    Raises MissingWeights, also where that is not the one in the folder.
     """
-    tensors, config, digest = _load(folder, PREDICTOR_FILE, "train-predictor")
-    if config.get("base_sha256") != base_sha256:
+    tensors, config, _ = _load(folder, PREDICTOR_FILE, "train-predictor")
+    base_sha256: str = config.get("base_sha256", "")
+    if base_sha256 != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
         raise MissingWeights(
             f"{folder / PREDICTOR_FILE} was trained with another base network; "
             "train it anew with 'styletransfer train-predictor'"
@@ -102,7 +103,7 @@ def load_predictor(folder: Path, base_sha256: str) -> tuple[RowPredictor, str]:
         predictor.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
         raise MissingWeights(f"{folder / PREDICTOR_FILE} is no predictor of this version: {error}") from error
-    return predictor.eval().requires_grad_(False), digest
+    return predictor.eval().requires_grad_(False), base_sha256
 
 
 def _save(

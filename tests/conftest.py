@@ -11,9 +11,10 @@ from styletransfer import StyleTransfer
 from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
+from styletransfer.predictor import RowPredictor
 from styletransfer.stylebank import StyleBank, save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
-from styletransfer.weights import save_base, save_decoder
+from styletransfer.weights import save_base, save_decoder, save_predictor
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 
@@ -47,8 +48,9 @@ def random_style(slug: str, sha256: str, seed: int) -> Style:
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models")
-    save_base(folder, TransformerNetwork(TINY), {"command": "none"})
+    sha256 = save_base(folder, TransformerNetwork(TINY), {"command": "none"})
     save_decoder(folder, AdainDecoder(), {"command": "none"})
+    save_predictor(folder, RowPredictor(TINY.row_length), sha256, {"command": "none"})
     return folder
 
 

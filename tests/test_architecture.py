@@ -23,7 +23,7 @@ LAYERS = (
     ("weights", "stylebank"),
     ("methods",),
     ("training",),
-    ("request", "bench"),
+    ("picturestyles", "request", "bench"),
     ("api",),
     ("page",),
     ("", "cli"),

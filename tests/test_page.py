@@ -198,7 +198,7 @@ def test_any_picture_is_a_style(page, photo_file, tmp_path):
     page.get_by_role("button", name="Or any picture as a style").click()
     give(page, "#picture", tmp_path / "painting.png")
     wait_painted(page)
-    assert settings_of(download(page))["method"] == "adain"
+    assert settings_of(download(page))["styles"] == {"painting.png": 1.0}
     page.locator("#learn-this").click()
     expect(page.locator("#teacher img")).to_be_visible()
 
@@ -221,6 +221,16 @@ def test_settings_come_back_from_a_painting(page, photo_file, transfer, tmp_path
     expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
     expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
     expect(page.get_by_label("number input for Keep the photo's colours")).to_have_value("0.3")
+
+
+@needs_browser
+def test_a_painting_given_as_the_photo_brings_its_settings(page, photo_file, transfer, tmp_path):
+    painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75}, strength=0.6)
+    images.save_picture(painted, tmp_path / "painted.png")
+    give(page, "#photo", tmp_path / "painted.png")
+    expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
+    expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
+    wait_painted(page)
 
 
 @needs_browser

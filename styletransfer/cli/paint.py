@@ -64,12 +64,12 @@ def stylize(
         Path | None, typer.Option(help="Write what was done there: a line of JSON a photo.")
     ] = None,
     method: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="cin: learned styles, the default; adain: any picture, the default for one; gatys: finest, in "
-            "a minute and more, Ctrl-C keeps what it has."
+            help="cin: fast; adain: another network, whose palette follows a picture more than its brush does; "
+            "gatys: finest, in a minute and more, Ctrl-C keeps what it has."
         ),
-    ] = None,
+    ] = "cin",
     mask: Annotated[
         list[str] | None,
         typer.Option(help="style=PICTURE: white where the style belongs, black where not; may be given again."),
@@ -112,7 +112,7 @@ def stylize(
         outputs = {source: target for source, target in outputs.items() if not target.exists()}
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     if not quiet:
-        announce(transfer, outputs, size, stroke_size, method or "cin", optimization)
+        announce(transfer, outputs, size, stroke_size, method, optimization)
     watch = Watch(plot, previews) if method == "gatys" else None
     with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
         results = transfer.stylize_batch(

@@ -15,7 +15,7 @@ from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
 MOST_STYLES = CORNERS
-METHODS = {"Fast": None, "Any picture": "adain", "Finest": "gatys"}
+METHODS = {"Fast": "cin", "AdaIN": "adain", "Finest": "gatys"}
 SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
 FORMATS = ("PNG", "JPEG", "WebP")
 YOURS = "Your picture"
@@ -91,7 +91,13 @@ class Controls:
         )
         with gr.Row():
             self.method = gr.Radio(
-                list(METHODS), value="Fast", label="Method", elem_id="method", min_width=260, scale=3
+                list(METHODS),
+                value="Fast",
+                label="Method",
+                info="AdaIN follows the palette more than the brush; Finest takes a minute",
+                elem_id="method",
+                min_width=260,
+                scale=3,
             )
             self.size = gr.Dropdown(SIZES, value=1024, label="Long side", elem_id="size", min_width=120)
         self.seconds = gr.Slider(

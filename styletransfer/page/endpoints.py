@@ -27,7 +27,7 @@ class Endpoints:
             preserve_color = gr.Number(PRESERVE_COLOR.default, label="preserve_color")
             stroke_size = gr.Number(STROKE_SIZE.default, label="stroke_size")
             size = gr.Number(0, label="size", precision=0)
-            method = gr.Textbox("", label="method")
+            method = gr.Textbox("cin", label="method")
             seconds = gr.Number(60, label="seconds")
             file, known = gr.File(label="painting"), gr.JSON(label="styles")
             painting, name = photo_input("painting"), gr.Textbox(label="name")
@@ -78,7 +78,7 @@ class Endpoints:
             painted = visitor.transfer.stylize(
                 photo,
                 mix,
-                method=method or None,
+                method=method,
                 strength=strength,
                 size=int(size) or None,
                 stroke_size=stroke_size,

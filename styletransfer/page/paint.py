@@ -9,8 +9,10 @@ import gradio as gr
 from PIL import Image
 
 from styletransfer import images
+from styletransfer.api import StyleTransfer
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.controls import (
+    METHODS,
     MOST_STYLES,
     SIZES,
     Controls,
@@ -27,7 +29,8 @@ from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
-PAINTED_BY_ITSELF = ("Fast", "Any picture")
+PAINTED_BY_ITSELF = ("Fast", "AdaIN")
+RESTORED = 8  # controls that a painting restores, beside the rows of its styles
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -38,7 +41,6 @@ class PaintTab:
 
     def __init__(self, visitors: Visitors, pictures: StylePictures, examples: Sequence[Path]) -> None:
         self.visitors, self.pictures = visitors, pictures
-        self.pace: dict[str, float] = {}  # method -> seconds a megapixel, as last measured
         self.controls = Controls(examples)
         self._events()
 
@@ -71,18 +73,21 @@ class PaintTab:
         given = it.picture.change(
             self._picture_given,
             [it.picture],
-            [it.picture_slider, it.picture_place, it.method, it.learn_button],
+            [it.picture_slider, it.picture_place, it.learn_button],
             **quiet,
         )
-        photo = it.photo.change(self._photo_given, [it.photo], [it.region, it.note], **quiet)
+        settings = [
+            *(it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
+            *(it.preserve_color, it.stroke_size, it.seconds),
+        ]
+        photo = it.photo.change(
+            self._photo_given, [it.photo, it.search], [it.region, it.note, *settings], **quiet
+        )
         method = it.method.change(self._method_chosen, it.method, it.seconds, **quiet)
         restored = it.restore.upload(
             self._restore,
             [it.restore, it.search],
-            [
-                *(it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
-                *(it.preserve_color, it.stroke_size, it.seconds),
-            ],
+            settings,
             **quiet,
         )
         for event in (chosen, moved, given, photo, method, restored):
@@ -135,15 +140,20 @@ class PaintTab:
 
     def _picture_given(self, picture: str | None) -> tuple[Any, ...]:
         there = picture is not None
-        method = gr.update(value="Any picture") if there else gr.update(value="Fast")
-        return gr.update(visible=there), gr.update(visible=there), method, gr.update(interactive=there)
+        return gr.update(visible=there), gr.update(visible=there), gr.update(interactive=there)
 
-    def _photo_given(self, photo: str | None, request: gr.Request) -> tuple[Any, Any]:
+    def _photo_given(self, photo: str | None, search: str, request: gr.Request) -> list[Any]:
+        """Show it for painting regions; one that was painted here brings its settings along."""
+        as_they_are = [gr.skip()] * (RESTORED + len(self.controls.rows))
         if photo is None:
-            return None, "Choose a photo and a style."
+            return [None, "Choose a photo and a style.", *as_they_are]
         with telling():
             scaled = self.visitors.of(request).scaled(photo, SHOWN_SIDE)
-        return scaled, _next_step(True)
+        found = images.read_metadata(Path(photo))
+        if not found.get("styles"):
+            return [scaled, _next_step(True), *as_they_are]
+        gr.Info("The settings are those that this picture was painted with.")
+        return [scaled, _next_step(True), *self._settings_of(found, search, request)]
 
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
@@ -184,7 +194,7 @@ class PaintTab:
         began = time.monotonic()
         yield (
             gr.skip(),
-            self._expectation(wish, photo),
+            _expectation(wish, visitor.transfer, photo),
             gr.update(interactive=False),
             gr.update(interactive=True),
         )
@@ -200,43 +210,28 @@ class PaintTab:
             file = visitor.new_file(f"{Path(photo).stem}-painted.{values[self.controls.file_format].lower()}")
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
             images.save_picture(painted, file)
-        self._remember(wish, painted, seconds)
         note = f"{painted.width} x {painted.height} pixels, painted in {seconds:.1f} s"
         yield gr.skip(), note, gr.update(value=str(file), interactive=True), gr.skip()
 
-    def _expectation(self, wish: Wish, photo: str) -> str:
-        """An honest estimate, once something was measured."""
-        if wish.method == "gatys":
-            return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
-        pace = self.pace.get(_method_of(wish))
-        if pace is None:
-            return "Painting…"
-        with Image.open(photo) as picture:
-            width, height = picture.size
-        scale = (wish.size or max(width, height)) / max(width, height) / wish.stroke_size
-        return f"Painting, about {pace * width * height * scale**2 / 1e6 + 0.2:.1f} s…"
-
-    def _remember(self, wish: Wish, painted: Image.Image, seconds: float) -> None:
-        if wish.method != "gatys":
-            megapixels = painted.width * painted.height / wish.stroke_size**2 / 1e6
-            self.pace[_method_of(wish)] = seconds / max(megapixels, 0.1)
-
     def _restore(self, file: str, search: str, request: gr.Request) -> list[Any]:
-        """Set every control as it was when that picture was painted."""
-        transfer = self.visitors.of(request).transfer
         with telling():
             found = images.read_metadata(Path(file))
             if not found.get("styles"):
                 raise UnreadableImage(
                     "this picture carries no settings; give one that was painted and downloaded here"
                 )
+        return self._settings_of(found, search, request)
+
+    def _settings_of(self, found: dict, search: str, request: gr.Request) -> list[Any]:
+        """Every control as it was when a picture with those parameters was painted."""
+        transfer = self.visitors.of(request).transfer
         known = {name: weight for name, weight in found["styles"].items() if name in transfer.styles}
         missing = [name for name in found["styles"] if name not in known]
         if missing:
             gr.Warning(f"These styles are not here: {', '.join(missing)}")
         chosen = list(known)[:MOST_STYLES]
         weights = [round(100 * known[name]) for name in chosen]
-        method = {"gatys": "Finest", "adain": "Any picture"}.get(found.get("method", ""), "Fast")
+        method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
         optimization = found.get("optimization") or {}
         sizes = [value for _, value in SIZES]
         return [
@@ -254,8 +249,15 @@ def _next_step(has_photo: bool) -> str:
     return "Choose a style in the gallery." if has_photo else "Choose a photo first."
 
 
-def _method_of(wish: Wish) -> str:
-    return wish.method or "cin"
+def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
+    """How long it will take."""
+    if wish.method == "gatys":
+        return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
+    size = images.read_size(photo)
+    if wish.size:
+        size = images.with_long_side(size, wish.size)
+    height, width = (max(1, round(side / wish.stroke_size)) for side in size)
+    return f"Painting, about {transfer.estimate((height, width), method=wish.method).seconds + 0.2:.1f} s…"
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

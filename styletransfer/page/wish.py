@@ -21,7 +21,7 @@ class Wish:
 
     `styles` style name, or path of a picture, -> weight; `places` the same -> one of PLACES; `region` a grey
     picture, white where the visitor painted; `elsewhere` how strong the painting is outside of it, 0 to 1;
-    `method` as in the API, or None for the one that suits the styles; `seconds` for the method "gatys".
+    `method` as in the API; `seconds` for the method "gatys".
     """
 
     styles: Mapping[str, float]
@@ -32,7 +32,7 @@ class Wish:
     preserve_color: float = PRESERVE_COLOR.default
     stroke_size: float = STROKE_SIZE.default
     size: int | None = None
-    method: str | None = None
+    method: str = "cin"
     seconds: float = 60.0
 
     def paint(
@@ -42,15 +42,13 @@ class Wish:
         on_step: OnStep | None = None,
         *,
         size: int | None = None,
-        method: str | None = None,
     ) -> Image.Image:
-        """The painting; `size` and `method` instead of the wish's own for a quick look."""
-        method = method or self.method
-        optimization = Optimization(seconds=self.seconds) if method == "gatys" else None
+        """The painting; `size` instead of the wish's own for a quick look."""
+        optimization = Optimization(seconds=self.seconds) if self.method == "gatys" else None
         return transfer.stylize(
             photo,
             list(self.styles.items()),
-            method=method,
+            method=self.method,
             strength=self.strength,
             size=size or self.size,
             stroke_size=self.stroke_size,

@@ -1,0 +1,66 @@
+"""Pictures as styles: their statistics, and gamma and beta guessed from these, at a glance."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from styletransfer import images
+from styletransfer.core import Style, StyleInfo
+from styletransfer.images import ImageSource
+from styletransfer.predictor import RowPredictor
+from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE
+from styletransfer.targets import StyleTarget, style_target
+from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
+from styletransfer.weights import load_predictor
+
+KEPT = 2  # pictures, whose styles are kept
+
+
+class PictureStyles:
+    """Looks at pictures, with networks that are loaded for the first one.
+
+    Args:  models_dir: folder of the weight files.
+    """
+
+    def __init__(self, models_dir: Path, device: torch.device) -> None:
+        self._models_dir, self._device = models_dir, device
+        self._vgg: VGG19 | None = None
+        self._predictor: tuple[RowPredictor, str] | None = None
+        self._kept: dict[tuple[str, int], Style] = {}
+
+    def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
+        """The style of a picture, or of where a `mask` is white. Raises UnreadableImage, MissingWeights."""
+        if mask is not None or not isinstance(source, str | Path) or not Path(source).is_file():
+            return self._look_at(source, title, mask)
+        key = (str(source), Path(source).stat().st_mtime_ns)
+        if key not in self._kept:  # while a slider moves the same picture is asked for again and again
+            style = self._look_at(source, title, None)
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = style
+        return self._kept[key]
+
+    def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
+        picture = images.read_on_white(source)
+        scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
+        if self._vgg is None:
+            self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
+        whole, small = None, None
+        if mask is not None:
+            shade = images.read_on_white(mask).mean(dim=1, keepdim=True)
+            whole = images.resize(shade, (picture.shape[2], picture.shape[3]))
+            small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
+        target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
+        row, base_sha256 = self._predict(target)
+        style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE, base_sha256=base_sha256), row)
+        return replace(style, picture=picture, picture_mask=whole)
+
+    def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
+        """Gamma and beta (2, N), and the base network they are for."""
+        if self._predictor is None:
+            self._predictor = load_predictor(self._models_dir)
+        predictor, base_sha256 = self._predictor
+        with torch.no_grad():
+            return predictor(target.means, target.stds)[0], base_sha256

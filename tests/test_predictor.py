@@ -1,0 +1,191 @@
+"""Gamma and beta predicted from the statistics of a picture, and the training of the predictor."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+from conftest import TINY, make_photo
+
+from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
+from styletransfer.methods import cin
+from styletransfer.picturestyles import PictureStyles
+from styletransfer.predictor import RowPredictor, describe
+from styletransfer.settings import PredictorTraining
+from styletransfer.targets import collate, style_target
+from styletransfer.training import looks, predictor_job
+from styletransfer.training import trainer as trainer_module
+from styletransfer.training.data import TrainingPicture
+from styletransfer.training.looks import Looks
+from styletransfer.training.predictor import PredictorTrainer
+from styletransfer.training.predictor_job import PredictorJob, train_predictor
+from styletransfer.training.repetition import painting_repetition
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor
+
+CPU = torch.device("cpu")
+SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1)
+
+
+def noise(seed):
+    return torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    return load_vgg19(STYLE_LAYERS[-1])
+
+
+@pytest.fixture
+def targets(vgg):
+    return [
+        style_target(vgg, torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(i)))
+        for i in range(3)
+    ]
+
+
+@pytest.fixture
+def base(tiny_models):
+    return cin.load(tiny_models, CPU, torch.float32)
+
+
+@pytest.fixture
+def trainer(vgg, base, styles, targets):
+    def make(settings=SMALL):
+        pixels = torch.randint(256, (6, 3, 44, 50), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+        pictures = [TrainingPicture(str(index), image) for index, image in enumerate(pixels)]
+        repetition = torch.cat(
+            [painting_repetition(vgg, picture.image[None] / 255) for picture in pictures[:3]]
+        )
+        rows = torch.stack([style.row for style in styles])
+        return PredictorTrainer(vgg, base.network, rows, pictures[3:], Looks(targets, repetition), settings)
+
+    return make
+
+
+def test_an_untrained_predictor_gives_the_mean_of_the_known_rows(trainer, targets, styles):
+    predictor = trainer().model
+    expected = torch.stack([style.row for style in styles]).mean(dim=0)
+    torch.testing.assert_close(predictor(targets[0].means, targets[0].stds)[0], expected)
+
+
+def test_inputs_are_seen_in_units_of_what_is_usual(trainer, targets):
+    predictor = trainer().model
+    batch = collate(targets)
+    seen = (describe(batch.means, batch.stds) - predictor.input_mean) / predictor.input_spread
+    assert seen.mean(dim=0).abs().max() < 1e-3
+    assert seen.std(dim=0).max() < 1.01
+
+
+def test_a_batch_of_predictions_is_its_singles(targets, generator):
+    predictor = RowPredictor(TINY.row_length)
+    torch.nn.init.normal_(predictor.leave.weight, generator=generator)
+    batch = collate(targets)
+    together = predictor(batch.means, batch.stds)
+    for row, target in zip(together, targets, strict=True):
+        torch.testing.assert_close(row, predictor(target.means, target.stds)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_training_lowers_the_objective(trainer):
+    run = trainer(dataclasses.replace(SMALL, steps=60, style_weight=1.0, edge_rate=2e-3))
+    objectives = [run.take_step().objective for _ in range(60)]
+    assert sum(objectives[-10:]) < 0.95 * sum(objectives[:10])
+
+
+def test_the_base_network_stays_as_it_is(trainer, base):
+    before = {name: value.clone() for name, value in base.network.state_dict().items()}
+    run = trainer()
+    for _ in range(3):
+        run.take_step()
+    assert all(torch.equal(value, before[name]) for name, value in base.network.state_dict().items())
+
+
+def test_resuming_is_exact(trainer):
+    whole = trainer()
+    straight = [whole.take_step() for _ in range(4)]
+    first = trainer()
+    for _ in range(2):
+        first.take_step()
+    second = trainer()
+    second.restore(first.state())
+    assert [second.take_step() for _ in range(2)] == straight[2:]
+
+
+@pytest.fixture
+def job(tmp_path, tiny_models, tiny_styles, monkeypatch):
+    monkeypatch.setattr(predictor_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(looks, "SIDES", (40, 48))
+    for name, count in (("content", 18), ("paintings", 3)):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            make_photo(44, 52, index).save(tmp_path / name / f"{index:02}.png")
+    shutil.copytree(tiny_models, tmp_path / "base" / "models")
+    shutil.copytree(tiny_styles, tmp_path / "base" / "styles")
+    folders = (tmp_path / name for name in ("content", "paintings", "run", "base"))
+    return PredictorJob(*folders, "the command")
+
+
+def run_job(job, on_step=lambda progress: None):
+    train_predictor(job, SMALL, CPU, torch.float32, on_step)
+
+
+def test_a_run_ends_in_a_file_that_can_be_used(job, targets):
+    run_job(job)
+    manifest = json.loads((job.out / "models" / MANIFEST_FILE).read_text())[PREDICTOR_FILE]
+    assert manifest["command"] == "the command"
+    assert manifest["data"] == {"photographs": 16, "paintings": 2}
+    assert set(manifest["losses"]) == {"content", "style"}
+    assert (job.out / "sheet-000008.png").exists()
+    with pytest.raises(MissingWeights, match="another base network"):
+        load_predictor(job.out / "models")
+    shutil.copy(job.base / "models" / BASE_FILE, job.out / "models")
+    described = json.loads((job.base / "models" / MANIFEST_FILE).read_text())[BASE_FILE]
+    both = {BASE_FILE: described, PREDICTOR_FILE: manifest}
+    (job.out / "models" / MANIFEST_FILE).write_text(json.dumps(both))
+    predictor, base_sha256 = load_predictor(job.out / "models")
+    assert base_sha256 == described["sha256"]
+    assert predictor(targets[0].means, targets[0].stds).shape == (1, 2, TINY.row_length)
+
+
+def test_a_cancelled_run_goes_on_from_its_checkpoint(job, monkeypatch):
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
+
+    def stop(progress):
+        if progress.step == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_job(job, stop)
+    steps = []
+    run_job(job, lambda progress: steps.append(progress.step))
+    assert steps == [6, 7, 8]
+
+
+def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
+    run_job(job)
+    make_photo(50, 50, 9).save(job.styles / "new.png")
+    with pytest.raises(InvalidInput, match="another --out"):
+        run_job(job)
+
+
+def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models, base):
+    style = PictureStyles(tiny_models, CPU).get(make_photo(60, 80), "picture")
+    assert style.row.shape == (2, TINY.row_length)
+    assert style.info.base_sha256 == base.sha256
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_gamma_and_beta_of_a_picture_of_one_colour_are_no_wilder_than_of_any(trainer, value, vgg):
+    predictor = trainer().model
+    torch.nn.init.normal_(predictor.leave.weight, std=0.01, generator=torch.Generator().manual_seed(0))
+    usual = style_target(vgg, noise(9))
+    flat = style_target(vgg, torch.full((1, 3, 40, 40), value / 255))
+    offsets = [predictor(each.means, each.stds) - predictor.row_mean for each in (usual, flat)]
+    assert offsets[1].isfinite().all()
+    assert offsets[1].norm() < 20 * offsets[0].norm()
+
+
+def test_a_missing_predictor_says_what_to_do(tmp_path):
+    with pytest.raises(MissingWeights, match="train-predictor"):
+        load_predictor(tmp_path)
