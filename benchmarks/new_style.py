@@ -31,11 +31,11 @@ from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
 from styletransfer.training.repetition import painting_repetition
-from styletransfer.training.start import Start, nearest_start, spread_of
+from styletransfer.training.start import Start, predicted_start, spread_of
 from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import package_folder
+from styletransfer.weights import load_predictor, package_folder
 
 MARKS = (5, 10, 15, 25, 40, 60, 80, 100, 150, 250, 400, 600, 1000, 1500, 2000, 3000)
 
@@ -98,6 +98,7 @@ def main() -> None:
     vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
     half = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     base = cin.load(package_folder("models"), device, dtype)
+    predictor, _ = load_predictor(package_folder("models"))
     bank = StyleBank(package_folder("styles"))
     known = [bank.load(name) for name in bank.paths()]
     rows = torch.stack([style.row for style in known])
@@ -121,7 +122,7 @@ def main() -> None:
         target = style_target(vgg, picture)
         repetition = painting_repetition(vgg, picture)
         judge = Judge(base, half, held_out, target)
-        start = nearest_start(target, known)
+        start = predicted_start(target, predictor)
         slow = replace(ours, rate=1e-3, steps=options.published_steps)
         runs = {
             "ours": (start, few, ours, False),

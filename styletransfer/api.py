@@ -27,8 +27,8 @@ from styletransfer.settings import (
     Optimization,
     StyleTraining,
 )
-from styletransfer.stylebank import StyleBank, load_style, to_slug
-from styletransfer.weights import load_base, package_folder
+from styletransfer.stylebank import StyleBank, to_slug
+from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
@@ -118,13 +118,8 @@ class StyleTransfer:
         )
         dtype = choose_dtype(self._device)
         base = cin.load(self._models_dir, self._device, dtype)
-        infos = self._bank.infos()
-        known = [
-            load_style(path)
-            for each, path in self._bank.paths().items()
-            if each in infos and infos[each].base_sha256 == base.sha256
-        ]
-        return train_style(job, base.network, base.sha256, known, settings, self._device, dtype, on_step)
+        predictor, _ = load_predictor(self._models_dir)
+        return train_style(job, base.network, base.sha256, predictor, settings, self._device, dtype, on_step)
 
     def style_preview(self, name: str) -> bytes:
         """A small picture of what a style paints, as PNG or JPEG. Raises UnknownStyle, InvalidStyleFile."""

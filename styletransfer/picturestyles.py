@@ -13,7 +13,7 @@ from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import load_predictor
+from styletransfer.weights import PREDICTOR_FILE, load_predictor
 
 KEPT = 2  # pictures, whose styles are kept
 
@@ -58,7 +58,9 @@ class PictureStyles:
         return replace(style, picture=picture, picture_mask=whole)
 
     def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
-        """Gamma and beta (2, N), and the base network they are for."""
+        """Gamma and beta (2, N), and the base network they are for; (2, 0) where there is no predictor."""
+        if not (self._models_dir / PREDICTOR_FILE).exists():
+            return torch.zeros(2, 0), ""
         if self._predictor is None:
             self._predictor = load_predictor(self._models_dir)
         predictor, base_sha256 = self._predictor

@@ -44,13 +44,21 @@ def random_style(slug: str, sha256: str, seed: int) -> Style:
     )
 
 
+def random_predictor() -> RowPredictor:
+    torch.manual_seed(0)
+    predictor = RowPredictor(TINY.row_length)
+    predictor.row_mean.normal_()
+    torch.nn.init.normal_(predictor.leave.weight, std=0.1)
+    return predictor.requires_grad_(False)
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models")
     sha256 = save_base(folder, TransformerNetwork(TINY), {"command": "none"})
     save_decoder(folder, AdainDecoder(), {"command": "none"})
-    save_predictor(folder, RowPredictor(TINY.row_length), sha256, {"command": "none"})
+    save_predictor(folder, random_predictor(), sha256, {"command": "none"})
     return folder
 
 

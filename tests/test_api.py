@@ -1,5 +1,6 @@
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, read_metadata, save_picture
 from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage
+from styletransfer.weights import PREDICTOR_FILE
 
 MIX = {"amber": 0.75, "blue": 0.25}
 
@@ -154,11 +156,26 @@ def test_a_mask_of_a_style_that_is_not_in_the_mix_is_refused(transfer, photo):
         transfer.stylize(photo, "amber", masks={"blue": photo})
 
 
-def test_a_picture_is_refused_by_methods_that_only_paint_what_they_learned(transfer, photo, tmp_path):
-    photo.save(tmp_path / "painting.png")
-    for picture in (photo, tmp_path / "painting.png", str(tmp_path / "painting.png")):
-        with pytest.raises(InvalidInput, match="train-style"):
-            transfer.stylize(photo, picture, method="cin")
+def test_a_picture_is_a_style_like_any_other(transfer, photo, tmp_path):
+    painting = make_photo(40, 40, seed=4)
+    painting.save(tmp_path / "painting.png")
+    painted = {
+        transfer.stylize(photo, picture).tobytes()
+        for picture in (painting, tmp_path / "painting.png", str(tmp_path / "painting.png"))
+    }
+    assert len(painted) == 1
+    mixed = transfer.stylize(photo, [(painting, 0.5), ("amber", 0.5)])
+    assert mixed.tobytes() not in painted
+
+
+def test_without_a_predictor_a_picture_is_a_style_of_the_other_methods_alone(transfer, photo, tmp_path):
+    models = shutil.copytree(transfer._models_dir, tmp_path / "models")
+    (models / PREDICTOR_FILE).unlink()
+    without = StyleTransfer(device="cpu", models_dir=models, styles_dir=transfer._bank.own)
+    picture = make_photo(40, 40, seed=4)
+    with pytest.raises(InvalidInput, match="train-style"):
+        without.stylize(photo, picture)
+    assert without.stylize(photo, picture, method="adain").size == photo.size
 
 
 def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):
@@ -230,8 +247,9 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeyp
 def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
     file = tmp_path / "painting.png"
     looks = []
-    look_at = transfer._look_at
-    monkeypatch.setattr(transfer, "_look_at", lambda *given: looks.append(given) or look_at(*given))
+    pictures = transfer._pictures
+    look_at = pictures._look_at
+    monkeypatch.setattr(pictures, "_look_at", lambda *given: looks.append(given) or look_at(*given))
     make_photo(60, 60, seed=3).save(file)
     first, second = (transfer.stylize(photo, file) for _ in range(2))
     assert len(looks) == 1

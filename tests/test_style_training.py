@@ -1,11 +1,10 @@
 """Learning one style from one picture."""
 
 import dataclasses
-import itertools
 
 import pytest
 import torch
-from conftest import TINY, make_photo, random_style
+from conftest import TINY, make_photo, random_predictor
 from PIL import Image
 
 from styletransfer.core import Progress
@@ -16,7 +15,7 @@ from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops
 from styletransfer.training.repetition import LAGS
-from styletransfer.training.start import Start, least_squares_on_simplex, nearest_start, nearest_weights
+from styletransfer.training.start import Start, predicted_start
 from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
@@ -46,39 +45,12 @@ def make_fitter(vgg, network, settings=SMALL):
 # Where a fit begins
 
 
-def test_the_nearest_weights_recover_a_blend():
-    generator = torch.Generator().manual_seed(0)
-    corners = torch.randn(5, 20, generator=generator, dtype=torch.float64)
-    weights = torch.tensor([0.5, 0.0, 0.3, 0.2, 0.0], dtype=torch.float64)
-    found = least_squares_on_simplex(corners @ corners.T, corners @ (weights @ corners))
-    torch.testing.assert_close(found, weights, atol=0.02, rtol=0)
-
-
-def test_the_nearest_weights_are_convex_and_the_best_on_a_grid():
-    generator = torch.Generator().manual_seed(0)
-    corners = torch.randn(3, 4, generator=generator, dtype=torch.float64)
-    goal = 3 * torch.randn(4, generator=generator, dtype=torch.float64)
-    found = least_squares_on_simplex(corners @ corners.T, corners @ goal)
-    assert found.min() >= 0
-    assert found.sum() == pytest.approx(1)
-    grid = [(a / 50, b / 50) for a, b in itertools.product(range(51), repeat=2) if a + b <= 50]
-    distances = [
-        ((torch.tensor([a, b, 1 - a - b], dtype=torch.float64) @ corners - goal) ** 2).sum() for a, b in grid
-    ]
-    assert ((found @ corners - goal) ** 2).sum() <= min(distances) + 1e-3
-
-
-def test_a_known_painting_begins_with_its_own_row():
-    known = [random_style(str(seed), "0" * 64, seed) for seed in range(4)]
-    weights = nearest_weights(StyleTarget.of(known[2]), known)
-    assert weights[2] > 0.95
-    start = nearest_start(StyleTarget.of(known[2]), known)
-    assert (start.row - known[2].row).abs().mean() < 0.1 * (start.row - known[0].row).abs().mean()
-
-
-def test_without_a_known_style_there_is_no_start():
-    with pytest.raises(InvalidInput, match="no style of this base network"):
-        nearest_start(StyleTarget.of(random_style("a", "", 0)), [])
+def test_a_fit_begins_with_the_predicted_row(vgg, generator):
+    predictor = random_predictor()
+    target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
+    start = predicted_start(target, predictor)
+    assert torch.equal(start.row, predictor(target.means, target.stds)[0])
+    assert torch.equal(start.spread, predictor.row_spread)
 
 
 # The fit
@@ -152,11 +124,11 @@ def test_transparency_is_laid_on_white():
 
 
 @pytest.fixture
-def learn(tmp_path, tiny_styles, monkeypatch):
+def learn(tmp_path, monkeypatch):
     """Learns a style with the tiny network: returns it; further arguments are those of the job."""
-    known = [load_style(path) for path in sorted(tiny_styles.iterdir())]
     torch.manual_seed(0)
     network = TransformerNetwork(TINY).requires_grad_(False)
+    predictor = random_predictor()
     monkeypatch.setattr("styletransfer.training.style_job.CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr("styletransfer.training.style_job.PREVIEW_SECONDS", 0)
 
@@ -164,9 +136,7 @@ def learn(tmp_path, tiny_styles, monkeypatch):
         picture = image or make_photo(80, 70, seed=9)
         job = StyleJob(picture, "My Style", "my-style", tmp_path / "own", command="test", **more)
         device = torch.device("cpu")
-        return train_style(
-            job, network, known[0].info.base_sha256, known, settings, device, torch.float32, on_step
-        )
+        return train_style(job, network, "base", predictor, settings, device, torch.float32, on_step)
 
     return learn
 

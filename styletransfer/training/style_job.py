@@ -4,7 +4,6 @@ import hashlib
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.files import make_folder, replacing
 from styletransfer.images import ImageSource
 from styletransfer.networks import TransformerNetwork
+from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LEAST_STYLE_SIDE, LICENCE, LONGEST_STYLE, StyleTraining
 from styletransfer.stylebank import SUFFIX, save_style
 from styletransfer.targets import style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop
 from styletransfer.training.repetition import painting_repetition
-from styletransfer.training.start import nearest_start
+from styletransfer.training.start import predicted_start
 from styletransfer.training.style import FitLosses, StyleFitter
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
 
@@ -58,7 +58,7 @@ def train_style(
     job: StyleJob,
     network: TransformerNetwork,
     base_sha256: str,
-    known: Sequence[Style],
+    predictor: RowPredictor,
     settings: StyleTraining,
     device: torch.device,
     dtype: torch.dtype,
@@ -70,7 +70,8 @@ def train_style(
     fit ends there, and what has been learned so far is the style. Any other end leaves a checkpoint of the
     last seconds.
 
-    Args:    network: the base network, on `device`, its convolutions in `dtype`; known: styles to begin from.
+    Args:    network: the base network, on `device`, its convolutions in `dtype`; predictor: says where to
+             begin.
     Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
     """
     picture = read_style_picture(job.image, settings.style_side)
@@ -80,7 +81,7 @@ def train_style(
     repetition = painting_repetition(vgg, picture)
     vgg = vgg.to(dtype)
     goal = target.at(STYLE_LAYERS)
-    fitter = StyleFitter(vgg, network, nearest_start(goal, known), goal, repetition, crops, settings)
+    fitter = StyleFitter(vgg, network, predicted_start(goal, predictor), goal, repetition, crops, settings)
     fingerprint = hashlib.sha256(picture.numpy().tobytes() + base_sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
