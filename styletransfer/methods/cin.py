@@ -103,8 +103,5 @@ class CinStylizer:
         return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        whole = size[0] * size[1]
-        painted, at_once = whole, whole
-        if whole > WHOLE_PIXELS:
-            painted, at_once = painted_pixels(*size, TILE_SIDE, MARGIN)
+        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN)
         return Cost(MULTIPLY_ADDS * painted, MEMORY * at_once)

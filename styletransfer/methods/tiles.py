@@ -57,8 +57,11 @@ def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
             yield Tile(inner, Window(above, before, below - above, after - before))
 
 
-def painted_pixels(height: int, width: int, side: int, margin: int) -> tuple[int, int]:
-    """How many pixels all tiles with their margins have, and how many the largest has."""
+def painted_pixels(size: tuple[int, int], whole: int, side: int, margin: int) -> tuple[int, int]:
+    """How many pixels are painted in all, and how many at once; up to `whole` pixels there are no tiles."""
+    height, width = size
+    if height * width <= whole:
+        return height * width, height * width
     areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
     return sum(areas), max(areas)
 
