@@ -97,3 +97,17 @@ def test_the_public_names_are_few():
 
     assert len(styletransfer.__all__) <= 12
     assert all(hasattr(styletransfer, name) for name in styletransfer.__all__)
+
+
+def test_gradio_writes_no_stubs_when_the_page_imports_it():
+    code = """
+import sys
+from pathlib import Path
+opened = []
+sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
+import styletransfer.page
+import gradio, inspect
+assert not [name for name in opened if name.endswith(".pyi")]
+assert inspect.getfile(gradio.Button).endswith("button.py")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
