@@ -102,7 +102,6 @@ def test_the_public_names_are_few():
 def test_gradio_writes_no_stubs_when_the_page_imports_it():
     code = """
 import sys
-from pathlib import Path
 opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
 import styletransfer.page

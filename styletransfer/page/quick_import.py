@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 
 @contextmanager
@@ -16,15 +17,12 @@ def no_stubs() -> Iterator[None]:
     find = inspect.getfile
 
     def getfile(thing: Any) -> str:
-        if type(thing).__name__ == "ComponentMeta":
+        if any(each.__name__ == "ComponentMeta" for each in type(thing).__mro__):
             raise OSError("no stub is wanted")
         return find(thing)
 
-    inspect.getfile = getfile
-    try:
+    with mock.patch.object(inspect, "getfile", getfile):
         yield
-    finally:
-        inspect.getfile = find
 
 
 with no_stubs():
