@@ -17,7 +17,7 @@ def no_stubs() -> Iterator[None]:
     find = inspect.getfile
 
     def getfile(thing: Any) -> str:
-        if any(each.__name__ == "ComponentMeta" for each in type(thing).__mro__):
+        if type(thing).__name__ == "ComponentMeta":
             raise OSError("no stub is wanted")
         return find(thing)
 
