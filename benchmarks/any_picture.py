@@ -1,6 +1,7 @@
-"""How good the method "adain" is on paintings and photographs never trained on.
+"""How good a method is on paintings and photographs never trained on.
 
-    python -m benchmarks.any_picture PHOTOS PAINTINGS [--photos 40] [--styles 20] [--strengths 0.25,0.5,0.75]
+    python -m benchmarks.any_picture PHOTOS PAINTINGS [--method adain] [--photos 40] [--styles 20]
+        [--strengths 0.25,0.5,0.75,1]
 
 Of both folders every 16th picture is used, those that the training leaves out; photos at a long side of 512 px,
 each painted in every painting. J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), and, as a yardstick
@@ -16,14 +17,13 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import StyleInfo
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.losses import content_loss, mean_style_loss
 from styletransfer.methods import METHODS
-from styletransfer.settings import COMPARISON_STYLE_WEIGHT, STYLE_SIDE
-from styletransfer.targets import StyleTarget, style_target
+from styletransfer.picturestyles import PictureStyles
+from styletransfer.settings import COMPARISON_STYLE_WEIGHT
+from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
-from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import package_folder
 
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=40)
     parser.add_argument("--styles", type=int, default=20)
     parser.add_argument("--strengths", default="1", help="strengths to measure at, separated by commas")
+    parser.add_argument("--method", default="cin", help="cin, with predicted gamma and beta, or adain")
     parser.add_argument("--models", type=Path, default=package_folder("models"))
     parser.add_argument("--csv", type=Path, help="write the table there")
     options = parser.parse_args()
@@ -61,12 +62,12 @@ def main() -> None:
     device = choose_device()
     dtype = choose_dtype(device)
     vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(device)
-    stylizer = METHODS["adain"](options.models, device, dtype)
+    stylizer = METHODS[options.method](options.models, device, dtype)
     photos = _spread(split_held_out(images.find_pictures(options.content))[1], options.photos)
     paintings = _spread(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
-    exact = load_vgg19(GRAM_LAYERS[-1]).to(device)
-    targets = [style_target(exact, read_style_picture(path, STYLE_SIDE), GRAM_LAYERS) for path in paintings]
-    styles = [target.style(StyleInfo("new", "New"), torch.zeros(2, 0)) for target in targets]
+    pictures = PictureStyles(options.models, device)
+    styles = [pictures.get(path, path.stem) for path in paintings]
+    targets = [StyleTarget.of(style, GRAM_LAYERS) for style in styles]
     table = []
     for strength in map(float, options.strengths.split(",")):
         rows = []
