@@ -8,11 +8,11 @@ from torch import Tensor
 
 from styletransfer.images import as_bytes
 
-# Parts that statistics are measured on, spread evenly: 25 of them, 4 megapixels. Statistics of the picture made
+# Parts that statistics are measured on, spread evenly: 16 of them, 6.5 megapixels. Statistics of the picture made
 # smaller would be of other strokes: at eight megapixels the painting then differs by 11 to 14 of 255 from the
-# one with exact statistics, with such parts by 3 to 4.
-SAMPLES = 5  # along either side
-SAMPLE_SIDE = 384  # pixels, a multiple of 8
+# one with exact statistics; with such parts see docs/benchmarks.md.
+SAMPLES = 4  # along either side
+SAMPLE_SIDE = 640  # pixels, a multiple of 8; in smaller parts too much is near a border
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,13 @@ def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
 
 
 def painted_pixels(size: tuple[int, int], whole: int, side: int, margin: int) -> tuple[int, int]:
-    """How many pixels are painted in all, and how many at once; up to `whole` pixels there are no tiles."""
+    """How many pixels are computed in all, and how many at once; up to `whole` pixels there are no tiles."""
     height, width = size
     if height * width <= whole:
         return height * width, height * width
     areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
-    return sum(areas), max(areas)
+    measured = sum(window.height * window.width for window in sample_windows(height, width))
+    return sum(areas) + measured, max(*areas, measured)
 
 
 def sample_windows(height: int, width: int) -> list[Window]:
