@@ -174,10 +174,10 @@ class AdainTraining:
 class PredictorTraining:
     """How the predictor of gamma and beta is trained, with the base network as it is."""
 
-    steps: int = 6000
+    steps: int = 3200
     contents: int = 2  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
-    variants: int = 3  # looks at every painting: as it is, then at crops with other colours
+    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     side: int = 192  # pixels, of the crops
     style_weight_start: float = 1.0
