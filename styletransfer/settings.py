@@ -128,18 +128,18 @@ class StyleTraining:
     """How gamma and beta of one new style are fitted, with the convolutions as they are."""
 
     most_steps: ClassVar[int] = 5000
-    steps: int = 100
+    steps: int = 240
     seconds: float = 0.0  # where positive, the fit ends after that time, if the steps do not end it first
     style_side: int = STYLE_SIDE
-    photos: int = 2  # crops a step
+    photos: int = 1  # crops a step; many small steps learn more in the same time than fewer large ones
     crops: int = 128  # of photographs, cut once, whose features are kept
-    side: int = 192  # pixels, of the crops
+    side: int = 160  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     rate: float = 0.3  # Adam, in units of the spread of the known styles
-    warmup_steps: int = 5
+    warmup_steps: int = 10
     average: float = 0.9  # of the row, a step
     seed: int = 0
 
