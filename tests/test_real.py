@@ -67,7 +67,7 @@ def test_the_shipped_files_keep_their_limits():
     styles = list(package_folder("styles").glob(f"*{SUFFIX}"))
     assert len(styles) >= 24
     assert max(path.stat().st_size for path in styles) <= 700_000
-    for name in (BASE_FILE, DECODER_FILE):
+    for name in (BASE_FILE, DECODER_FILE, PREDICTOR_FILE):
         assert (package_folder("models") / name).stat().st_size <= 8_000_000
 
 
@@ -164,12 +164,13 @@ def style_loss_of(vgg, painted, painting):
     return target.loss(features(vgg, painted)).item()
 
 
+@pytest.mark.parametrize("method", ["cin", "adain"])
 @pytest.mark.parametrize("painting", ["bus.png", "cheetah.jpg", "groot.jpeg"])
-def test_any_picture_gives_its_look_at_once(transfer, vgg, painting):
+def test_any_picture_gives_its_look_at_once(transfer, vgg, painting, method):
     """Closer to the picture than the photo is by far, and closer than what another picture would give."""
     photo = photo_path("lion.jpg")
-    painted = transfer.stylize(photo, photo_path(painting), size=384)
-    other = transfer.stylize(photo, photo_path("tower.jpg"), size=384)
+    painted = transfer.stylize(photo, photo_path(painting), size=384, method=method)
+    other = transfer.stylize(photo, photo_path("tower.jpg"), size=384, method=method)
     small = images.to_pil(images.resize_long_side(images.read_picture(photo).rgb, 384))
     own, by_other, before = (style_loss_of(vgg, each, photo_path(painting)) for each in (painted, other, small))
     assert own < 0.6 * before
