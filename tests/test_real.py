@@ -16,7 +16,13 @@ from styletransfer.stylebank import SUFFIX, StyleBank, check_style
 from styletransfer.targets import style_target
 from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
-from styletransfer.weights import BASE_FILE, DECODER_FILE, file_sha256, package_folder
+from styletransfer.weights import (
+    BASE_FILE,
+    DECODER_FILE,
+    PREDICTOR_FILE,
+    file_sha256,
+    package_folder,
+)
 
 pytestmark = pytest.mark.real
 
