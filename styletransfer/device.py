@@ -1,5 +1,6 @@
 """Which processor to compute on, and in which number format."""
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -47,6 +48,16 @@ def _processor_flags() -> frozenset[str]:
     except OSError:
         pass  # not Linux
     return frozenset()
+
+
+def release_freed_memory() -> None:
+    """Give back to the system what was freed until now, where `keep_freed_memory` has kept it.
+
+    Before something that needs blocks of other sizes: the heap would else grow by all of them.
+    """
+    if os.name == "posix":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def keep_freed_memory() -> None:

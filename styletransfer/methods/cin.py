@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
+from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.tiles import Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
@@ -14,7 +15,7 @@ from styletransfer.settings import WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
-TILE_SIDE = 2560  # pixels, a multiple of 8
+TILE_SIDE = 2304  # pixels, a multiple of 8
 # What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
 MARGIN = 120
 MULTIPLY_ADDS = 69_500  # a pixel
@@ -67,10 +68,12 @@ class CinStylizer:
             if on_step:
                 on_step(Progress(1, 1, preview=result))
             return result
+        release_freed_memory()
         parts = [self._inputs(window, content, weights, strength) for window in sample_windows(height, width)]
         photos, shares, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
         statistics = self.network.measure(photos, rows, shares, degrees)
         del parts, photos, shares, degrees
+        release_freed_memory()
         result = torch.empty_like(content)
         planned = list(tiles(height, width, TILE_SIDE, MARGIN))
         for step, tile in enumerate(planned, 1):

@@ -47,14 +47,25 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
-    """Tiles of at most `side` pixels that cover a picture once, with a margin as far as the picture goes."""
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            inner = Window(top, left, min(side, height - top), min(side, width - left))
-            above, before = max(0, top - margin), max(0, left - margin)
-            below = min(height, top + inner.height + margin)
-            after = min(width, left + inner.width + margin)
-            yield Tile(inner, Window(above, before, below - above, after - before))
+    """Tiles of at most about `side` pixels that cover a picture once, with a margin as far as the picture goes.
+
+    With their margins all are of one size: memory that one leaves is what the next one asks for.
+    """
+    for top, rows, above, outer_rows in _cuts(height, side, margin):
+        for left, columns, before, outer_columns in _cuts(width, side, margin):
+            outer = Window(above, before, outer_rows, outer_columns)
+            yield Tile(Window(top, left, rows, columns), outer)
+
+
+def _cuts(length: int, side: int, margin: int) -> Iterator[tuple[int, int, int, int]]:
+    """Start and size of the tiles along one side, without and with the margin; starts are multiples of 8."""
+    count = -(-length // side)
+    step = -(-length // count // 8) * 8
+    whole = min(length, step + 2 * margin)
+    last = -(-(length - whole) // 8) * 8
+    for start in range(0, length, step):
+        outer = min(max(0, start - margin), last)
+        yield start, min(step, length - start), outer, min(whole, length - outer)
 
 
 def painted_pixels(size: tuple[int, int], whole: int, side: int, margin: int) -> tuple[int, int]:
