@@ -167,7 +167,9 @@ def _plot(path: Path, table: list[tuple], runs: Sequence[str]) -> None:
         steps = sorted({row[2] for row in table if row[1] == run and row[2] > 0})
         medians = [statistics.median(row[4] for row in table if row[1:3] == (run, step)) for step in steps]
         axes.plot(steps, medians, marker="o", markersize=3, label=run)
-    axes.set(xscale="log", xlabel="steps", ylabel="J on held-out photos (median of the paintings)")
+    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="J on held-out photos, median of the paintings")
+    axes.set_yticks((1, 1.5, 2, 3, 5, 10, 20, 40), labels=("1", "1.5", "2", "3", "5", "10", "20", "40"))
+    axes.minorticks_off()
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     figure.tight_layout()
