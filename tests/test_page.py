@@ -204,6 +204,24 @@ def test_any_picture_is_a_style(page, photo_file, tmp_path):
 
 
 @needs_browser
+def test_a_picture_and_a_style_are_mixed_by_sliders(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    choose(page, 1)
+    wait_painted(page)
+    slider = page.get_by_label("number input for Blue")
+    expect(slider).to_be_hidden()
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    expect(slider).to_be_visible(timeout=SLOW)
+    slider.fill("50")
+    slider.press("Tab")
+    wait_painted(page)
+    styles = settings_of(download(page))["styles"]
+    assert set(styles) == {"blue", "painting.png"}
+
+
+@needs_browser
 def test_a_file_that_is_no_picture_says_so(page, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture at all")
     give(page, "#photo", tmp_path / "broken.png")

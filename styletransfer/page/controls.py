@@ -188,7 +188,11 @@ class Controls:
         )
 
     def row_updates(
-        self, transfer: StyleTransfer, chosen: Sequence[str], weights: Sequence[float] | None = None
+        self,
+        transfer: StyleTransfer,
+        chosen: Sequence[str],
+        weights: Sequence[float] | None = None,
+        beside_picture: bool = False,
     ) -> list[Any]:
         """Updates of the mix, the sliders, the places and the pad for the chosen styles."""
         infos = transfer.styles
@@ -199,7 +203,7 @@ class Controls:
             there = index < len(chosen)
             label = titles[index] if there else f"Style {index + 1}"
             known: dict[str, Any] = {"value": values[index]} if there and weights else {}
-            sliders.append(gr.update(label=label, visible=there and len(chosen) > 1, **known))
+            sliders.append(gr.update(label=label, visible=there and len(chosen) + beside_picture > 1, **known))
             places.append(gr.update(label=label, visible=there))
         text = mix_text(titles, values) if len(chosen) > 1 else ""
         return [text, *sliders, *places, gr.update(value=corner_names(titles))]

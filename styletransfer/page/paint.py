@@ -64,7 +64,7 @@ class PaintTab:
         # Every click and every move of the pad counts; repeated later it would carry an earlier place.
         chosen = it.gallery.select(
             self._choose,
-            [it.chosen, it.listed, it.search],
+            [it.chosen, it.listed, it.search, it.picture],
             [it.chosen, it.gallery, *it.rows],
             trigger_mode="multiple",
             **quiet,
@@ -72,8 +72,8 @@ class PaintTab:
         moved = it.pad.input(self._pad_moved, [it.chosen], it.sliders, trigger_mode="multiple", **quiet)
         given = it.picture.change(
             self._picture_given,
-            [it.picture],
-            [it.picture_slider, it.picture_place, it.learn_button],
+            [it.picture, it.chosen],
+            [it.picture_slider, it.sliders[0], it.picture_place, it.learn_button],
             **quiet,
         )
         settings = [
@@ -109,7 +109,13 @@ class PaintTab:
         return self.pictures.found(self.visitors.of(request).transfer, search, chosen)
 
     def _choose(
-        self, chosen: list[str], listed: list[str], search: str, event: gr.SelectData, request: gr.Request
+        self,
+        chosen: list[str],
+        listed: list[str],
+        search: str,
+        picture: str | None,
+        event: gr.SelectData,
+        request: gr.Request,
     ) -> list[Any]:
         name = listed[event.index]
         if name in chosen:
@@ -118,15 +124,20 @@ class PaintTab:
             raise gr.Error(f"At most {MOST_STYLES} styles; click one to take it out.", print_exception=False)
         else:
             chosen = [*chosen, name]
-        return self.choice(chosen, search, request)
+        return self.choice(chosen, search, request, beside_picture=picture is not None)
 
     def choice(
-        self, chosen: list[str], search: str, request: gr.Request, weights: list[float] | None = None
+        self,
+        chosen: list[str],
+        search: str,
+        request: gr.Request,
+        weights: list[float] | None = None,
+        beside_picture: bool = False,
     ) -> list[Any]:
         """Updates of the chosen styles, the gallery and the rows that go with them."""
         transfer = self.visitors.of(request).transfer
         gallery, _ = self.pictures.found(transfer, search, chosen)
-        return [chosen, gallery, *self.controls.row_updates(transfer, chosen, weights)]
+        return [chosen, gallery, *self.controls.row_updates(transfer, chosen, weights, beside_picture)]
 
     def _pad_moved(self, chosen: list[str], event: gr.EventData) -> list[Any]:
         weights = corner_weights(len(chosen), event.x, event.y)
@@ -138,9 +149,11 @@ class PaintTab:
     def _method_chosen(self, method: str) -> Any:
         return gr.update(visible=method == "Finest")
 
-    def _picture_given(self, picture: str | None) -> tuple[Any, ...]:
+    def _picture_given(self, picture: str | None, chosen: list[str]) -> tuple[Any, ...]:
         there = picture is not None
-        return gr.update(visible=there), gr.update(visible=there), gr.update(interactive=there)
+        mixed = len(chosen) > 1 or (there and len(chosen) == 1)
+        shown, beside = gr.update(visible=there), gr.update(visible=mixed)
+        return shown, beside, shown, gr.update(interactive=there)
 
     def _photo_given(self, photo: str | None, search: str, request: gr.Request) -> list[Any]:
         """Show it for painting regions; one that was painted here brings its settings along."""
