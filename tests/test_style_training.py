@@ -20,7 +20,7 @@ from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 
-SMALL = StyleTraining(steps=8, side=32, crops=6, style_side=64, warmup_steps=1)
+SMALL = StyleTraining(steps=8, photos=2, side=32, crops=6, style_side=64, warmup_steps=1)
 
 
 @pytest.fixture(scope="module")
