@@ -205,7 +205,7 @@ def test_a_large_picture_in_tiles_is_like_the_whole(transfer, monkeypatch, metho
     monkeypatch.setattr(module, "WHOLE_PIXELS", 1_000_000)
     monkeypatch.setattr(module, "TILE_SIDE", 512)
     tiled = images.read_picture(transfer.stylize(photo, "starry-night", method=method)).rgb
-    assert (tiled - whole).abs().mean() < 8 / 255
+    assert (tiled - whole).abs().mean() < 6 / 255
     steps = (tiled[:, :, 1:] - tiled[:, :, :-1]).abs().mean(dim=(0, 1, 3))
     seams = steps[[511, 1023]]
     assert (seams < steps.mean() + 4 * steps.std()).all()
