@@ -24,7 +24,7 @@ from PIL import Image
 
 from styletransfer import StyleTransfer, images
 from styletransfer.cli.outputs import write_results
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.training.data import split_held_out
@@ -84,7 +84,7 @@ def by_size(photo: Path, sizes: list[float], method: str) -> None:
 
 def differences(photos: list[Path], megapixels: float) -> None:
     device = choose_device()
-    stylizer = cin.load(package_folder("models"), device, choose_dtype(device))
+    stylizer = cin.load(package_folder("models"), device, choose_dtype(device), computes_int8(device))
     bank = StyleBank(package_folder("styles"))
     means = []
     for index, photo in enumerate(photos):
@@ -117,7 +117,7 @@ def folder_throughput(photos: list[Path]) -> None:
         pictures = [images.read_picture(source) for source in sources]
         pixels = sum(picture.size[0] * picture.size[1] for picture in pictures) / 1e6
         device = choose_device()
-        stylizer = cin.load(package_folder("models"), device, choose_dtype(device))
+        stylizer = cin.load(package_folder("models"), device, choose_dtype(device), computes_int8(device))
         style = StyleBank(package_folder("styles")).load(STYLES[0])
         transfer.stylize(sources[0], STYLES[0])
         times = []

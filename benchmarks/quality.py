@@ -17,7 +17,7 @@ from torch import Tensor
 
 from styletransfer import images, losses
 from styletransfer.core import Style
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
 from styletransfer.methods import METHODS
 from styletransfer.settings import COMPARISON_STYLE_WEIGHT
 from styletransfer.stylebank import StyleBank
@@ -86,7 +86,7 @@ def main() -> None:
     device = choose_device()
     dtype = choose_dtype(device)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    stylizer = METHODS["cin"](options.models, device, dtype)
+    stylizer = METHODS["cin"](options.models, device, dtype, computes_int8(device))
     bank = StyleBank(options.styles)
     paths = images.find_pictures(options.folder)
     if options.held_out:

@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 
 from styletransfer import images
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
-from styletransfer.device import choose_device, choose_dtype
+from styletransfer.device import choose_device, choose_dtype, computes_int8
 from styletransfer.errors import InvalidInput
 from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import replacing
@@ -275,7 +275,7 @@ class StyleTransfer:
             raise InvalidInput(f"no method named {method!r}; there is {', '.join(METHODS)}")
         if method not in self._stylizers:
             self._stylizers[method] = METHODS[method](
-                self._models_dir, self._device, choose_dtype(self._device)
+                *(self._models_dir, self._device, choose_dtype(self._device), computes_int8(self._device))
             )
         return self._stylizers[method]
 

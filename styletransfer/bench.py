@@ -7,8 +7,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer.core import Style
-from styletransfer.device import choose_dtype
+from styletransfer.device import choose_dtype, computes_int8
 from styletransfer.estimate import median_seconds
+from styletransfer.int8 import flop_formulas
 from styletransfer.methods import METHODS
 
 SIDE = 1024  # pixels
@@ -28,13 +29,13 @@ class Figure:
 @torch.inference_mode()
 def measure(method: str, style: Style, models_dir: Path, device: torch.device, rate: float) -> Figure:
     """Paint a picture of SIDE x SIDE a few times, after once to warm up."""
-    stylizer = METHODS[method](models_dir, device, choose_dtype(device))
+    stylizer = METHODS[method](models_dir, device, choose_dtype(device), computes_int8(device))
     photo = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
     def paint() -> None:
         stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0))
 
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=flop_formulas()) as counter:
         paint()
     work = counter.get_total_flops() / 2
     seconds = median_seconds(paint, device)

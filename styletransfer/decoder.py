@@ -5,6 +5,7 @@ Reading and writing files is `weights.py`.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +44,11 @@ class AdainDecoder(nn.Module):
         with torch.no_grad():  # begins near a grey picture, the four pixels of a block alike
             self.leave.weight.copy_(0.1 * self.leave.weight[::4].repeat_interleave(4, dim=0))
             self.leave.get_parameter("bias").fill_(0.45)
+
+    def use_int8(self) -> None:
+        """From now on compute all but the last layer in 8-bit integers; without gradients."""
+        for conv in (self.enter, self.to_quarter, self.to_half, *self.eighth_block, *self.quarter_block):
+            cast("Conv3", conv).use_int8()
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """A picture (B, 3, 8 H, 8 W) float32, not clamped, of features at ADAIN_LAYERS, relu4_1 of (H, W)."""

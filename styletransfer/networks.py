@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styletransfer.core import blend
+from styletransfer.int8 import Int8Convolution
 from styletransfer.norm import channel_statistics, conditional_instance_norm
 
 
@@ -81,46 +82,58 @@ class Conv3(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, 9 * inputs))
         self.register_parameter("bias", nn.Parameter(torch.zeros(outputs)) if bias else None)
         nn.init.orthogonal_(self.weight)
+        self._in_int8: Int8Convolution | None = None
+
+    def use_int8(self, positive: bool = False) -> None:
+        """From now on compute with the weight as it is now, in 8-bit integers; without gradients.
+
+        Args:  positive: what comes in is never below 0.
+        """
+        kernel = self._kernel(self.weight)
+        self._in_int8 = Int8Convolution(kernel, stride=self.stride, positive=positive)
 
     def forward(self, features: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias.to(features.dtype)
-        return self._convolve(features, self.weight, bias)
+        return self._convolve(features, None, self.bias)
 
     def folded(self, features: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """The convolution, then a factor and a summand a channel, (C_out,), all in one."""
-        return self._convolve(features, self.weight * scale[:, None], shift.to(features.dtype))
+        return self._convolve(features, scale, shift)
 
-    def _convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        kernel = weight.view(-1, 3, 3, self.inputs)
+    def _convolve(self, features: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+        # A doubled picture that is mirrored without its outermost pixel goes on with the same pixel once more.
+        padded = F.pad(features, (1, 1, 1, 1), mode="replicate" if self.doubling else "reflect")
         if self.doubling:
-            return _convolve_doubled(features, kernel, bias)
-        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-        kernel = kernel.permute(0, 3, 1, 2).to(features.dtype)  # (C_out, C_in, 3, 3)
-        return F.conv2d(padded, kernel, bias, stride=self.stride)
+            scale, shift = (None if value is None else value.repeat(4) for value in (scale, shift))
+        if self._in_int8 is not None:
+            found = self._in_int8(padded, scale, shift)
+        else:
+            kernel = self._kernel(self.weight)
+            kernel = (kernel if scale is None else kernel * scale.view(-1, 1, 1, 1)).to(features.dtype)
+            found = F.conv2d(padded, kernel, None if shift is None else shift.to(kernel.dtype), self.stride)
+        return _interleave(found) if self.doubling else found
+
+    def _kernel(self, weight: Tensor) -> Tensor:
+        """The weight as a convolution's, (C_out, C_in, 3, 3), or (4 C_out, C_in, 2, 2) of the four phases.
+
+        Of the nine taps over a doubled picture only four different pixels are under: each of the four phases
+        of a doubled pixel is a 2x2 convolution of the picture as it is, which saves more than half the work.
+        """
+        kernel = weight.view(-1, 3, 3, self.inputs)
+        if not self.doubling:
+            return kernel.permute(0, 3, 1, 2)
+        taps = kernel.new_tensor(_TAPS_BY_PHASE, dtype=torch.float32)
+        phases = torch.einsum("pat,qbu,otui->pqoiab", taps, taps, kernel.float())
+        return phases.flatten(0, 2).contiguous(memory_format=torch.channels_last)
 
 
-def _convolve_doubled(features: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """3x3 convolution of a map doubled by nearest neighbours and mirrored, without doubling it.
-
-    Of the nine taps only four different pixels are under: each of the four phases of a doubled pixel is a 2x2
-    convolution of the map as it is, which saves more than half of the work.
-
-    Args:    features: (B, C_in, H, W); kernel: (C_out, 3, 3, C_in); bias: (C_out,).
-    Returns: (B, C_out, 2 H, 2 W), channels last.
-    """
-    height, width = features.shape[-2:]
-    outputs = kernel.shape[0]
-    taps = kernel.new_tensor(_TAPS_BY_PHASE, dtype=torch.float32)
-    phases = torch.einsum("pat,qbu,otui->pqoiab", taps, taps, kernel.float())  # (2, 2, C_out, C_in, 2, 2)
-    phases = phases.flatten(0, 2).to(features.dtype, memory_format=torch.channels_last)
-    # A doubled picture that is mirrored without its outermost pixel goes on with the same pixel once more.
-    padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
-    found = F.conv2d(padded, phases, None if bias is None else bias.repeat(4))  # (B, 4 C_out, H + 1, W + 1)
-    found = found.permute(0, 2, 3, 1).unflatten(3, (2, 2, outputs))  # (B, H + 1, W + 1, phase, phase, C_out)
+def _interleave(phases: Tensor) -> Tensor:
+    """(B, 4 C, H + 1, W + 1), the phases of a doubled picture, as (B, C, 2 H, 2 W), channels last."""
+    height, width = (side - 1 for side in phases.shape[-2:])
+    found = phases.permute(0, 2, 3, 1).unflatten(3, (2, 2, -1))  # (B, H + 1, W + 1, phase, phase, C)
     lines = [
         torch.stack([found[:, p : p + height, q : q + width, p, q] for q in (0, 1)], dim=3) for p in (0, 1)
     ]
-    doubled = torch.stack(lines, dim=2).view(-1, 2 * height, 2 * width, outputs)
+    doubled = torch.stack(lines, dim=2).flatten(3, 4).flatten(1, 2)  # (B, 2 H, 2 W, C)
     return doubled.permute(0, 3, 1, 2)
 
 
@@ -251,6 +264,16 @@ class TransformerNetwork(nn.Module):
         styles = self._styles(rows, weights, strength, known=statistics)
         return self._paint(fit_stride(images), styles, noise_origin)[:, :, :height, :width]
 
+    def use_int8(self) -> None:
+        """From now on compute most of the work in 8-bit integers; without gradients.
+
+        Not the convolution that looks at the photo and not the one that paints, which are little work."""
+        blocks = (*self.eighth_blocks, *self.quarter_blocks)
+        for conv in blocks[1::2]:  # a ReLU comes before these
+            cast("Conv3", conv).use_int8(positive=True)
+        for conv in (*blocks[::2], self.leave_eighth, self.leave_quarter):
+            cast("Conv3", conv).use_int8()
+
     def measure(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
         """Statistics of a picture out of parts of it, which are normalised together.
 
@@ -276,16 +299,16 @@ class TransformerNetwork(nn.Module):
 
     def _paint(self, images: Tensor, styles: StyleRows, noise_origin: tuple[int, int]) -> Tensor:
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
-        at_half = F.relu(styles.convolve(self.enter_half, photo))
-        at_quarter = F.relu(styles.convolve(self.enter_quarter, at_half))
+        at_half = styles.convolve(self.enter_half, photo).relu_()
+        at_quarter = styles.convolve(self.enter_quarter, at_half).relu_()
         x = styles.convolve(self.enter_eighth, at_quarter)
-        x = F.relu(x + self._noise(x, noise_origin))
+        x = x.add_(self._noise(x, noise_origin)).relu_()
         x = _residual_blocks(x, self.eighth_blocks, styles)
         x = styles.convolve(self.leave_eighth, x)
-        x = F.relu(x + styles.norm(at_quarter))
+        x = x.add_(styles.norm(at_quarter)).relu_()
         x = _residual_blocks(x, self.quarter_blocks, styles)
         x = styles.convolve(self.leave_quarter, x)
-        x = F.relu(x + styles.norm(at_half))
+        x = x.add_(styles.norm(at_half)).relu_()
         x = self._repaint(self.leave_half(x), photo, styles)
         return F.pixel_shuffle(x.float(), 2)
 
@@ -345,7 +368,7 @@ def _convs(channels: int, count: int) -> nn.ModuleList:
 def _residual_blocks(x: Tensor, convs: nn.ModuleList, styles: StyleRows) -> Tensor:
     layers = cast("list[Conv3]", list(convs))
     for first, second in zip(layers[::2], layers[1::2], strict=True):
-        x = x + styles.convolve(second, F.relu(styles.convolve(first, x)))
+        x = styles.convolve(second, styles.convolve(first, x).relu_()).add_(x)
     return x
 
 

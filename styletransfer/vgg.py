@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from styletransfer import torchvision_guard
 from styletransfer.errors import InvalidInput, MissingWeights
+from styletransfer.int8 import Int8Convolution
 
 CONTENT_LAYER = "relu3_3"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -103,6 +104,13 @@ class VGG19(nn.Module):
             if f"relu{name}" in wanted:
                 features[f"relu{name}"] = x
         return features
+
+    def use_int8(self) -> None:
+        """From now on compute all but the first layer in 8-bit integers; without gradients."""
+        for index, convolution in enumerate(self.convolutions):
+            if index:
+                weight, bias = convolution.get_parameter("weight"), convolution.get_parameter("bias")
+                self.convolutions[index] = Int8Convolution(weight, bias, positive=True)
 
     def named_convolutions(self) -> Iterator[tuple[str, nn.Module]]:
         """Name ("3_1") and layer, from the first to the deepest."""

@@ -16,7 +16,7 @@ MODULES = {
 LAYERS = (
     ("errors",),
     ("settings",),
-    ("core", "files", "torchvision_guard"),
+    ("core", "files", "int8", "torchvision_guard"),
     ("images", "device", "losses", "norm", "vgg"),
     ("color", "estimate", "networks", "targets", "predictor"),
     ("decoder",),

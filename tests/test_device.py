@@ -2,19 +2,29 @@ import pytest
 import torch
 
 from styletransfer import device
+from styletransfer.int8 import KERNELS
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
+    ("features", "expected"),
     [
-        ({"avx512_bf16"}, torch.bfloat16),
-        ({"amx_bf16"}, torch.bfloat16),
-        ({"avx512f"}, torch.float32),  # would emulate bf16, slower than float32
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_f": True, "avx512_bf16": False}, torch.float32),  # would emulate bf16, slower than float32
+        ({}, torch.float32),
     ],
 )
-def test_half_precision_only_where_the_processor_computes_in_it(monkeypatch, flags, expected):
-    monkeypatch.setattr(device, "_processor_flags", lambda: frozenset(flags))
+def test_half_precision_only_where_the_processor_computes_in_it(monkeypatch, features, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
     assert device.choose_dtype(torch.device("cpu")) == expected
+
+
+@pytest.mark.parametrize("feature", ["avx512_vnni", "avx_vnni", "amx_int8"])
+@pytest.mark.parametrize("there", [True, False])
+def test_integers_only_where_the_processor_multiplies_them_fast(monkeypatch, feature, there):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {feature: there})
+    assert device.computes_int8(torch.device("cpu")) == (there and KERNELS)
+    assert not device.computes_int8(torch.device("cuda"))
 
 
 def test_some_device_is_always_found():

@@ -31,10 +31,10 @@ LEAST_SIDE = 32  # pixels; VGG halves a picture four times
 MOST_COARSE = 3.0  # times the steps of the final size
 
 
-def load(models_dir: Path, device: torch.device, dtype: torch.dtype) -> "GatysStylizer":
+def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "GatysStylizer":
     """The stylizer; it begins from the base network of the folder, where there is one."""
     try:
-        fast = cin.load(models_dir, device, dtype)
+        fast = cin.load(models_dir, device, dtype, int8)
     except MissingWeights:
         fast = None
     return GatysStylizer(load_vgg19(GRAM_LAYERS[-1]).to(device), fast, dtype)
