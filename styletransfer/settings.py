@@ -152,6 +152,7 @@ class AdainTraining:
     contents: int = 4  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
+    textures: int = 100  # drawn by chance, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     photo_share: float = 0.125  # of the samples, that keep the photo's own statistics and shall give it back
     side: int = 192  # pixels, of the crops
@@ -178,6 +179,7 @@ class PredictorTraining:
     contents: int = 2  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
+    textures: int = 100  # drawn by chance, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     side: int = 192  # pixels, of the crops
     style_weight_start: float = 1.0

@@ -30,7 +30,7 @@ from styletransfer.training.data import TrainingPicture
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import DECODER_FILE, load_decoder
 
-SMALL = AdainTraining(steps=8, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1)
+SMALL = AdainTraining(steps=8, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1, textures=2)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor
 
 CPU = torch.device("cpu")
-SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1)
+SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1, textures=2)
 
 
 def noise(seed):

@@ -51,7 +51,14 @@ def train_adain(
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     paintings, unseen = split_held_out(images.find_pictures(job.styles))
     cache = job.out / "targets.pt"
-    targets = look_at_paintings(cache, paintings, vgg, settings.variants, settings.seed + 1).targets
+    targets = look_at_paintings(
+        cache,
+        paintings,
+        vgg,
+        variants=settings.variants,
+        textures=settings.textures,
+        seed=settings.seed + 1,
+    ).targets
     trainer = AdainTrainer(vgg, contents, targets, settings, device=device)
     resume(trainer, job.out)
     photos = [picture.image[None].float() / 255 for picture in held_out]
@@ -61,7 +68,7 @@ def train_adain(
     decoder = trainer.averaged()
     description = {
         "command": job.command,
-        "data": {"photographs": len(contents), "paintings": len(paintings)},
+        "data": {"photographs": len(contents), "paintings": len(paintings), "textures": settings.textures},
         "settings": asdict(settings),
         "losses": _measure(vgg, decoder, photos, goals),
         "licence": LICENCE,

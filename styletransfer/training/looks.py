@@ -1,6 +1,9 @@
-"""Looks at paintings: hundreds of them are few, so each is also seen in parts, mirrored, in other colours."""
+"""Looks at paintings: hundreds of them are few, so each is also seen in parts, mirrored, in other colours.
 
-from collections.abc import Sequence
+And looks at textures drawn by chance, which paintings are not.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from styletransfer.files import replacing
 from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.textures import texture
 from styletransfer.vgg import VGG19
 
 SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
@@ -27,31 +31,40 @@ class Looks:
     repetition: Tensor
 
 
-def look_at_paintings(cache: Path, paintings: Sequence[Path], vgg: VGG19, variants: int, seed: int) -> Looks:
-    """Every painting `variants` times: as it is, then at crops with other colours.
+def look_at_paintings(
+    cache: Path, paintings: Sequence[Path], vgg: VGG19, *, variants: int, textures: int, seed: int
+) -> Looks:
+    """Every painting `variants` times: as it is, then at crops with other colours; then some textures.
 
     Computed once and kept in the file `cache`. Raises InvalidInput where that is of other paintings.
     """
-    generator = torch.Generator().manual_seed(seed)
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
+    names += [f"texture {number}" for number in range(textures)]
     if cache.exists():
         stored = torch.load(cache, weights_only=True, mmap=True)
         if stored["names"] != names:
             raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
         return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
     targets, repetitions = [], []
-    for path in paintings:
-        for variant in range(variants):
-            picture = read_painting(path, int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator)))
-            if variant:
-                picture = varied(picture, generator)
-            targets.append(style_target(vgg, picture))
-            repetitions.append(painting_repetition(vgg, picture).float())
+    for picture in _pictures(paintings, variants, textures, torch.Generator().manual_seed(seed)):
+        targets.append(style_target(vgg, picture))
+        repetitions.append(painting_repetition(vgg, picture).float())
     repetition = torch.cat(repetitions)
     with replacing(cache) as temporary:
         parts = [asdict(target) for target in targets]
         torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
     return Looks(targets, repetition)
+
+
+def _pictures(
+    paintings: Sequence[Path], variants: int, textures: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    for path in paintings:
+        for variant in range(variants):
+            picture = read_painting(path, int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator)))
+            yield varied(picture, generator) if variant else picture
+    for _ in range(textures):
+        yield texture(SIDES[0], generator)
 
 
 def read_painting(path: Path, side: int) -> Tensor:

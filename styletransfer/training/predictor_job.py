@@ -59,7 +59,14 @@ def train_predictor(
     used, aside = split_held_out(images.find_pictures(job.content))
     contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
     paintings, unseen = split_held_out(images.find_pictures(job.styles))
-    looks = look_at_paintings(job.out / "looks.pt", paintings, vgg, settings.variants, settings.seed + 1)
+    looks = look_at_paintings(
+        job.out / "looks.pt",
+        paintings,
+        vgg,
+        variants=settings.variants,
+        textures=settings.textures,
+        seed=settings.seed + 1,
+    )
     trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
     resume(trainer, job.out)
     photos = [picture.image[None].float() / 255 for picture in held_out]
@@ -97,7 +104,7 @@ def train_predictor(
             losses["style"] += goal.to(device).loss(features).item() / len(goals)
     description = {
         "command": job.command,
-        "data": {"photographs": len(contents), "paintings": len(paintings)},
+        "data": {"photographs": len(contents), "paintings": len(paintings), "textures": settings.textures},
         "settings": asdict(settings),
         "losses": {name: round(value, 4) for name, value in losses.items()},
         "licence": LICENCE,
