@@ -3,7 +3,7 @@
     python -m benchmarks.page [--tries 3]
 
 In Chromium on the same machine. The first paint is the browser's own first contentful paint; "drawn" is when
-the photo input can be seen, "gallery" when the first style can. The preview is what follows a slider that moves,
+the photo input can be seen, "gallery" when the first style can. The preview is what follows a moved slider,
 the painting what follows a click on a style: both until the browser shows the new picture.
 """
 

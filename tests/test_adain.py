@@ -169,7 +169,7 @@ def test_a_run_ends_in_a_file_that_can_be_used(job):
     manifest = json.loads((job.out / "models" / "manifest.json").read_text())[DECODER_FILE]
     assert manifest["sha256"] == sha256
     assert manifest["command"] == "the command"
-    assert manifest["data"] == {"photographs": 16, "paintings": 2}
+    assert manifest["data"] == {"photographs": 16, "paintings": 2, "textures": 2}
     assert set(manifest["losses"]) == {"content", "style"}
     assert (job.out / "sheet-000008.png").exists()
 

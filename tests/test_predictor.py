@@ -134,7 +134,7 @@ def test_a_run_ends_in_a_file_that_can_be_used(job, targets):
     run_job(job)
     manifest = json.loads((job.out / "models" / MANIFEST_FILE).read_text())[PREDICTOR_FILE]
     assert manifest["command"] == "the command"
-    assert manifest["data"] == {"photographs": 16, "paintings": 2}
+    assert manifest["data"] == {"photographs": 16, "paintings": 2, "textures": 2}
     assert set(manifest["losses"]) == {"content", "style"}
     assert (job.out / "sheet-000008.png").exists()
     with pytest.raises(MissingWeights, match="another base network"):
