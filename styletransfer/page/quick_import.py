@@ -1,18 +1,22 @@
-"""Imports Gradio without the half of its import that serves nobody here."""
+"""Imports Gradio without the parts of its import that serve nobody here, while nobody sees a page yet."""
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 from unittest import mock
+
+COMMAND_LINE = "gradio.cli"
 
 
 @contextmanager
 def no_stubs() -> Iterator[None]:
     """Keep Gradio from writing type stubs beside its own components, which it does at every import anew.
 
-    It takes a second, in which nobody sees a page yet. Gradio writes none for a component without a source
-    file, so while it is imported its components have none.
+    It takes a second. Gradio writes none for a component without a source file, so while it is imported its
+    components have none.
     """
     find = inspect.getfile
 
@@ -25,5 +29,20 @@ def no_stubs() -> Iterator[None]:
         yield
 
 
-with no_stubs():
+@contextmanager
+def no_command_line() -> Iterator[None]:
+    """Keep Gradio from importing its own command line, a quarter of a second, and what that one needs."""
+    if COMMAND_LINE in sys.modules:
+        yield
+        return
+    stand_in = ModuleType(COMMAND_LINE)
+    stand_in.deploy = None  # type: ignore[attr-defined]  # the one name that Gradio takes from it
+    sys.modules[COMMAND_LINE] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[COMMAND_LINE]
+
+
+with no_stubs(), no_command_line():
     import gradio  # noqa: F401
