@@ -12,7 +12,6 @@ from styletransfer.estimate import median_seconds
 from styletransfer.int8 import flop_formulas
 from styletransfer.methods import METHODS
 
-SIDE = 1024  # pixels
 FAST_METHODS = ("cin", "adain")
 
 
@@ -27,10 +26,15 @@ class Figure:
 
 
 @torch.inference_mode()
-def measure(method: str, style: Style, models_dir: Path, device: torch.device, rate: float) -> Figure:
-    """Paint a picture of SIDE x SIDE a few times, after once to warm up."""
+def measure(
+    method: str, style: Style, models_dir: Path, device: torch.device, *, rate: float, side: int
+) -> Figure:
+    """Paint a picture of `side` x `side` pixels a few times, after once to warm up.
+
+    Args:  rate: multiply-adds a second of a matrix product.
+    """
     stylizer = METHODS[method](models_dir, device, choose_dtype(device), computes_int8(device))
-    photo = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    photo = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
 
     def paint() -> None:
         stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0))
@@ -39,4 +43,4 @@ def measure(method: str, style: Style, models_dir: Path, device: torch.device, r
         paint()
     work = counter.get_total_flops() / 2
     seconds = median_seconds(paint, device)
-    return Figure(method, seconds / SIDE**2 * 1e6, work / SIDE**2, work / seconds / rate)
+    return Figure(method, seconds / side**2 * 1e6, work / side**2, work / seconds / rate)

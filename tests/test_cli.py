@@ -342,10 +342,9 @@ def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
 
 
 def test_the_machine_is_measured(run, monkeypatch):
-    monkeypatch.setattr("styletransfer.bench.SIDE", 64)
     monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
     monkeypatch.setattr("styletransfer.cli.bench.package_folder", api.package_folder)
-    code, out, _ = run("bench")
+    code, out, _ = run("bench", "--side", 64)
     assert code == 0
     assert "GFLOP/s" in out
     assert "cin" in out

@@ -1,9 +1,12 @@
 """The command that measures the user's own machine."""
 
+from typing import Annotated
+
 import torch
+import typer
 from rich.table import Table
 
-from styletransfer.bench import FAST_METHODS, SIDE, measure
+from styletransfer.bench import FAST_METHODS, measure
 from styletransfer.cli.shared import Device, Quiet, app, console, progress, say
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.estimate import matrix_rate
@@ -12,7 +15,11 @@ from styletransfer.weights import package_folder
 
 
 @app.command()
-def bench(device: Device = None, quiet: Quiet = False) -> None:
+def bench(
+    side: Annotated[int, typer.Option(help="Pixels of the pictures' sides.", min=64, max=3000)] = 1024,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
     """Measure how fast this machine paints."""
     chosen = choose_device(device)
     bank = StyleBank(package_folder("styles"))
@@ -21,7 +28,7 @@ def bench(device: Device = None, quiet: Quiet = False) -> None:
     with progress("measuring", len(FAST_METHODS), quiet) as bar:
         rate = matrix_rate(chosen)
         for method in FAST_METHODS:
-            figure = measure(method, style, package_folder("models"), chosen, rate)
+            figure = measure(method, style, package_folder("models"), chosen, rate=rate, side=side)
             table.add_row(
                 figure.method,
                 f"{figure.seconds:.2f}",
@@ -32,5 +39,5 @@ def bench(device: Device = None, quiet: Quiet = False) -> None:
             bar.advance(bar.task_ids[0])
     dtype = str(choose_dtype(chosen)).removeprefix("torch.")
     threads = f", {torch.get_num_threads()} threads" if chosen.type == "cpu" else ""
-    say(f"{chosen.type}{threads}, {dtype}: {2 * rate / 1e9:.0f} GFLOP/s; pictures of {SIDE} x {SIDE}")
+    say(f"{chosen.type}{threads}, {dtype}: {2 * rate / 1e9:.0f} GFLOP/s; pictures of {side} x {side}")
     console.print(table)
