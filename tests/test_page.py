@@ -232,7 +232,7 @@ def test_a_file_that_is_no_picture_says_so(page, tmp_path):
 def test_settings_come_back_from_a_painting(page, photo_file, transfer, tmp_path):
     painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75}, strength=0.6, preserve_color=0.3)
     images.save_picture(painted, tmp_path / "painted.png")
-    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="More settings").click()
     with page.expect_file_chooser() as waiting:
         page.locator("#restore").click()
     waiting.value.set_files(tmp_path / "painted.png")

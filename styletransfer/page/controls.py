@@ -105,7 +105,7 @@ class Controls:
         )
         with gr.Accordion("Blend pad", open=False):
             self.pad = blend_pad()
-        with gr.Accordion("More", open=False):
+        with gr.Accordion("More settings", open=False):
             self.preserve_color = gr.Slider(
                 PRESERVE_COLOR.least,
                 PRESERVE_COLOR.most,

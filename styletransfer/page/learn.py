@@ -19,6 +19,9 @@ from styletransfer.page.work import HEAVY, Finished, follow, telling
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
+CURVE = ["step", "loss", "distance from"]
+SMOOTHED_STEPS = 10  # every step sees another piece of a photo, some of them harder
+LOSSES = {"content": "photo", "style": "painting"}
 
 
 class LearnTab:
@@ -39,13 +42,18 @@ class LearnTab:
                     self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-learning")
             with gr.Column(scale=6, min_width=320):
                 self.progress = gr.HTML("", elem_id="learning")
-                self.preview = gr.Image(label="What it paints so far", interactive=False, height=300)
+                self.preview = gr.Image(
+                    label="What it paints so far",
+                    interactive=False,
+                    height=300,
+                    buttons=["download", "fullscreen"],
+                )
                 self.losses = gr.LinePlot(
-                    pd.DataFrame({"step": [], "loss": [], "of": []}),
+                    pd.DataFrame(columns=CURVE),
                     x="step",
                     y="loss",
-                    color="of",
-                    title="Distance from photo and painting",
+                    color="distance from",
+                    title="How it is getting nearer",
                     height=220,
                     visible=False,
                 )
@@ -104,7 +112,7 @@ class LearnTab:
                     break
                 if not curve:
                     began = time.monotonic()  # of the steps alone
-                curve += [(event.step, event.losses[of], of) for of in ("content", "style")]
+                curve += [(event.step, event.losses[loss], name) for loss, name in LOSSES.items()]
                 yield self._progress(event, time.monotonic() - began, seconds, curve)
         told = progress_bar(1, f"Learned. <b>{slug}</b> is in the gallery of the first tab.")
         yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
@@ -116,7 +124,10 @@ class LearnTab:
         bar = progress_bar(share, f"Step {progress.step}, {max(0.0, seconds - spent):.0f} s left")
         if progress.preview is None:
             return bar, gr.skip(), gr.skip(), gr.skip()
-        frame = pd.DataFrame(curve, columns=["step", "loss", "of"])
+        frame = pd.DataFrame(curve, columns=CURVE)
+        frame["loss"] = frame.groupby("distance from")["loss"].transform(
+            lambda losses: losses.ewm(span=SMOOTHED_STEPS).mean()
+        )
         return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
 
     def _chosen(self, own: str | None, request: gr.Request) -> tuple[Any, Any]:
