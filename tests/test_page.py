@@ -266,6 +266,18 @@ def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file
 
 
 @needs_browser
+def test_what_fails_leaves_nothing_going_on(page, tmp_path):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    page.get_by_role("tab", name="Learn a style").click()
+    give(page, "#teacher", tmp_path / "teacher.png")
+    page.get_by_label("Name of the style").fill("Amber")
+    page.locator("#learn").click()
+    expect(page.get_by_text("which is never replaced")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#learning")).to_be_empty()
+    expect(page.locator("#stop-learning")).to_be_disabled()
+
+
+@needs_browser
 def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styles, tmp_path):
     make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
     page.get_by_role("tab", name="Learn a style").click()

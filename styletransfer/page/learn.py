@@ -15,7 +15,7 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, Finished, follow, telling
+from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, telling
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -68,13 +68,15 @@ class LearnTab:
     def _events(self) -> None:
         tab, quiet = self.paint_tab.controls, QUIET
         gallery = [tab.gallery, tab.listed, self.own]
-        self.learn_button.click(
+        learned = self.learn_button.click(
             self._learn,
             [self.picture, self.name, self.seconds],
             [self.progress, self.preview, self.losses, self.stop_button],
             **quiet,
             **HEAVY,
-        ).then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        )
+        learned.success(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
         self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
         self.remove.click(self._remove, [self.own, tab.chosen], [tab.chosen, self.progress], **quiet).then(

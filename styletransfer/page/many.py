@@ -18,7 +18,7 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, Finished, follow, telling
+from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, telling
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of a zip, unpacked
@@ -44,7 +44,7 @@ class ManyTab:
             [self.progress, self.download, self.stop_button],
             **QUIET,
             **HEAVY,
-        )
+        ).failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **QUIET)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **QUIET)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:

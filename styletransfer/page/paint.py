@@ -1,7 +1,7 @@
 """The tab that paints: what happens when its controls are touched."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,25 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class PaintTab:
-    """The tab; others use its controls and its `painting`, what paints and shows."""
+    """The tab; others use its controls, and `painted_by` to have it paint."""
 
     def __init__(self, visitors: Visitors, pictures: StylePictures, examples: Sequence[Path]) -> None:
         self.visitors, self.pictures = visitors, pictures
         self.controls = Controls(examples)
         self._events()
 
+    def painted_by(self, listener: Callable[..., Any], paint: Callable[..., Any] | None = None) -> None:
+        """Paint upon an event: as it does by itself, or with `paint`."""
+        controls = self.controls
+        listener(paint or self.paint_live, **self._painting).failure(
+            lambda: ("Nothing was painted.", gr.update(interactive=False)),
+            None,
+            [controls.note, controls.stop_button],
+            **QUIET,
+        )
+
     @property
-    def painting(self) -> dict[str, Any]:
+    def _painting(self) -> dict[str, Any]:
         """How `paint` and `paint_live` are listened with."""
         controls = self.controls
         shown = [controls.result, controls.note, controls.download, controls.stop_button]
@@ -59,7 +69,6 @@ class PaintTab:
 
     def _events(self) -> None:
         it, quiet = self.controls, QUIET
-        live = (self.paint_live, self.painting)
         it.search.change(self._search, [it.search, it.chosen], [it.gallery, it.listed], **quiet)
         # Every click and every move of the pad counts; repeated later it would carry an earlier place.
         chosen = it.gallery.select(
@@ -91,18 +100,18 @@ class PaintTab:
             **quiet,
         )
         for event in (chosen, moved, given, photo, method, restored):
-            event.then(live[0], **live[1])
+            self.painted_by(event.then)
         sliders = (*it.sliders, it.picture_slider, it.strength, it.preserve_color, it.stroke_size)
         for slider in sliders:
-            preview = {**self.painting, "outputs": [it.result, it.mix]}
+            preview = {**self._painting, "outputs": [it.result, it.mix]}
             slider.input(self.preview, **preview)
-            slider.release(live[0], **live[1])
+            self.painted_by(slider.release)
         choices: tuple[Any, ...] = (it.size, it.file_format, *it.places, it.picture_place)
         for choice in choices:
-            choice.input(live[0], **live[1])
-        it.elsewhere.release(live[0], **live[1])
-        it.region.apply(live[0], **live[1])
-        it.paint_button.click(self.paint, **self.painting)
+            self.painted_by(choice.input)
+        self.painted_by(it.elsewhere.release)
+        self.painted_by(it.region.apply)
+        self.painted_by(it.paint_button.click, self.paint)
         it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
 
     def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:

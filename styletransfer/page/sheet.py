@@ -44,15 +44,16 @@ class SheetTab:
             [self.gallery, self.names, self.stop_button],
             **QUIET,
             **HEAVY,
-        )
+        ).failure(lambda: gr.update(interactive=False), None, self.stop_button, **QUIET)
         self.stop_button.click(visitors.stop, None, None, queue=False, **QUIET)
         controls = paint_tab.controls
-        self.gallery.select(
+        chosen = self.gallery.select(
             self._choose,
             [self.names, controls.search],
             [tabs, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
-        ).then(paint_tab.paint_live, **paint_tab.painting)
+        )
+        paint_tab.painted_by(chosen.then)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         visitor, photo = self.visitors.of(request), values[self.paint_tab.controls.photo]
