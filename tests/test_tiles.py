@@ -28,6 +28,13 @@ def test_tiles_cover_every_pixel_once(size):
     assert (counts == 1).all()
 
 
+@pytest.mark.parametrize("length", [64, 65, 96, 97, 200, 1000])
+def test_tiles_are_of_one_size_and_no_larger_than_asked_for(length):
+    heights = [tile.outer.height for tile in tiles(length, 40, side=64, margin=16)]
+    assert max(heights) - min(heights) < 8  # what the last lacks of a multiple of 8
+    assert max(heights) <= 64
+
+
 def test_margins_end_at_the_picture():
     for tile in tiles(130, 70, side=64, margin=16):
         outer = tile.outer
@@ -54,7 +61,7 @@ def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, gen
         weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
     whole = stylizer.stylize(photo, styles, weights, FULL)
     monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
-    monkeypatch.setattr(cin, "TILE_SIDE", 128)
+    monkeypatch.setattr(cin, "TILE_SIDE", 328)
     monkeypatch.setattr(cin, "sample_windows", lambda height, width: [Window(0, 0, height, width)])
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
@@ -101,14 +108,14 @@ def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
 
 def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypatch, generator):
     monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
-    monkeypatch.setattr(cin, "TILE_SIDE", 64)
+    monkeypatch.setattr(cin, "TILE_SIDE", 280)
 
     def stop(progress):
         assert progress.step == 1
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        stylizer.stylize(torch.rand(1, 3, 200, 200, generator=generator), styles[:1], torch.ones(1), FULL, stop)
+        stylizer.stylize(torch.rand(1, 3, 300, 300, generator=generator), styles[:1], torch.ones(1), FULL, stop)
 
 
 def test_tiles_begin_where_both_networks_can_be_cut():

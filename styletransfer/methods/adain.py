@@ -25,7 +25,7 @@ from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
 WHOLE_PIXELS = 2_500_000  # larger pictures are painted in tiles
-TILE_SIDE = 1024  # pixels, a multiple of 8
+TILE_SIDE = 1280  # pixels, with the margins
 # What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder.
 MARGIN = 80
 MULTIPLY_ADDS = 320_000  # a pixel

@@ -15,7 +15,7 @@ from styletransfer.settings import WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
-TILE_SIDE = 2304  # pixels, a multiple of 8
+TILE_SIDE = 2624  # pixels, with the margins
 # What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
 MARGIN = 120
 MULTIPLY_ADDS = 69_500  # a pixel

@@ -47,7 +47,7 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
-    """Tiles of at most about `side` pixels that cover a picture once, with a margin as far as the picture goes.
+    """Tiles that cover a picture once, with a margin as far as the picture goes, and then of at most `side` pixels.
 
     With their margins all are of one size: memory that one leaves is what the next one asks for.
     """
@@ -59,9 +59,12 @@ def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
 
 def _cuts(length: int, side: int, margin: int) -> Iterator[tuple[int, int, int, int]]:
     """Start and size of the tiles along one side, without and with the margin; starts are multiples of 8."""
-    count = -(-length // side)
-    step = -(-length // count // 8) * 8
-    whole = min(length, step + 2 * margin)
+    for count in range(1, length + 1):
+        step = -(-length // count // 8) * 8
+        # One alone has no neighbour, two have one each.
+        whole = min(length, step + min(count - 1, 2) * margin)
+        if whole <= side:
+            break
     last = -(-(length - whole) // 8) * 8
     for start in range(0, length, step):
         outer = min(max(0, start - margin), last)
