@@ -47,7 +47,7 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
-    """Tiles that cover a picture once, with a margin as far as the picture goes, and then of at most `side` pixels.
+    """Tiles that cover a picture once, with a margin where it goes on, and then of at most `side` pixels.
 
     With their margins all are of one size: memory that one leaves is what the next one asks for.
     """
