@@ -132,7 +132,7 @@ class StyleTraining:
     seconds: float = 0.0  # where positive, the fit ends after that time, if the steps do not end it first
     style_side: int = STYLE_SIDE
     photos: int = 1  # crops a step; many small steps learn more in the same time than fewer large ones
-    crops: int = 240  # of photographs, cut once, whose features are kept
+    crops: int = 128  # of photographs, cut once, whose features are kept
     side: int = 160  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0

@@ -54,17 +54,15 @@ def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return used, list(paths[::HELD_OUT_EVERY])
 
 
-def random_crop(
-    pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator, widest: int | None = None
-) -> Tensor:
+def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator) -> Tensor:
     """A random square out of a random picture, (1, 3, side, side) in [0, 1].
 
-    Its extent in the picture varies from three quarters of `side` to `widest`, or the whole short side, and
-    every second one is mirrored.
+    Its extent in the picture varies from three quarters of `side` to the whole short side, and every
+    second one is mirrored.
     """
     image = pictures[_below(len(pictures), generator)].image
     height, width = image.shape[-2:]
-    largest = min(height, width, widest or height)
+    largest = min(height, width)
     smallest = min(largest, 3 * side // 4)
     extent = smallest + _below(largest - smallest + 1, generator)
     top = _below(height - extent + 1, generator)
@@ -81,9 +79,8 @@ def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Te
     if spec is None or spec.origin is None:
         raise InvalidInput("the photographs of the package gradio are missing; give a folder of photographs")
     folder = Path(spec.origin).parent / "media_assets" / "images"
-    # Larger than other photographs are taken, and seen in smaller parts: there are so few of them.
-    pictures = load_pictures([folder / name for name in BUILT_IN], round(2.1 * side))
-    return [random_crop(pictures, side, generator, round(1.25 * side)) for _ in range(count)]
+    pictures = load_pictures([folder / name for name in BUILT_IN], round(1.5 * side))
+    return [random_crop(pictures, side, generator) for _ in range(count)]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:
