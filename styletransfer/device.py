@@ -3,11 +3,15 @@
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 
 import torch
 
 from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # of malloc.h
+_kept = False  # whether `keep_freed_memory` was called
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -64,13 +68,30 @@ def keep_freed_memory() -> None:
     Feature maps are large blocks that come and go at every layer; getting each one anew from the system
     costs up to a fifth of the time. Does nothing where the C library is not glibc.
     """
-    if os.name != "posix":
-        return
+    global _kept
+    _kept = True
+    _mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    _mallopt(M_TOP_PAD, 64 * 2**20)
+    _mallopt(M_MMAP_MAX, 0)
+
+
+@contextlib.contextmanager
+def giving_memory_back() -> Iterator[None]:
+    """Inside, large blocks go back to the system as soon as they are freed, whatever was asked for before.
+
+    For work with many large blocks of different sizes, by which kept memory would grow several times over.
+    """
+    release_freed_memory()
+    _mallopt(M_MMAP_THRESHOLD, 2**20)
+    _mallopt(M_MMAP_MAX, 2**16)
     try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    trim_threshold, top_pad, mmap_max = -1, -2, -4  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX of malloc.h
-    mallopt(trim_threshold, 2**31 - 1)
-    mallopt(top_pad, 64 * 2**20)
-    mallopt(mmap_max, 0)
+        yield
+    finally:
+        if _kept:
+            _mallopt(M_MMAP_MAX, 0)
+
+
+def _mallopt(option: int, value: int) -> None:
+    if os.name == "posix":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").mallopt(option, value)

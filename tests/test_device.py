@@ -35,3 +35,10 @@ def test_asking_the_c_library_to_keep_memory_is_harmless():
     device.keep_freed_memory()
     device.keep_freed_memory()
     assert torch.rand(1000, 1000).isfinite().all()
+
+
+def test_memory_is_given_back_inside_and_kept_again_after():
+    device.keep_freed_memory()
+    with device.giving_memory_back():
+        assert torch.rand(1000, 1000).isfinite().all()
+    assert torch.rand(1000, 1000).isfinite().all()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
-from styletransfer.device import release_freed_memory
+from styletransfer.device import giving_memory_back
 from styletransfer.images import as_float
 from styletransfer.methods.tiles import Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
@@ -77,12 +77,8 @@ class CinStylizer:
             if on_step:
                 on_step(Progress(1, 1, preview=result))
             return result
-        release_freed_memory()
-        parts = [self._inputs(window, content, weights, strength) for window in sample_windows(height, width)]
-        photos, shares, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        statistics = self.network.measure(photos, rows, shares, degrees)
-        del parts, photos, shares, degrees
-        release_freed_memory()
+        with giving_memory_back():
+            statistics = self._measured(content, rows, weights, strength)
         result = torch.empty_like(content)
         planned = list(tiles(height, width, TILE_SIDE, MARGIN))
         for step, tile in enumerate(planned, 1):
@@ -91,6 +87,13 @@ class CinStylizer:
             if on_step:
                 on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
         return result
+
+    def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
+        """Statistics of a picture from samples of it."""
+        windows = sample_windows(*content.shape[-2:])
+        parts = [self._inputs(window, content, weights, strength) for window in windows]
+        photos, shares, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
+        return self.network.measure(photos, rows, shares, degrees)
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
