@@ -19,6 +19,7 @@ from styletransfer.methods import METHODS, cin
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.request import BatchResult, Options, Request, check
 from styletransfer.settings import (
+    MAX_PIL_PIXELS,
     PRESERVE_COLOR,
     STRENGTH,
     STROKE_SIZE,
@@ -190,7 +191,14 @@ class StyleTransfer:
         """
         options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
         request = self._request(style, method, masks or {}, style_masks or {}, options)
-        return request.paint(request.read(image), on_step)
+        picture = request.read(image)
+        height, width = picture.size
+        if height * width > MAX_PIL_PIXELS:
+            raise InvalidInput(
+                f"a painting of {width}x{height} pixels is too large for a PIL image, which ends at "
+                f"{MAX_PIL_PIXELS:,}; paint it by stylize_batch, and save its result's `painting`"
+            )
+        return request.paint(picture, on_step).image()
 
     def stylize_batch(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from styletransfer.images import as_bytes, as_float
+from styletransfer.images import as_bytes, as_float, empty_like
 
 # Rec. 601 luma and two colour differences, the space of Gatys et al. 2016b. Rows: Y, I, Q.
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
@@ -39,7 +39,7 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
         from_luma, from_differences = torch.linalg.inv(to_yiq).split((1, 2), dim=1)
         of_painting, constant = from_luma @ matrix @ luma, from_luma @ offset
         of_photo = from_differences @ differences
-    result = torch.empty_like(painted)
+    result = empty_like(painted)
     for part in _strips(painted):
         own_colours, others = as_float(painted[:, :, part]), as_float(photo[:, :, part])
         kept = _mixed(own_colours, of_painting) + _mixed(others, of_photo.expand_as(of_painting))

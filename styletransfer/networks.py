@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from styletransfer.core import blend
 from styletransfer.int8 import Int8Convolution
-from styletransfer.norm import channel_statistics, conditional_instance_norm
+from styletransfer.norm import channel_statistics, conditional_instance_norm, joint_statistics
 
 
 @dataclass(frozen=True)
@@ -189,8 +189,7 @@ class StyleRows:
             return next(self._known)
         if self._measured is None:
             return channel_statistics(features)
-        joined = features.transpose(0, 1).flatten(1)[None, :, :, None]  # (1, C, B * H * W, 1)
-        self._measured.append(channel_statistics(joined))
+        self._measured.append(joint_statistics(features))
         return self._measured[-1]
 
     def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:

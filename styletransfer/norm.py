@@ -22,6 +22,20 @@ def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + EPSILON).sqrt()
 
 
+def joint_statistics(parts: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every channel over all samples, as if they were one picture.
+
+    Args:    parts: (B, C, H, W), any range.
+    Returns: mean and std, (1, C, 1, 1), as of `channel_statistics`.
+    """
+    # Part by part: in the number format that is exact enough, a copy of all would be several times as large.
+    each = [channel_statistics(part) for part in parts.split(1)]
+    means, stds = (torch.cat(values) for values in zip(*each, strict=True))
+    mean = means.mean(dim=0, keepdim=True)
+    variance = (stds.square() + (means - mean).square()).mean(dim=0, keepdim=True)
+    return mean, variance.sqrt()
+
+
 def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     """Normalise every channel of every sample, then scale by gamma and shift by beta.
 

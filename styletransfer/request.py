@@ -11,9 +11,9 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.color import keep_color
-from styletransfer.core import OnStep, Style, Stylizer
+from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
-from styletransfer.images import ImageSource, Picture
+from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.settings import (
     COLOR_MODES,
     MAX_PIXELS,
@@ -32,11 +32,16 @@ READ_AHEAD = 2  # photos of a batch that are read while another is painted
 
 @dataclass(frozen=True)
 class BatchResult:
-    """One photo of a batch: its `image`, or the `error` that kept it from being painted."""
+    """One photo of a batch: its `painting`, or the `error` that kept it from being painted."""
 
     source: ImageSource
-    image: Image | None = None
+    painting: Painting | None = None
     error: StyleTransferError | None = None
+
+    @property
+    def image(self) -> Image | None:
+        """The painting as a PIL image, RGB or RGBA of 8 bits; to write a large one, use `painting.save`."""
+        return None if self.painting is None else self.painting.image()
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ class Request:
         return Picture(_resized(picture.rgb, (height, width)), alpha)
 
     @torch.inference_mode()
-    def paint(self, picture: Picture, on_step: OnStep | None = None) -> Image:
-        """The painting of a photo that was `read`, its parameters in its `info`. Raises InvalidInput."""
+    def paint(self, picture: Picture, on_step: OnStep | None = None) -> Painting:
+        """The painting of a photo that was `read`. Raises InvalidInput."""
         options = self.options
         height, width = (max(1, round(side / options.stroke_size)) for side in picture.size)
         if height * width > MAX_PIXELS:
@@ -118,11 +123,13 @@ class Request:
             )
         photo = _resized(picture.rgb, (height, width))
         weights, strength = self._shares((height, width))
+        if photo.dtype == torch.uint8:
+            on_step = _releasing(on_step)
         painted = self.stylizer.stylize(photo, self.styles, weights, strength, on_step, options.optimization)
         painted = _resized(painted, picture.size)
         if options.preserve_color > 0:
             painted = keep_color(painted, picture.rgb, options.preserve_color, options.color_mode)
-        return images.to_pil(painted, picture.alpha, self.parameters())
+        return Painting(painted, picture.alpha, self.parameters())
 
     def paint_all(self, sources: Iterable[ImageSource], on_step: OnStep | None) -> Iterator[BatchResult]:
         """Results in order; while one photo is painted the next ones are read."""
@@ -137,7 +144,7 @@ class Request:
 
     def _result(self, source: ImageSource, reading: Future[Picture], on_step: OnStep | None) -> BatchResult:
         try:
-            return BatchResult(source, image=self.paint(reading.result(), on_step))
+            return BatchResult(source, self.paint(reading.result(), on_step))
         except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
             return BatchResult(source, error=error)
 
@@ -155,6 +162,17 @@ class Request:
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
         return maps, strength * shades.amax(dim=0)
+
+
+def _releasing(on_step: OnStep | None) -> OnStep:
+    """`on_step`, before which a large picture's memory is given back: parts of it come and go tile by tile."""
+
+    def release_and_go_on(progress: Progress) -> None:
+        images.release()
+        if on_step:
+            on_step(progress)
+
+    return release_and_go_on
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -28,10 +28,10 @@ COLOR_MODES = {
 }
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
-# Pillow refuses more: it takes such a file for a trap.
-MAX_PIXELS = 178_000_000
+MAX_PIXELS = 1_000_000_000  # of a picture that is painted from file to file
+MAX_PIL_PIXELS = 178_000_000  # of one handed out as a PIL image; Pillow takes larger ones for traps
 # Up to here a picture is held in float32 and painted as a whole, in about 200 bytes a pixel; larger ones are
-# held in bytes and painted in tiles.
+# bytes, in files that are mapped into memory where they come from a file, and painted in tiles.
 WHOLE_PIXELS = 12_500_000
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.

@@ -244,6 +244,23 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeyp
     assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 3  # bf16
 
 
+def test_a_large_file_is_painted_to_a_file(transfer, photo, monkeypatch, tmp_path):
+    photo.save(tmp_path / "photo.png")
+    for module in ("styletransfer.images.reading", "styletransfer.methods.cin"):
+        monkeypatch.setattr(f"{module}.WHOLE_PIXELS", 100)
+    [result] = transfer.stylize_batch([tmp_path / "photo.png"], "amber")
+    result.painting.save(tmp_path / "painted.png")
+    assert read_metadata(tmp_path / "painted.png") == result.painting.parameters
+    with Image.open(tmp_path / "painted.png") as painted:
+        assert painted.tobytes() == transfer.stylize(photo, "amber").tobytes()
+
+
+def test_a_painting_too_large_for_pil_is_refused_before_it_is_painted(transfer, photo, monkeypatch):
+    monkeypatch.setattr("styletransfer.api.MAX_PIL_PIXELS", 100)
+    with pytest.raises(InvalidInput, match="stylize_batch"):
+        transfer.stylize(photo, "amber")
+
+
 def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
     file = tmp_path / "painting.png"
     looks = []

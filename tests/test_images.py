@@ -22,16 +22,23 @@ def red(mode="RGB", size=(20, 12)):
 
 
 def pixel(picture, row=0, column=0):
-    return (picture.rgb[0, :, row, column] * 255).round().int().tolist()
+    return (images.as_float(picture.rgb)[0, :, row, column] * 255).round().int().tolist()
+
+
+@pytest.fixture(params=["small", "large"])
+def decoder(request, monkeypatch):
+    """Both ways to read a file: large pictures never are in memory as a whole."""
+    if request.param == "large":
+        monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".bmp", ".avif"])
+@pytest.mark.usefixtures("decoder")
 def test_a_picture_is_its_pixels_whatever_the_format(tmp_path, suffix):
     path = tmp_path / f"red{suffix}"
     red().save(path)
     picture = images.read_picture(path)
     assert picture.rgb.shape == (1, 3, 12, 20)
-    assert picture.rgb.dtype == torch.float32
     assert picture.alpha is None
     np.testing.assert_allclose(pixel(picture), RED, atol=4)
 
@@ -53,6 +60,7 @@ def test_a_phones_heic_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.usefixtures("decoder")
 def test_exif_orientation_is_applied(tmp_path, orientation):
     upright = make_photo(24, 36)
     back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what a camera held that way stores
@@ -60,10 +68,12 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / "turned.png", exif=exif)
-    expected = images.read_picture(upright)
-    torch.testing.assert_close(images.read_picture(tmp_path / "turned.png").rgb, expected.rgb)
+    assert images.read_size(tmp_path / "turned.png") == (24, 36)
+    found = images.as_float(images.read_picture(tmp_path / "turned.png").rgb)
+    torch.testing.assert_close(found, images.as_float(images.read_picture(upright).rgb))
 
 
+@pytest.mark.usefixtures("decoder")
 def test_colours_of_another_profile_become_srgb(tmp_path):
     lab = ImageCms.createProfile("LAB")
     to_lab = ImageCms.profileToProfile(red(), ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
@@ -93,10 +103,32 @@ def test_every_mode_becomes_rgb(mode):
     assert pixel(images.read_picture(picture)) == [255, 255, 255]
 
 
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("L", ".png"),
+        ("1", ".png"),
+        ("P", ".png"),
+        ("CMYK", ".tif"),
+        ("LA", ".png"),
+        ("RGBA", ".webp"),
+    ],
+)
+def test_a_large_picture_is_that_of_the_small_decoder(tmp_path, monkeypatch, mode, suffix):
+    make_photo(40, 50).convert(mode).save(tmp_path / f"photo{suffix}")
+    small = images.read_picture(tmp_path / f"photo{suffix}")
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    large = images.read_picture(tmp_path / f"photo{suffix}")
+    assert large.rgb.dtype == torch.uint8
+    assert (large.alpha is None) == (small.alpha is None)
+    assert (images.as_float(large.rgb) - small.rgb).abs().mean() < 2 / 255
+
+
+@pytest.mark.usefixtures("decoder")
 def test_16_bits_keep_their_shades(tmp_path):
     ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    grey = images.read_picture(tmp_path / "ramp.png").rgb[0, 0, 0] * 255
+    grey = images.as_float(images.read_picture(tmp_path / "ramp.png").rgb)[0, 0, 0] * 255
     torch.testing.assert_close(grey.round(), torch.arange(256.0))
 
 
@@ -110,6 +142,7 @@ def test_alpha_is_kept_apart():
     assert images.to_pil(read.rgb, read.alpha).getchannel("A").tobytes() == picture.getchannel("A").tobytes()
 
 
+@pytest.mark.usefixtures("decoder")
 def test_transparency_of_a_palette_is_alpha(tmp_path):
     palette = red().quantize(4)
     palette.save(tmp_path / "clear.png", transparency=palette.getpixel((0, 0)))
@@ -126,6 +159,7 @@ def test_transparency_of_a_palette_is_alpha(tmp_path):
         (None, "cannot be read"),  # a real JPEG, cut in the middle
     ],
 )
+@pytest.mark.usefixtures("decoder")
 def test_a_file_that_is_no_picture_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "photo.jpg"
     if content is None:
@@ -139,6 +173,7 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line(tmp_path, content, mes
 
 
 @pytest.mark.parametrize("suffix", [".png", ".avif", ".webp", ".tiff", ".gif"])
+@pytest.mark.usefixtures("decoder")
 def test_a_truncated_picture_of_any_format_is_refused_and_no_other_error(tmp_path, suffix):
     make_photo(200, 200).save(tmp_path / f"whole{suffix}")
     content = (tmp_path / f"whole{suffix}").read_bytes()
@@ -265,6 +300,50 @@ def test_large_pictures_are_held_in_bytes_and_come_out_the_same(monkeypatch):
     assert images.to_pil(large.rgb).tobytes() == images.to_pil(small.rgb).tobytes()
     smaller, expected = (images.resize(picture.rgb, (20, 30)) for picture in (large, small))
     assert (smaller - expected).abs().max() < 5 / 255  # rounded after rows and after columns
+
+
+def test_a_file_that_pil_takes_for_a_trap_is_read_all_the_same(tmp_path, monkeypatch):
+    make_photo(40, 50).save(tmp_path / "photo.png")
+    expected = images.read_picture(tmp_path / "photo.png").rgb
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert images.read_size(tmp_path / "photo.png") == (40, 50)
+    found = images.read_picture(tmp_path / "photo.png").rgb
+    torch.testing.assert_close(images.as_float(found), expected)
+
+
+def test_a_large_picture_is_read_anew_when_its_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    path = tmp_path / "photo.png"
+    for colour in ((255, 0, 0), (0, 0, 255)):
+        Image.new("RGB", (20, 12), colour).save(path)
+        assert pixel(images.read_picture(path)) == list(colour)
+
+
+@pytest.mark.parametrize("suffix", sorted(images.FORMATS))
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_a_large_painting_is_saved_like_a_small_one(tmp_path, monkeypatch, suffix, with_alpha):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    rgb = images.as_bytes(images.read_picture(make_photo(40, 50)).rgb)
+    alpha = torch.full((1, 1, 40, 50), 100, dtype=torch.uint8) if with_alpha else None
+    held, mapped = tmp_path / f"held{suffix}", tmp_path / f"mapped{suffix}"
+    images.Painting(images.as_float(rgb), alpha, PARAMETERS).save(held)
+    large = images.empty_like(rgb)
+    large.copy_(rgb)
+    images.release()
+    images.Painting(large, alpha, PARAMETERS).save(mapped)
+    expected, found = images.read_picture(held), images.read_picture(mapped)
+    assert (expected.alpha is None) == (found.alpha is None)
+    assert (found.rgb - expected.rgb).abs().mean() < 2 / 255
+    assert images.read_metadata(mapped) == PARAMETERS
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_large_painting_that_cannot_be_written_leaves_nothing(tmp_path):
+    long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
+    with pytest.raises(UnwritableOutput, match="as WEBP"):
+        long.save(tmp_path / "long.webp")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bytes_stay_bytes_only_where_the_result_is_large(monkeypatch):

@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from styletransfer.norm import adain, channel_statistics, conditional_instance_norm
+from styletransfer.norm import adain, channel_statistics, conditional_instance_norm, joint_statistics
 
 
 def test_conditional_instance_norm_gives_the_channels_their_beta_and_gamma(generator):
@@ -51,3 +51,9 @@ def test_channel_statistics_of_half_precision_are_computed_in_float32(generator)
     x = torch.rand(1, 2, 128, 128, generator=generator).bfloat16() + 100
     mean, _ = channel_statistics(x)
     torch.testing.assert_close(mean, x.double().mean(dim=(2, 3), keepdim=True).float())
+
+
+def test_statistics_of_parts_are_those_of_the_whole(generator):
+    x = torch.randn(3, 4, 6, 5, generator=generator) * torch.tensor([1.0, 9.0, 0.1])[:, None, None, None] + 7
+    whole = x.transpose(0, 1).reshape(1, 4, -1, 1)
+    torch.testing.assert_close(joint_statistics(x), channel_statistics(whole))

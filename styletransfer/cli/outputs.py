@@ -82,17 +82,17 @@ def _open_manifest(path: Path | None) -> AbstractContextManager[TextIO | None]:
 def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
     """Whether it failed, which is reported."""
     error = result.error
-    if result.image is not None:
+    if result.painting is not None:
         try:
-            images.save_picture(result.image, target)
+            result.painting.save(target)
         except StyleTransferError as problem:
             error = problem
     if error is not None:
         report(error)
     if lines is not None:
         told: dict[str, object] = {"photo": str(result.source)}
-        if error is None and result.image is not None:
-            told |= {"painting": str(target), "parameters": images.parameters_of(result.image)}
+        if error is None and result.painting is not None:
+            told |= {"painting": str(target), "parameters": dict(result.painting.parameters)}
         else:
             told |= {"error": str(error)}
         lines.write(json.dumps(told, ensure_ascii=False) + "\n")

@@ -4,6 +4,7 @@ Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; 
 """
 
 from styletransfer.images.formats import FORMATS
+from styletransfer.images.large import empty_like, release
 from styletransfer.images.reading import (
     ImageSource,
     Picture,
@@ -22,8 +23,8 @@ from styletransfer.images.resizing import (
 )
 from styletransfer.images.sheets import contact_sheet
 from styletransfer.images.writing import (
+    Painting,
     check_writable,
-    parameters_of,
     read_metadata,
     save_picture,
     to_jpeg,
@@ -33,17 +34,19 @@ from styletransfer.images.writing import (
 __all__ = [
     "FORMATS",
     "ImageSource",
+    "Painting",
     "Picture",
     "as_bytes",
     "as_float",
     "check_writable",
     "contact_sheet",
+    "empty_like",
     "find_pictures",
-    "parameters_of",
     "read_metadata",
     "read_on_white",
     "read_picture",
     "read_size",
+    "release",
     "resize",
     "resize_long_side",
     "resize_short_side",

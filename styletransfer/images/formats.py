@@ -5,6 +5,10 @@ import functools
 import pi_heif
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+SAVE_OPTIONS: dict[str, dict] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 92, "method": 4},
+}
 PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.images import large
 from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
 from styletransfer.images.resizing import as_float
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
@@ -46,15 +48,37 @@ def read_picture(source: ImageSource) -> Picture:
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
     """
+    if _is_large_file(source):
+        _check_pixels(large.size_of(Path(source)), str(source))
+        pixels = large.read(Path(source))
+        return Picture(pixels[:, :3], pixels[:, 3:] if pixels.shape[1] > 3 else None)
     with _opened(source) as (image, name):
         return _decode(image, name)
 
 
 def read_size(source: ImageSource) -> tuple[int, int]:
     """Height and width of a picture as a viewer would show it, without decoding it. Raises UnreadableImage."""
+    if _is_large_file(source):
+        return large.size_of(Path(source))
     with _opened(source) as (image, _):
         width, height = image.size
         return (width, height) if image.getexif().get(ORIENTATION, UPRIGHT) in LYING else (height, width)
+
+
+def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
+    """Whether it is a file that is not to be held in memory. What is wrong with it shows when it is read."""
+    if isinstance(source, Image.Image):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(source) as image:
+                known = image.format in large.READABLE and image.mode in large.MODES
+                return known and image.width * image.height > WHOLE_PIXELS
+    except Image.DecompressionBombError:
+        return True  # PIL opens no more than 178 megapixels
+    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError):
+        return False
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,14 +13,48 @@ from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.files import replacing
-from styletransfer.images.formats import FORMATS, register_formats
+from styletransfer.images import large
+from styletransfer.images.formats import FORMATS, SAVE_OPTIONS, register_formats
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
 _METADATA_KEY = "styletransfer"
 
 
-def to_pil(rgb: Tensor, alpha: Tensor | None = None, metadata: dict | None = None) -> Image.Image:
+@dataclass(frozen=True)
+class Painting:
+    """What was painted: `rgb` (1, 3, H, W) and perhaps `alpha` (1, 1, H, W), in [0, 1] or, if large, uint8.
+
+    `parameters`, plain JSON values, say what it was painted with.
+    """
+
+    rgb: Tensor
+    alpha: Tensor | None
+    parameters: Mapping[str, object]
+
+    def image(self) -> Image.Image:
+        """As a PIL image of 8 bits, RGB or RGBA."""
+        return to_pil(self.rgb, self.alpha, self.parameters)
+
+    def save(self, path: str | Path) -> None:
+        """Write it as `save_picture` does, a large one strip by strip. Raises UnwritableOutput."""
+        if self.rgb.dtype != torch.uint8:
+            save_picture(self.image(), path)
+            return
+        path = Path(path)
+        check_writable(path)
+        file_format = FORMATS[path.suffix.lower()]
+        text = json.dumps(dict(self.parameters), sort_keys=True)  # of ASCII alone
+        fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": "image-description"}
+        field = fields.get(file_format, "exif-ifd0-ImageDescription")
+        described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
+        with replacing(path) as temporary:
+            large.write(self.rgb, self.alpha, temporary, file_format, {field: described})
+
+
+def to_pil(
+    rgb: Tensor, alpha: Tensor | None = None, metadata: Mapping[str, object] | None = None
+) -> Image.Image:
     """A PIL image of 8 bits, RGB or RGBA, out of (1, 3, H, W) and (1, 1, H, W), in [0, 1] or uint8.
 
     `metadata`, plain JSON values, rides in the image's `info` until `save_picture` embeds it.
@@ -26,7 +62,7 @@ def to_pil(rgb: Tensor, alpha: Tensor | None = None, metadata: dict | None = Non
     pixels = as_bytes(rgb) if alpha is None else torch.cat((as_bytes(rgb), as_bytes(alpha)), dim=1)
     image = Image.fromarray(pixels[0].permute(1, 2, 0).contiguous().numpy())
     if metadata is not None:
-        image.info[_METADATA_KEY] = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+        image.info[_METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
     return image
 
 
@@ -75,9 +111,7 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
 
 
 def _save_options(file_format: str, metadata: str | None) -> dict:
-    options: dict = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 92, "method": 4}}.get(
-        file_format, {}
-    )
+    options = SAVE_OPTIONS.get(file_format, {})
     if metadata is None:
         return options
     if file_format == "PNG":
@@ -87,11 +121,6 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
     exif = Image.Exif()
     exif[_DESCRIPTION] = f"{_METADATA_KEY} {json.dumps(json.loads(metadata))}"  # EXIF text is ASCII
     return {**options, "exif": exif}
-
-
-def parameters_of(image: Image.Image) -> dict:
-    """The parameters that ride in an image of `to_pil`; {} where there are none."""
-    return json.loads(image.info.get(_METADATA_KEY, "{}"))
 
 
 def read_metadata(path: Path) -> dict:

@@ -17,9 +17,10 @@ from styletransfer.decoder import (
     statistics_of,
     toward,
 )
-from styletransfer.images import as_float
+from styletransfer.images import as_float, empty_like
 from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import Conv3
+from styletransfer.norm import joint_statistics
 from styletransfer.settings import Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
@@ -77,7 +78,7 @@ class AdainStylizer:
         if height * width > WHOLE_PIXELS:
             planned = list(tiles(height, width, TILE_SIDE, MARGIN))
             own = self._sampled(content)
-        result = torch.empty_like(content)
+        result = empty_like(content)
         for step, tile in enumerate(planned, 1):
             shares = weights if weights.ndim == 1 else tile.outer.cut(weights)
             degree = strength if strength.ndim == 0 else tile.outer.cut(strength)
@@ -93,8 +94,8 @@ class AdainStylizer:
         for window in sample_windows(*content.shape[-2:]):
             features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
             for layer, value in features.items():
-                joined[layer].append(value.flatten(2))
-        return statistics_of({layer: torch.cat(values, dim=2)[..., None] for layer, values in joined.items()})
+                joined[layer].append(value)
+        return {layer: joint_statistics(torch.cat(values)) for layer, values in joined.items()}
 
     def _paint(
         self,

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
-from styletransfer.device import giving_memory_back
-from styletransfer.images import as_float
+from styletransfer.images import as_float, empty_like
 from styletransfer.methods.tiles import Window, painted_pixels, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import WHOLE_PIXELS, Optimization
@@ -71,15 +70,14 @@ class CinStylizer:
         rows = rows.to(self.device)
         height, width = content.shape[-2:]
         if height * width <= WHOLE_PIXELS:
-            result = torch.empty_like(content)
+            result = empty_like(content)
             whole = Window(0, 0, height, width)
             whole.paste(self._paint(whole, content, rows, weights, strength).cpu(), result)
             if on_step:
                 on_step(Progress(1, 1, preview=result))
             return result
-        with giving_memory_back():
-            statistics = self._measured(content, rows, weights, strength)
-        result = torch.empty_like(content)
+        statistics = self._measured(content, rows, weights, strength)
+        result = empty_like(content)
         planned = list(tiles(height, width, TILE_SIDE, MARGIN))
         for step, tile in enumerate(planned, 1):
             painted = self._paint(tile.outer, content, rows, weights, strength, statistics)
