@@ -3,10 +3,11 @@
     python -m benchmarks.large PHOTOS [--megapixels 1,12,25,100] [--differences 20] [--folder 200]
 
 The photographs are enlarged to each size, and painted from a JPEG file to another. Memory is the most that a
-process of its own has held, beside what it held with the networks loaded and one small picture painted; "own" is
-without pages of mapped files, which the system takes back when it needs them. Differences are between a picture painted in
-tiles, with statistics measured on parts of it, and the same painted whole. The folder holds JPEG files, 400 to
-1600 pixels wide, and so does the one that it is painted into.
+process of its own has held, beside what it held with the networks loaded and one small picture painted; "own"
+is without pages of mapped files, which the system takes back when it needs them. Differences are between a
+picture painted in tiles, with statistics measured on parts of it, and the same painted whole, both without
+8-bit integers, whose rounding depends on the extremes of what is computed at once. The folder holds JPEG
+files, 400 to 1600 pixels wide, and so does the one that it is painted into.
 """
 
 import argparse
@@ -109,14 +110,14 @@ def by_size(photo: Path, sizes: list[float], method: str) -> None:
 
 def differences(photos: list[Path], megapixels: float) -> None:
     device = choose_device()
-    stylizer = cin.load(package_folder("models"), device, choose_dtype(device), computes_int8(device))
+    stylizer = cin.load(package_folder("models"), device, choose_dtype(device))
     bank = StyleBank(package_folder("styles"))
     means = []
     for index, photo in enumerate(photos):
         picture = images.read_picture(enlarged(photo, megapixels)).rgb
         style, one = bank.load(STYLES[index % len(STYLES)]), torch.tensor(1.0)
         painted = []
-        for limit in (picture.shape[2] * picture.shape[3], 0):
+        for limit in (picture.shape[2] * picture.shape[3], 0):  # whole, then in tiles
             with mock.patch.object(cin, "WHOLE_PIXELS", limit):
                 painted.append(images.as_float(stylizer.stylize(picture, [style], torch.ones(1), one)))
         means.append((painted[0] - painted[1]).abs().mean().item() * 255)
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--megapixels", default="1,12,25,100")
     parser.add_argument("--differences", type=int, default=20, help="photos for tiles against whole")
+    parser.add_argument("--of", type=float, default=16, help="megapixels of these photos")
     parser.add_argument("--folder", type=int, default=200, help="photos of the folder")
     parser.add_argument("--method", default="cin")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -180,7 +182,7 @@ def main() -> None:
     if options.megapixels:
         by_size(held_out[0], [float(each) for each in options.megapixels.split(",")], options.method)
     if options.differences:
-        differences(held_out[: options.differences], 8)
+        differences(held_out[: options.differences], options.of)
     if options.folder:
         folder_throughput(found[: options.folder])
 

@@ -232,7 +232,7 @@ class StyleTransfer:
         The first call measures how fast the machine is, which takes a fraction of a second. Raises InvalidInput
         for an unknown method, MissingWeights.
         """
-        found = estimate(self._stylizer(method).cost(size, optimization), size, self._device)
+        found = estimate(self._stylizer(method).cost(size, optimization), self._device)
         if method == "gatys" and optimization and optimization.seconds > 0:
             return replace(found, seconds=optimization.seconds)
         return found

@@ -92,7 +92,7 @@ OnStep = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What painting a picture takes: multiply-adds, and bytes beside the picture and its painting."""
+    """What painting a picture takes: multiply-adds, and bytes of memory."""
 
     multiply_adds: float
     memory: float

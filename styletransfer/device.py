@@ -3,15 +3,13 @@
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
 
 import torch
 
 from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # of malloc.h
-_kept = False  # whether `keep_freed_memory` was called
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -68,27 +66,9 @@ def keep_freed_memory() -> None:
     Feature maps are large blocks that come and go at every layer; getting each one anew from the system
     costs up to a fifth of the time. Does nothing where the C library is not glibc.
     """
-    global _kept
-    _kept = True
     _mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     _mallopt(M_TOP_PAD, 64 * 2**20)
     _mallopt(M_MMAP_MAX, 0)
-
-
-@contextlib.contextmanager
-def giving_memory_back() -> Iterator[None]:
-    """Inside, large blocks go back to the system as soon as they are freed, whatever was asked for before.
-
-    For work with many large blocks of different sizes, by which kept memory would grow several times over.
-    """
-    release_freed_memory()
-    _mallopt(M_MMAP_THRESHOLD, 2**20)
-    _mallopt(M_MMAP_MAX, 2**16)
-    try:
-        yield
-    finally:
-        if _kept:
-            _mallopt(M_MMAP_MAX, 0)
 
 
 def _mallopt(option: int, value: int) -> None:

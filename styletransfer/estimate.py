@@ -10,28 +10,26 @@ import torch
 
 from styletransfer.core import Cost
 from styletransfer.device import choose_dtype
-from styletransfer.settings import WHOLE_PIXELS
 
 MATRIX = 2048
 RUNS = 3
 USUAL_SHARE = 0.8  # of the rate of a plain matrix product, that the methods reach
-# Bytes a pixel of the picture, the painting, and either as decoded: held in float32, or in bytes.
-PICTURE_MEMORY, LARGE_PICTURE_MEMORY = 40, 10
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """About how long a painting takes, and the bytes it needs beside the loaded program."""
+    """About how long a painting takes, and the bytes it needs beside the loaded program.
+
+    A large picture itself is in files, which do not count.
+    """
 
     seconds: float
     memory: float
 
 
-def estimate(cost: Cost, size: tuple[int, int], device: torch.device) -> Estimate:
-    """What painting a picture of that height and width takes on this machine, by the rate measured on it."""
-    pixels = size[0] * size[1]
-    held = LARGE_PICTURE_MEMORY if pixels > WHOLE_PIXELS else PICTURE_MEMORY
-    return Estimate(cost.multiply_adds / (USUAL_SHARE * matrix_rate(device)), cost.memory + held * pixels)
+def estimate(cost: Cost, device: torch.device) -> Estimate:
+    """What work of that cost takes on this machine, by the rate measured on it."""
+    return Estimate(cost.multiply_adds / (USUAL_SHARE * matrix_rate(device)), cost.memory)
 
 
 @functools.cache

@@ -144,7 +144,8 @@ class StyleRows:
     """Hands gamma and beta of one normalisation after the other to the network, blended.
 
     Args:  known: statistics to normalise by, instead of each sample's own, which come in the same order;
-           measured: a list that receives the statistics of the batch as a whole, which are then used.
+           shares: (B,), how much each sample counts in the statistics of the batch as a whole, which are then
+           used, and kept in `measured`.
     """
 
     def __init__(
@@ -153,12 +154,13 @@ class StyleRows:
         weights: Tensor,
         channels: tuple[int, ...],
         known: Statistics | None = None,
-        measured: Statistics | None = None,
+        shares: Tensor | None = None,
     ) -> None:
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each
         self._weights = weights
         self._known = None if known is None else iter(known)
-        self._measured = measured
+        self._shares = shares
+        self.measured: Statistics = []
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
         """A convolution and the normalisation of the next layer; with known statistics they are one."""
@@ -173,7 +175,7 @@ class StyleRows:
 
     def normalise(self, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """Conditional instance norm with the given gamma and beta."""
-        if self._known is None and self._measured is None:
+        if self._known is None and self._shares is None:
             return conditional_instance_norm(features, gamma, beta)
         scale, shift = self._affine(gamma, beta, *self.statistics(features))
         return torch.addcmul(shift.to(features.dtype), features, scale.to(features.dtype))
@@ -187,10 +189,10 @@ class StyleRows:
         """Mean and std of a feature map, (B or 1, C, 1, 1): its own, known, or measured on the batch."""
         if self._known is not None:
             return next(self._known)
-        if self._measured is None:
+        if self._shares is None:
             return channel_statistics(features)
-        self._measured.append(joint_statistics(features))
-        return self._measured[-1]
+        self.measured.append(joint_statistics(features, self._shares))
+        return self.measured[-1]
 
     def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
@@ -273,14 +275,17 @@ class TransformerNetwork(nn.Module):
         for conv in (*blocks[::2], self.leave_eighth, self.leave_quarter):
             cast("Conv3", conv).use_int8()
 
-    def measure(self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
+    def measure(
+        self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, shares: Tensor
+    ) -> Statistics:
         """Statistics of a picture out of parts of it, which are normalised together.
 
-        Args:  images: (B, 3, H, W), the parts; the others as for `forward`, with B equal weights or maps.
+        Args:  images: (B, 3, H, W), the parts; shares: (B,), how much each counts, summing to 1;
+               the others as for `forward`, with B equal weights or maps.
         """
-        measured: Statistics = []
-        self._paint(fit_stride(images), self._styles(rows, weights, strength, measured=measured), (0, 0))
-        return measured
+        styles = self._styles(rows, weights, strength, shares=shares)
+        self._paint(fit_stride(images), styles, (0, 0))
+        return styles.measured
 
     def _styles(
         self,
@@ -288,13 +293,13 @@ class TransformerNetwork(nn.Module):
         weights: Tensor,
         strength: Tensor,
         known: Statistics | None = None,
-        measured: Statistics | None = None,
+        shares: Tensor | None = None,
     ) -> StyleRows:
-        shares = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
-        if shares.ndim == 4:
-            shares = fit_stride(shares)
+        weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
+        if weights.ndim == 4:
+            weights = fit_stride(weights)
         rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
-        return StyleRows(rows, shares, self.config.normalised_channels, known, measured)
+        return StyleRows(rows, weights, self.config.normalised_channels, known, shares)
 
     def _paint(self, images: Tensor, styles: StyleRows, noise_origin: tuple[int, int]) -> Tensor:
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)

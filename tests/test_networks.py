@@ -145,7 +145,7 @@ def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, r
         weights = torch.softmax(torch.randn(1, 3, 320, 280, generator=generator), dim=1)
     with torch.inference_mode():
         whole = network(images, rows, weights, strength)
-        statistics = network.measure(images, rows, weights, strength)
+        statistics = network.measure(images, rows, weights, strength, torch.ones(1))
         again = network(images, rows, weights, strength, statistics=statistics)
         torch.testing.assert_close(again, whole, atol=1e-4, rtol=1e-3)
         part = images[:, :, 64:, 40:]
@@ -158,7 +158,13 @@ def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, r
 def test_statistics_are_measured_on_all_parts_together(network, rows, generator):
     image = torch.rand(1, 3, 64, 64, generator=generator)
     once, twice = (
-        network.measure(image.expand(n, -1, -1, -1), rows, torch.eye(3)[:1].expand(n, -1), torch.ones(n))
+        network.measure(
+            image.expand(n, -1, -1, -1),
+            rows,
+            torch.eye(3)[:1].expand(n, -1),
+            torch.ones(n),
+            torch.full((n,), 1 / n),
+        )
         for n in (1, 2)
     )
     for first, second in zip(once, twice, strict=True):

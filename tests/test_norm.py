@@ -56,4 +56,5 @@ def test_channel_statistics_of_half_precision_are_computed_in_float32(generator)
 def test_statistics_of_parts_are_those_of_the_whole(generator):
     x = torch.randn(3, 4, 6, 5, generator=generator) * torch.tensor([1.0, 9.0, 0.1])[:, None, None, None] + 7
     whole = x.transpose(0, 1).reshape(1, 4, -1, 1)
-    torch.testing.assert_close(joint_statistics(x), channel_statistics(whole))
+    torch.testing.assert_close(joint_statistics(x, torch.full((3,), 1 / 3)), channel_statistics(whole))
+    torch.testing.assert_close(joint_statistics(x, torch.eye(3)[1]), channel_statistics(x[1:2]))

@@ -7,7 +7,14 @@ from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
-from styletransfer.methods.tiles import SAMPLE_SIDE, Window, painted_pixels, sample_windows, tiles
+from styletransfer.methods.tiles import (
+    SAMPLE_SIDE,
+    Window,
+    painted_pixels,
+    sample_weights,
+    sample_windows,
+    tiles,
+)
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.vgg import load_vgg19
 
@@ -52,6 +59,29 @@ def test_samples_are_of_one_size_and_reach_all_borders(size):
     assert max(w.left + w.width for w in windows) == size[1]
 
 
+def test_samples_of_a_picture_that_is_alike_everywhere_count_alike():
+    windows = sample_windows(2000, 3000)
+    expected = torch.full((len(windows),), 1 / len(windows))
+    torch.testing.assert_close(sample_weights(torch.full((1, 3, 2000, 3000), 0.3), windows), expected)
+    torch.testing.assert_close(sample_weights(torch.zeros(1, 3, 2000, 1), windows), expected)
+
+
+def test_weighted_samples_have_the_colours_and_contrasts_of_the_picture(generator):
+    """A bright, busy half that samples have too little of, since they are evenly spread over what is left."""
+    photo = torch.full((1, 3, 1600, 1600), 0.2)
+    photo[..., 700:900] = 0.5 + 0.5 * torch.rand(1, 3, 1600, 200, generator=generator)
+    windows = [Window(top, left, 320, 320) for top in (0, 640, 1280) for left in (0, 480, 720, 1280)]
+    shares = sample_weights(photo, windows)
+    assert shares.min() > 0
+    assert shares.sum() == pytest.approx(1)
+
+    def error(weights):
+        parts = torch.stack([w.cut(photo).flatten(2).mean(2)[0] for w in windows])
+        return (weights @ parts - photo.mean((0, 2, 3))).abs().mean()
+
+    assert error(shares) < 0.2 * error(torch.full_like(shares, 1 / len(shares)))
+
+
 @pytest.mark.parametrize("size", [(256, 384), (301, 417), (97, 640)])
 @pytest.mark.parametrize("maps", [False, True])
 def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, generator, size, maps):
@@ -88,7 +118,7 @@ def test_the_margin_of_cin_covers_all_that_a_pixel_depends_on():
 
     def paint(photo):
         with torch.no_grad():
-            statistics = network.measure(photo, row, one[None], one)
+            statistics = network.measure(photo, row, one[None], one, one)
         return network(photo, row, one[None], one, statistics=statistics)
 
     assert 100 < reach(paint) <= cin.MARGIN

@@ -17,8 +17,9 @@ from styletransfer.decoder import (
     statistics_of,
     toward,
 )
+from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_windows, tiles
+from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_weights, sample_windows, tiles
 from styletransfer.networks import Conv3
 from styletransfer.norm import joint_statistics
 from styletransfer.settings import Optimization
@@ -31,7 +32,7 @@ TILE_SIDE = 1280  # pixels, with the margins
 MARGIN = 80
 MULTIPLY_ADDS = 320_000  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel, those in 8-bit integers counted by the time that they take
-MEMORY = 420  # bytes a pixel, of features
+MEMORY = 460  # bytes a pixel, of features and of the picture in float32
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "AdainStylizer":
@@ -78,6 +79,7 @@ class AdainStylizer:
         if height * width > WHOLE_PIXELS:
             planned = list(tiles(height, width, TILE_SIDE, MARGIN))
             own = self._sampled(content)
+            release_freed_memory()  # of all the parts at once, before that of a tile is added to it
         result = empty_like(content)
         for step, tile in enumerate(planned, 1):
             shares = weights if weights.ndim == 1 else tile.outer.cut(weights)
@@ -91,11 +93,13 @@ class AdainStylizer:
     def _sampled(self, content: Tensor) -> Statistics:
         """Statistics of a large picture, measured on parts of it."""
         joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
-        for window in sample_windows(*content.shape[-2:]):
+        windows = sample_windows(*content.shape[-2:])
+        shares = sample_weights(content, windows)
+        for window in windows:
             features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
             for layer, value in features.items():
                 joined[layer].append(value)
-        return {layer: joint_statistics(torch.cat(values)) for layer, values in joined.items()}
+        return {layer: joint_statistics(torch.cat(values), shares) for layer, values in joined.items()}
 
     def _paint(
         self,

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
+from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Window, painted_pixels, sample_windows, tiles
+from styletransfer.methods.tiles import Window, painted_pixels, sample_weights, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -19,7 +20,7 @@ TILE_SIDE = 2624  # pixels, with the margins
 MARGIN = 120
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
-MEMORY = 120  # bytes a pixel, of features
+MEMORY = 175  # bytes a pixel, of features and of the picture in float32
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "CinStylizer":
@@ -77,6 +78,7 @@ class CinStylizer:
                 on_step(Progress(1, 1, preview=result))
             return result
         statistics = self._measured(content, rows, weights, strength)
+        release_freed_memory()  # of all the parts at once, before that of a tile is added to it
         result = empty_like(content)
         planned = list(tiles(height, width, TILE_SIDE, MARGIN))
         for step, tile in enumerate(planned, 1):
@@ -90,8 +92,10 @@ class CinStylizer:
         """Statistics of a picture from samples of it."""
         windows = sample_windows(*content.shape[-2:])
         parts = [self._inputs(window, content, weights, strength) for window in windows]
-        photos, shares, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        return self.network.measure(photos, rows, shares, degrees)
+        photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
+        return self.network.measure(
+            photos, rows, mixes, degrees, sample_weights(content, windows).to(self.device)
+        )
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor

@@ -23,7 +23,7 @@ from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 
 MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
 MEMORY = 1800  # bytes a pixel, of features and their gradients
-STATE_MEMORY = 84  # bytes a pixel, of the picture, its average, gradient, and the optimiser's moments
+STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, the optimiser's moments
 TILE_SIDE = 1280  # pixels; larger pictures are worked on in tiles, which bounds the memory
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
