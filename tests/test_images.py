@@ -346,6 +346,22 @@ def test_a_large_painting_that_cannot_be_written_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_room_for_a_large_painting_is_said_in_one_line(tmp_path, monkeypatch):
+    large = torch.zeros(1, 3, 40, 50, dtype=torch.uint8)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with pytest.raises(UnwritableOutput, match="set TMPDIR"):
+        images.empty_like(large)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
+        images.empty_like(large)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_bytes_stay_bytes_only_where_the_result_is_large(monkeypatch):
     monkeypatch.setattr("styletransfer.images.resizing.WHOLE_PIXELS", 100)
     picture = torch.zeros(1, 3, 20, 20, dtype=torch.uint8)

@@ -5,12 +5,14 @@ that a picture may be larger than memory.
 """
 
 import contextlib
+import functools
 import mmap
 import os
 import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +21,7 @@ from torch import Tensor
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.images.formats import SAVE_OPTIONS
 
-if TYPE_CHECKING:  # elsewhere where it is used: it takes a tenth of a second, and most pictures are small
+if TYPE_CHECKING:
     import pyvips
 
 # What libvips decodes strip by strip, by PIL's names. Colours that are not grey or RGB it would show otherwise
@@ -32,22 +34,25 @@ _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
 def empty_like(image: Tensor) -> Tensor:
-    """A picture (1, 3, H, W) of the same size and number format, to be filled; of bytes, in a mapped file."""
+    """A picture (1, 3, H, W) of the same size and number format, to be filled; of bytes, in a mapped file.
+
+    Raises UnwritableOutput where there is no room for it.
+    """
     if image.dtype != torch.uint8:
         return torch.empty_like(image)
     height, width = image.shape[-2:]
     with _temporary_file() as path:
         with path.open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):  # a full disk would else end the process, when a page is written
+                os.posix_fallocate(file.fileno(), 0, height * width * 3)
             file.truncate(height * width * 3)
         return _map(path, height, width, 3)
 
 
 def size_of(path: Path) -> tuple[int, int]:
     """Height and width of a picture file as a viewer would show it, from its header. Raises UnreadableImage."""
-    import pyvips
-
     with _reading(path):
-        image = pyvips.Image.new_from_file(str(path), revalidate=True)
+        image = _libvips().Image.new_from_file(str(path))
         lying = _orientation(image) >= 5
     return (image.width, image.height) if lying else (image.height, image.width)
 
@@ -57,15 +62,12 @@ def read(path: Path) -> Tensor:
 
     Raises UnreadableImage.
     """
-    import pyvips
-
+    load = _libvips().Image.new_from_file
     with _temporary_file() as decoded, _reading(path):
         # Only from top to bottom can a file be decoded strip by strip; to turn a picture libvips needs it all,
         # which it then keeps in a file of its own.
-        upright = _orientation(pyvips.Image.new_from_file(str(path), revalidate=True)) == 1
-        image = pyvips.Image.new_from_file(
-            str(path), access="sequential" if upright else "random", fail_on="error", revalidate=True
-        )
+        upright = _orientation(load(str(path))) == 1
+        image = load(str(path), access="sequential" if upright else "random", fail_on="error")
         image = _to_srgb(image if upright else image.autorot())
         image.rawsave(str(decoded))
         return _map(decoded, image.height, image.width, image.bands)
@@ -77,14 +79,12 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
     Args:    file_format: as PIL calls it; described: fields of libvips' metadata and their text.
     Raises:  UnwritableOutput.
     """
-    import pyvips
-
     image = _as_vips(rgb)
     if alpha is not None:
         image = image.bandjoin(_as_vips(alpha))
     image = image.copy(interpretation="srgb")
     for field, text in described.items():
-        image.set_type(pyvips.GValue.gstr_type, field, text)
+        image.set_type(_libvips().GValue.gstr_type, field, text)
     quality = SAVE_OPTIONS.get(file_format, {}).get("quality", 0)
     try:
         if file_format == "JPEG":
@@ -95,7 +95,7 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
             image.tiffsave(str(path), bigtiff=rgb.numel() * image.bands // 3 > _MOST_OF_PLAIN_TIFF)
         else:
             image.pngsave(str(path))
-    except pyvips.Error as error:
+    except _libvips().Error as error:
         raise UnwritableOutput(f"cannot write {path.name} as {file_format}: {_in_a_line(error)}") from error
 
 
@@ -106,17 +106,24 @@ def release() -> None:
             each.madvise(mmap.MADV_DONTNEED)
 
 
+@functools.cache
+def _libvips() -> ModuleType:
+    """pyvips, late, since it takes a tenth of a second and most pictures are small."""
+    import pyvips
+
+    pyvips.cache_set_max(0)  # it would keep decoded pictures, in case somebody asks for the same again
+    return pyvips
+
+
 def _orientation(image: "pyvips.Image") -> int:
     return image.get("orientation") if image.get_typeof("orientation") else 1
 
 
 def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
     """Bands of 8 bits, RGB or RGBA, in the sRGB colour space."""
-    import pyvips
-
     if image.get_typeof("icc-profile-data"):
         # A damaged profile, or one of another colour model: viewers ignore it as well.
-        with contextlib.suppress(pyvips.Error):
+        with contextlib.suppress(_libvips().Error):
             image = image.icc_transform("srgb", embedded=True)
     if image.interpretation != "srgb" or image.format != "uchar":
         image = image.colourspace("srgb")
@@ -126,10 +133,9 @@ def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
 
 
 def _as_vips(pixels: Tensor) -> "pyvips.Image":
-    import pyvips
-
     lines = pixels[0].permute(1, 2, 0).contiguous().numpy()  # (H, W, C)
-    return pyvips.Image.new_from_memory(lines.data, lines.shape[1], lines.shape[0], lines.shape[2], "uchar")
+    height, width, bands = lines.shape
+    return _libvips().Image.new_from_memory(lines.data, width, height, bands, "uchar")
 
 
 def _map(path: Path, height: int, width: int, channels: int) -> Tensor:
@@ -145,10 +151,20 @@ def _temporary_file() -> Iterator[Path]:
     """An empty file that is gone at the end of the block; mapped, its content stays until nobody holds it."""
     # Not the usual folder for temporary files, which is in memory on many systems.
     roomy = os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else None)
-    descriptor, name = tempfile.mkstemp(prefix="styletransfer-", dir=roomy)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="styletransfer-", dir=roomy)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"no temporary file in {roomy}: {error.strerror}; set TMPDIR to a folder"
+        ) from error
     os.close(descriptor)
     try:
         yield Path(name)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"a large picture needs room for temporary files: {Path(name).parent}: {error.strerror}; "
+            "set TMPDIR to a folder on another disk"
+        ) from error
     finally:
         with contextlib.suppress(PermissionError):  # Windows, while it is mapped
             Path(name).unlink()
@@ -156,11 +172,9 @@ def _temporary_file() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    import pyvips
-
     try:
         yield
-    except pyvips.Error as error:
+    except _libvips().Error as error:
         raise UnreadableImage(f"{path} cannot be read: {_in_a_line(error)}") from error
 
 
