@@ -25,6 +25,7 @@ from styletransfer.settings import (
     STROKE_SIZE,
     STYLE_SIDE,
     STYLE_SIZE,
+    WORKERS,
     Optimization,
     StyleTraining,
 )
@@ -215,14 +216,20 @@ class StyleTransfer:
         style_masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | None = None,
         on_step: OnStep | None = None,
+        workers: int = round(WORKERS.default),
     ) -> Iterator[BatchResult]:
         """Paint many photos in their order, with everything loaded once; the next are read meanwhile.
 
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
-        every photo, such as an unknown style, is raised at once. Arguments as for `stylize`.
+        every photo, such as an unknown style, is raised at once.
+
+        Args:  workers: how many photos are read at a time, and wait in memory; the others as for `stylize`.
         """
+        check("workers", workers, WORKERS)
         options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
-        return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(sources, on_step)
+        return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(
+            sources, on_step, workers
+        )
 
     def estimate(
         self, size: tuple[int, int], *, method: str = "cin", optimization: Optimization | None = None

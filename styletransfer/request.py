@@ -27,8 +27,6 @@ from styletransfer.settings import (
     Range,
 )
 
-READ_AHEAD = 2  # photos of a batch that are read while another is painted
-
 
 @dataclass(frozen=True)
 class BatchResult:
@@ -131,13 +129,15 @@ class Request:
             painted = keep_color(painted, picture.rgb, options.preserve_color, options.color_mode)
         return Painting(painted, picture.alpha, self.parameters())
 
-    def paint_all(self, sources: Iterable[ImageSource], on_step: OnStep | None) -> Iterator[BatchResult]:
-        """Results in order; while one photo is painted the next ones are read."""
-        with ThreadPoolExecutor(READ_AHEAD) as readers:
+    def paint_all(
+        self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
+    ) -> Iterator[BatchResult]:
+        """Results in order; while one photo is painted the next ones are read, `workers` at a time."""
+        with ThreadPoolExecutor(workers) as readers:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
             for source in sources:
                 waiting.append((source, readers.submit(self.read, source)))
-                if len(waiting) > READ_AHEAD:
+                if len(waiting) > workers:
                     yield self._result(*waiting.popleft(), on_step)
             while waiting:
                 yield self._result(*waiting.popleft(), on_step)

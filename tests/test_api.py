@@ -80,9 +80,10 @@ def test_styles_are_listed_in_order_with_what_is_known(transfer):
     assert own["amber"].title == "Amber"
 
 
-def test_a_batch_is_its_singles_in_order(transfer):
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_a_batch_is_its_singles_in_order(transfer, workers):
     photos = [make_photo(40 + 8 * i, 48, seed=i) for i in range(3)]
-    results = list(transfer.stylize_batch(photos, MIX))
+    results = list(transfer.stylize_batch(photos, MIX, workers=workers))
     assert [result.source for result in results] == photos
     assert all(
         same(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True)
@@ -93,6 +94,11 @@ def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_
     results = list(transfer.stylize_batch([photo, tmp_path / "none.jpg", photo], "amber"))
     assert [result.image is not None for result in results] == [True, False, True]
     assert isinstance(results[1].error, UnreadableImage)
+
+
+def test_a_batch_needs_somebody_to_read(transfer, photo):
+    with pytest.raises(InvalidInput, match="workers is 0"):
+        transfer.stylize_batch([photo], MIX, workers=0)
 
 
 def test_a_batch_is_lazy_but_refuses_a_bad_wish_at_once(transfer):
