@@ -336,6 +336,8 @@ def test_a_large_painting_is_saved_like_a_small_one(tmp_path, monkeypatch, suffi
     assert (expected.alpha is None) == (found.alpha is None)
     assert (found.rgb - expected.rgb).abs().mean() < 2 / 255
     assert images.read_metadata(mapped) == PARAMETERS
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # of what PIL opens, half of it
+    assert [images.read_metadata(path) for path in (held, mapped)] == [PARAMETERS, PARAMETERS]
     assert list((tmp_path / "temporary").iterdir()) == []
 
 

@@ -57,6 +57,14 @@ def size_of(path: Path) -> tuple[int, int]:
     return (image.width, image.height) if lying else (image.height, image.width)
 
 
+def texts_of(path: Path) -> dict[str, str]:
+    """The texts in the metadata of a picture file, by libvips' names. Raises UnreadableImage."""
+    with _reading(path):
+        image = _libvips().Image.new_from_file(str(path))
+        found = {field: image.get(field) for field in image.get_fields()}
+    return {field: value for field, value in found.items() if isinstance(value, str)}
+
+
 def read(path: Path) -> Tensor:
     """A picture file as a viewer would show it, sRGB: (1, 3, H, W), or (1, 4, H, W) with alpha, of bytes.
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
 _METADATA_KEY = "styletransfer"
+_EXIF_FIELD, _TIFF_FIELD = "exif-ifd0-ImageDescription", "image-description"  # what libvips calls that tag
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Painting:
         check_writable(path)
         file_format = FORMATS[path.suffix.lower()]
         text = json.dumps(dict(self.parameters), sort_keys=True)  # of ASCII alone
-        fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": "image-description"}
-        field = fields.get(file_format, "exif-ifd0-ImageDescription")
+        fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
+        field = fields.get(file_format, _EXIF_FIELD)
         described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
         with replacing(path) as temporary:
             large.write(self.rgb, self.alpha, temporary, file_format, {field: described})
@@ -127,15 +129,21 @@ def read_metadata(path: Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
     register_formats()
     try:
-        with Image.open(path) as image:
-            described = str(image.getexif().get(_DESCRIPTION, ""))
-            text = image.info.get(_METADATA_KEY) or described.partition(f"{_METADATA_KEY} ")[2]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                keyed, described = image.info.get(_METADATA_KEY), str(image.getexif().get(_DESCRIPTION, ""))
+    except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
+        texts = large.texts_of(path)
+        keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), "")
+        described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
     except FileNotFoundError:
         raise UnreadableImage(f"no such file: {path}") from None
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError) as error:
         raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
     try:
-        found = json.loads(text)
+        # What libvips tells of EXIF goes on after the text.
+        found, _ = json.JSONDecoder().raw_decode(keyed or described.partition(f"{_METADATA_KEY} ")[2])
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
