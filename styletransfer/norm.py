@@ -35,7 +35,7 @@ def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
         torch.native_batch_norm(part, ones, ones, None, None, True, 0.0, EPSILON) for part in parts.split(1)
     ]
     means, scales = (torch.stack(values) for values in list(zip(*found, strict=True))[1:])  # (B, C)
-    shares = shares.view(-1, 1)
+    shares = shares.view(-1, 1).to(means)
     mean = (shares * means).sum(dim=0, keepdim=True)
     variance = (shares * (scales**-2 + (means - mean).square())).sum(dim=0, keepdim=True)
     return mean[..., None, None], variance.sqrt()[..., None, None]

@@ -93,9 +93,7 @@ class CinStylizer:
         windows = sample_windows(*content.shape[-2:])
         parts = [self._inputs(window, content, weights, strength) for window in windows]
         photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        return self.network.measure(
-            photos, rows, mixes, degrees, sample_weights(content, windows).to(self.device)
-        )
+        return self.network.measure(photos, rows, mixes, degrees, sample_weights(content, windows))
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
