@@ -199,7 +199,8 @@ class StyleTransfer:
                 f"a painting of {width}x{height} pixels is too large for a PIL image, which ends at "
                 f"{MAX_PIL_PIXELS:,}; paint it by stylize_batch, and save its result's `painting`"
             )
-        return request.paint(picture, on_step).image()
+        [painting] = request.paint([picture], on_step)
+        return painting.image()
 
     def stylize_batch(
         self,

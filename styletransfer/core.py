@@ -99,9 +99,14 @@ class Cost:
 
 
 class Stylizer(Protocol):
-    """A method of painting a photo in a mix of styles; `sha256` says which weights it paints with."""
+    """A method of painting a photo in a mix of styles.
+
+    `sha256` says which weights it paints with, `together` how many pixels of photos of one size it paints
+    fastest at once, 0 where it takes them one by one.
+    """
 
     sha256: str
+    together: int
 
     def stylize(
         self,
@@ -114,13 +119,14 @@ class Stylizer(Protocol):
     ) -> Tensor:
         """Paint.
 
-        Args:    content: (1, 3, H, W), float32 in [0, 1] or uint8, any H and W from 1;
+        Args:    content: (1, 3, H, W), float32 in [0, 1] or uint8, any H and W from 1; or (B, 3, H, W) float32,
+                 B photos of no more pixels than `together`;
                  styles: at least one; weights: (S,), or maps (S, H, W), non-negative, summing to 1 over S;
                  strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
                  on_step: may raise `Cancelled`, upon which a method that improves a picture step by step
                  returns it as it is, and others let it through;
                  optimization: for methods that optimise; others take no notice.
-        Returns: (1, 3, H, W) in the number format of `content`.
+        Returns: (B, 3, H, W) in the number format of `content`.
         """
         ...
 

@@ -1,7 +1,8 @@
 """A checked wish, everything about a painting but the photo; and photos being painted by it, one or many."""
 
+import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -110,43 +111,73 @@ class Request:
         return Picture(_resized(picture.rgb, (height, width)), alpha)
 
     @torch.inference_mode()
-    def paint(self, picture: Picture, on_step: OnStep | None = None) -> Painting:
-        """The painting of a photo that was `read`. Raises InvalidInput."""
-        options = self.options
-        height, width = (max(1, round(side / options.stroke_size)) for side in picture.size)
+    def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
+        """The paintings of photos that were `read`: of one, or of as many as `at_once` says, all of one size.
+
+        Raises InvalidInput.
+        """
+        options, size = self.options, pictures[0].size
+        height, width = self._painted_size(size)
         if height * width > MAX_PIXELS:
             raise InvalidInput(
                 f"stroke size {options.stroke_size:g} would make {height * width:,} pixels of this photo, more "
                 f"than {MAX_PIXELS:,}; give a smaller size as well"
             )
-        photo = _resized(picture.rgb, (height, width))
+        photos = [_resized(picture.rgb, (height, width)) for picture in pictures]
+        photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
         weights, strength = self._shares((height, width))
         if photo.dtype == torch.uint8:
             on_step = _releasing(on_step)
         painted = self.stylizer.stylize(photo, self.styles, weights, strength, on_step, options.optimization)
-        painted = _resized(painted, picture.size)
-        if options.preserve_color > 0:
-            painted = keep_color(painted, picture.rgb, options.preserve_color, options.color_mode)
-        return Painting(painted, picture.alpha, self.parameters())
+        paintings = []
+        for picture, one in zip(pictures, painted.split(1), strict=True):
+            rgb = _resized(one, size)
+            if options.preserve_color > 0:
+                rgb = keep_color(rgb, picture.rgb, options.preserve_color, options.color_mode)
+            paintings.append(Painting(rgb, picture.alpha, self.parameters()))
+        return paintings
+
+    def at_once(self, size: tuple[int, int]) -> int:
+        """How many photos of one size are best painted together, at least 1."""
+        height, width = self._painted_size(size)
+        return max(1, self.stylizer.together // (height * width))
 
     def paint_all(
         self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
     ) -> Iterator[BatchResult]:
-        """Results in order; while one photo is painted the next ones are read, `workers` at a time."""
+        """Results in order; while photos are painted the next ones are read, `workers` at a time."""
+        coming, ahead = iter(sources), workers
         with ThreadPoolExecutor(workers) as readers:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
-            for source in sources:
-                waiting.append((source, readers.submit(self.read, source)))
-                if len(waiting) > workers:
-                    yield self._result(*waiting.popleft(), on_step)
-            while waiting:
-                yield self._result(*waiting.popleft(), on_step)
+            while True:
+                further = itertools.islice(coming, ahead + 1 - len(waiting))
+                waiting.extend((source, readers.submit(self.read, source)) for source in further)
+                if not waiting:
+                    return
+                source, reading = waiting.popleft()
+                size = _size(reading)
+                at_once = self.at_once(size) if size else 1
+                ahead = max(workers, at_once)  # so many are worth waiting for
+                group = [(source, reading)]
+                while waiting and len(group) < at_once and _size(waiting[0][1]) == size:
+                    group.append(waiting.popleft())
+                yield from self._results(group, on_step)
 
-    def _result(self, source: ImageSource, reading: Future[Picture], on_step: OnStep | None) -> BatchResult:
+    def _results(
+        self, group: Sequence[tuple[ImageSource, Future[Picture]]], on_step: OnStep | None
+    ) -> list[BatchResult]:
         try:
-            return BatchResult(source, self.paint(reading.result(), on_step))
+            paintings = self.paint([reading.result() for _, reading in group], on_step)
         except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
-            return BatchResult(source, error=error)
+            return [BatchResult(source, error=error) for source, _ in group]
+        return [
+            BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)
+        ]
+
+    def _painted_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width that a photo is painted at, before that is brought back to its size."""
+        height, width = (max(1, round(side / self.options.stroke_size)) for side in size)
+        return height, width
 
     def _shares(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
@@ -162,6 +193,11 @@ class Request:
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
         return maps, strength * shades.amax(dim=0)
+
+
+def _size(reading: Future[Picture]) -> tuple[int, int] | None:
+    """Height and width of a photo once it is read, None where it cannot be."""
+    return None if reading.exception() else reading.result().size
 
 
 def _releasing(on_step: OnStep | None) -> OnStep:

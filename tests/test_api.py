@@ -1,6 +1,7 @@
 import math
 import os
 import shutil
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +17,12 @@ MIX = {"amber": 0.75, "blue": 0.25}
 
 def same(first: Image.Image, second: Image.Image) -> bool:
     return np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def near(first: Image.Image, second: Image.Image) -> bool:
+    """But for rounding: which one of many sums comes first depends on how many there are."""
+    difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
+    return max(most for _, most in difference.getextrema()) <= 1
 
 
 def test_a_photo_keeps_its_size_and_a_given_size_is_the_long_side(transfer, photo):
@@ -82,12 +89,32 @@ def test_styles_are_listed_in_order_with_what_is_known(transfer):
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_a_batch_is_its_singles_in_order(transfer, workers):
-    photos = [make_photo(40 + 8 * i, 48, seed=i) for i in range(3)]
+    photos = [make_photo(40 + 8 * (i // 2), 48, seed=i) for i in range(3)]
     results = list(transfer.stylize_batch(photos, MIX, workers=workers))
     assert [result.source for result in results] == photos
     assert all(
         same(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True)
     )
+
+
+@pytest.mark.parametrize("stroke_size", [1, 2])
+@pytest.mark.parametrize("preserve_color", [0, 0.5])
+def test_photos_of_one_size_that_follow_one_another_are_painted_together(
+    transfer, tmp_path, monkeypatch, stroke_size, preserve_color
+):
+    wish = {"stroke_size": stroke_size, "preserve_color": preserve_color}
+    photos = [make_photo(48, 48 if i != 3 else 40, seed=i) for i in range(8)]
+    photos[1].putalpha(100)
+    sources = [*photos[:6], tmp_path / "none.jpg", *photos[6:]]
+    monkeypatch.setattr("styletransfer.api.computes_int8", lambda device: False)
+    stylizer = transfer._stylizer("cin")
+    with patch.object(stylizer, "stylize", side_effect=stylizer.stylize) as painting:
+        results = list(transfer.stylize_batch(sources, MIX, workers=2, **wish))
+    assert [len(call.args[0]) for call in painting.call_args_list] == [3, 1, 2, 2]
+    assert [result.source for result in results] == sources
+    assert isinstance(results.pop(6).error, UnreadableImage)
+    for photo, result in zip(photos, results, strict=True):
+        assert near(result.image, transfer.stylize(photo, MIX, **wish))
 
 
 def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_path):

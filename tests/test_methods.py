@@ -110,6 +110,20 @@ def test_bytes_in_are_bytes_out(stylizer, styles):
     assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("as_map", [False, True])
+def test_photos_painted_together_are_painted_as_alone(stylizer, styles, strength, as_map):
+    if not stylizer.together:
+        pytest.skip("paints photos one by one")
+    photos = torch.rand(3, 3, 40, 56, generator=torch.Generator().manual_seed(1))
+    weights, degree = torch.tensor([0.3, 0.7]), torch.tensor(strength)
+    if as_map:
+        weights, degree = torch.rand(2, 40, 56).softmax(dim=0), torch.rand(40, 56)
+    together = stylizer.stylize(photos, styles[:2], weights, degree)
+    alone = [stylizer.stylize(photo, styles[:2], weights, degree) for photo in photos.split(1)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)
+
+
 def test_a_larger_picture_costs_more(stylizer, method):
     small, large, huge = (stylizer.cost(size) for size in ((100, 100), (400, 300), (9000, 9000)))
     assert small.multiply_adds < large.multiply_adds < huge.multiply_adds

@@ -22,7 +22,7 @@ from styletransfer.images import as_float, empty_like
 from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_weights, sample_windows, tiles
 from styletransfer.networks import Conv3
 from styletransfer.norm import joint_statistics
-from styletransfer.settings import Optimization
+from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
@@ -55,6 +55,7 @@ class AdainStylizer:
         self, vgg: VGG19, decoder: AdainDecoder, sha256: str, dtype: torch.dtype, int8: bool = False
     ) -> None:
         self.sha256, self.vgg, self.decoder, self.int8 = sha256, vgg, decoder, int8
+        self.together = 0 if int8 else TOGETHER_PIXELS
         if int8:
             vgg.use_int8()
             decoder.use_int8()

@@ -11,7 +11,7 @@ from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
 from styletransfer.methods.tiles import Window, painted_pixels, sample_weights, sample_windows, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
-from styletransfer.settings import WHOLE_PIXELS, Optimization
+from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
@@ -45,6 +45,7 @@ class CinStylizer:
         int8: bool = False,
     ) -> None:
         self.sha256, self.device, self.dtype, self.int8 = sha256, device, dtype, int8
+        self.together = 0 if int8 else TOGETHER_PIXELS
         self.network = network.to(device)
         if int8:
             self.network.use_int8()
@@ -98,7 +99,7 @@ class CinStylizer:
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Photo, weights and strength of a window, as a batch of one."""
+        """Photo, weights and strength of a window, as a batch; that of weights and strength is one or all."""
         shares = weights if weights.ndim == 1 else window.cut(weights)
         degree = strength if strength.ndim == 0 else window.cut(strength)
         photo = as_float(window.cut(content)).to(self.device, self.dtype)

@@ -49,7 +49,7 @@ class _Plan:
 
 
 class GatysStylizer:
-    """Optimises: see `styletransfer.core.Stylizer`.
+    """Optimises, one photo at a time: see `styletransfer.core.Stylizer`.
 
     Source:  Gatys, Ecker and Bethge 2016 (the objective); coarse to fine, with Adam's moments carried from
              size to size and an average of the iterates as the result, after Katherine Crowson.
@@ -59,7 +59,7 @@ class GatysStylizer:
     """
 
     def __init__(self, vgg: VGG19, fast: cin.CinStylizer | None, dtype: torch.dtype) -> None:
-        self.sha256 = oxford_sha256()
+        self.sha256, self.together = oxford_sha256(), 0
         self.device, self.fast = vgg.mean.device, fast
         self._exact = vgg
         self.vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
