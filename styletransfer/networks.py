@@ -5,7 +5,7 @@ style, blended by *weights*; a new style is a new row and no convolution changes
 reading and writing files is `weights.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -53,6 +53,7 @@ SUBPIXELS = 4 * COLORS  # a 2x2 block of RGB pixels as channels
 STRIDE = 8  # the network works on sides that are multiples of this
 # Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
 LEAST_SIDE = 4 * STRIDE
+LEAST_INNER = 20  # places at 1/8; of a narrower part no border is left out, which may be the picture's own
 NOISE_CHANNELS = 4
 NOISE_SIDE = 64  # places at 1/8 after which the noise repeats
 
@@ -194,6 +195,19 @@ class StyleRows:
         self.measured.append(joint_statistics(features, self._shares))
         return self.measured[-1]
 
+    def inner(self, features: Tensor) -> Tensor:
+        """A map at 1/8 without its outermost places, where parts of a picture are measured.
+
+        What is there has seen the mirrored border of its part, where the picture goes on.
+        """
+        if self._shares is None or len(self._shares) == 1:
+            return features
+        top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
+        size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
+        if self._weights.ndim == 4:
+            self._weights = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
+        return _middle(features, size)
+
     def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
         layer = next(self._per_layer)
@@ -307,13 +321,15 @@ class TransformerNetwork(nn.Module):
         at_quarter = styles.convolve(self.enter_quarter, at_half).relu_()
         x = styles.convolve(self.enter_eighth, at_quarter)
         x = x.add_(self._noise(x, noise_origin)).relu_()
-        x = _residual_blocks(x, self.eighth_blocks, styles)
+        for first, second in _pairs(self.eighth_blocks):
+            x = styles.inner(_residual_block(x, first, second, styles))
         x = styles.convolve(self.leave_eighth, x)
-        x = x.add_(styles.norm(at_quarter)).relu_()
-        x = _residual_blocks(x, self.quarter_blocks, styles)
+        x = x.add_(styles.norm(_middle(at_quarter, x.shape[-2:]))).relu_()
+        for first, second in _pairs(self.quarter_blocks):
+            x = _residual_block(x, first, second, styles)
         x = styles.convolve(self.leave_quarter, x)
-        x = x.add_(styles.norm(at_half)).relu_()
-        x = self._repaint(self.leave_half(x), photo, styles)
+        x = x.add_(styles.norm(_middle(at_half, x.shape[-2:]))).relu_()
+        x = self._repaint(self.leave_half(x), _middle(photo, x.shape[-2:]), styles)
         return F.pixel_shuffle(x.float(), 2)
 
     def _noise(self, features: Tensor, origin: tuple[int, int]) -> Tensor:
@@ -369,11 +385,19 @@ def _convs(channels: int, count: int) -> nn.ModuleList:
     return nn.ModuleList(Conv3(channels, channels) for _ in range(count))
 
 
-def _residual_blocks(x: Tensor, convs: nn.ModuleList, styles: StyleRows) -> Tensor:
+def _pairs(convs: nn.ModuleList) -> Iterator[tuple[Conv3, Conv3]]:
     layers = cast("list[Conv3]", list(convs))
-    for first, second in zip(layers[::2], layers[1::2], strict=True):
-        x = styles.convolve(second, styles.convolve(first, x).relu_()).add_(x)
-    return x
+    return zip(layers[::2], layers[1::2], strict=True)
+
+
+def _residual_block(x: Tensor, first: Conv3, second: Conv3, styles: StyleRows) -> Tensor:
+    return styles.convolve(second, styles.convolve(first, x).relu_()).add_(x)
+
+
+def _middle(image: Tensor, size: Sequence[int]) -> Tensor:
+    """The middle (..., *size) of a picture or map, a view; itself where it is of that size."""
+    top, left = (image.shape[-2] - size[0]) // 2, (image.shape[-1] - size[1]) // 2
+    return image[..., top : top + size[0], left : left + size[1]]
 
 
 def _with_identity(weights: Tensor, strength: Tensor) -> Tensor:

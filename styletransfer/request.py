@@ -170,9 +170,7 @@ class Request:
             paintings = self.paint([reading.result() for _, reading in group], on_step)
         except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
             return [BatchResult(source, error=error) for source, _ in group]
-        return [
-            BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)
-        ]
+        return [BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)]
 
     def _painted_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width that a photo is painted at, before that is brought back to its size."""

@@ -34,8 +34,8 @@ MAX_PIL_PIXELS = 178_000_000  # of one handed out as a PIL image; Pillow takes l
 # Up to here a picture is held in float32 and painted as a whole, in about 200 bytes a pixel; larger ones are
 # bytes, in files that are mapped into memory where they come from a file, and painted in tiles.
 WHOLE_PIXELS = 12_500_000
-# Of small photos that are painted together where they follow one another, four of 512x512. Not in 8-bit integers:
-# how those round depends on all that is computed at once, and no painting shall depend on the photo beside it.
+# Of small photos that are painted together where they follow one another: four of 512x512. Not in 8-bit
+# integers, which round by all that is computed at once: no painting shall depend on the photo beside it.
 TOGETHER_PIXELS = 2**20
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.

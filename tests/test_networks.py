@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY
 
+from styletransfer import networks
 from styletransfer.networks import Conv3, TransformerNetwork
 
 
@@ -135,6 +136,24 @@ def test_shipped_architecture_fits_its_limits():
     network = TransformerNetwork()
     assert sum(p.numel() for p in network.parameters()) * 2 < 7 * 2**20  # bytes in half precision
     assert network.config.row_length * 2 * 2 <= 16 * 2**10
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_parts_are_measured_without_what_has_seen_their_border(network, rows, generator, monkeypatch, maps):
+    seen = []
+    measure = networks.joint_statistics
+    monkeypatch.setattr(
+        networks, "joint_statistics", lambda x, shares: seen.append(x.shape[-2:]) or measure(x, shares)
+    )
+    weights = torch.rand(2, 3, 100, 256) if maps else torch.rand(2, 3)
+    images, shares = torch.rand(2, 3, 100, 256, generator=generator), torch.tensor([0.4, 0.6])
+    network.measure(images, rows, weights.softmax(dim=1), torch.ones(2), shares)
+    assert seen[4] == (
+        13,
+        32,
+    )  # by the second convolution of the one block at 1/8, which then leaves out two columns
+    assert seen[5] == seen[6] == (26, 60)  # at 1/4, and not of the narrow side
+    assert seen[-1] == (52, 120)
 
 
 @pytest.mark.parametrize("maps", [False, True])

@@ -8,11 +8,10 @@ from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, s
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
 from styletransfer.methods.tiles import (
-    SAMPLE_SIDE,
+    Sampling,
     Window,
     painted_pixels,
     sample_weights,
-    sample_windows,
     tiles,
 )
 from styletransfer.networks import TransformerNetwork, initial_row
@@ -53,14 +52,14 @@ def test_margins_end_at_the_picture():
 
 @pytest.mark.parametrize("size", [(100, 100), (5000, 40), (3000, 4000)])
 def test_samples_are_of_one_size_and_reach_all_borders(size):
-    windows = sample_windows(*size)
-    assert {(w.height, w.width) for w in windows} == {(min(SAMPLE_SIDE, size[0]), min(SAMPLE_SIDE, size[1]))}
+    windows = Sampling(5, 256).windows(*size)
+    assert {(w.height, w.width) for w in windows} == {(min(256, size[0]), min(256, size[1]))}
     assert min(w.top for w in windows) == 0
     assert max(w.left + w.width for w in windows) == size[1]
 
 
 def test_samples_of_a_picture_that_is_alike_everywhere_count_alike():
-    windows = sample_windows(2000, 3000)
+    windows = Sampling(8, 256).windows(2000, 3000)
     expected = torch.full((len(windows),), 1 / len(windows))
     torch.testing.assert_close(sample_weights(torch.full((1, 3, 2000, 3000), 0.3), windows), expected)
     torch.testing.assert_close(sample_weights(torch.zeros(1, 3, 2000, 1), windows), expected)
@@ -92,7 +91,7 @@ def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, gen
     whole = stylizer.stylize(photo, styles, weights, FULL)
     monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
     monkeypatch.setattr(cin, "TILE_SIDE", 328)
-    monkeypatch.setattr(cin, "sample_windows", lambda height, width: [Window(0, 0, height, width)])
+    monkeypatch.setattr(Sampling, "windows", lambda self, height, width: [Window(0, 0, height, width)])
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
     assert seen[-1].step == seen[-1].steps > 1
@@ -149,15 +148,15 @@ def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypa
 
 
 def test_tiles_begin_where_both_networks_can_be_cut():
-    assert (
-        cin.TILE_SIDE % 8 == cin.MARGIN % 8 == adain.TILE_SIDE % 8 == adain.MARGIN % 8 == SAMPLE_SIDE % 8 == 0
-    )
+    for method in (cin, adain):
+        assert method.TILE_SIDE % 8 == method.MARGIN % 8 == method.SAMPLING.side % 8 == 0
 
 
 @pytest.mark.parametrize("size", [(65, 64), (300, 200), (301, 407)])
 def test_painted_pixels_are_those_of_the_tiles(size):
     outer = [tile.outer for tile in tiles(*size, 64, 16)]
-    total, largest = painted_pixels(size, 4096, 64, 16)
+    sampling = Sampling(3, 40)
+    total, largest = painted_pixels(size, 4096, 64, 16, sampling)
     areas = [window.height * window.width for window in outer]
-    measured = sum(window.height * window.width for window in sample_windows(*size))
+    measured = sum(window.height * window.width for window in sampling.windows(*size))
     assert (total, largest) == (sum(areas) + measured, max(*areas, measured))

@@ -19,7 +19,7 @@ from styletransfer.decoder import (
 )
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Tile, Window, painted_pixels, sample_weights, sample_windows, tiles
+from styletransfer.methods.tiles import Sampling, Tile, Window, painted_pixels, sample_weights, tiles
 from styletransfer.networks import Conv3
 from styletransfer.norm import joint_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
@@ -30,6 +30,7 @@ WHOLE_PIXELS = 2_500_000  # larger pictures are painted in tiles
 TILE_SIDE = 1280  # pixels, with the margins
 # What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder.
 MARGIN = 80
+SAMPLING = Sampling(count=8, side=192)  # 2.4 megapixels
 MULTIPLY_ADDS = 320_000  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 460  # bytes a pixel, of features and of the picture in float32
@@ -94,7 +95,7 @@ class AdainStylizer:
     def _sampled(self, content: Tensor) -> Statistics:
         """Statistics of a large picture, measured on parts of it."""
         joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
-        windows = sample_windows(*content.shape[-2:])
+        windows = SAMPLING.windows(*content.shape[-2:])
         shares = sample_weights(content, windows)
         for window in windows:
             features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
@@ -129,6 +130,6 @@ class AdainStylizer:
         return self.decoder(restyle(features, own, goal))[..., :height, :width]
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN)
+        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)

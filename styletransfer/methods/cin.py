@@ -9,7 +9,7 @@ from torch import Tensor
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Window, painted_pixels, sample_weights, sample_windows, tiles
+from styletransfer.methods.tiles import Sampling, Window, painted_pixels, sample_weights, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -18,6 +18,7 @@ from styletransfer.weights import load_base
 TILE_SIDE = 2624  # pixels, with the margins
 # What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
 MARGIN = 120
+SAMPLING = Sampling(count=8, side=256, rim=24)  # 4.2 megapixels; see `StyleRows.inner` for the rim
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 175  # bytes a pixel, of features and of the picture in float32
@@ -91,10 +92,11 @@ class CinStylizer:
 
     def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
         """Statistics of a picture from samples of it."""
-        windows = sample_windows(*content.shape[-2:])
+        windows = SAMPLING.windows(*content.shape[-2:])
         parts = [self._inputs(window, content, weights, strength) for window in windows]
         photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        return self.network.measure(photos, rows, mixes, degrees, sample_weights(content, windows))
+        shares = sample_weights(content, windows, SAMPLING.rim)
+        return self.network.measure(photos, rows, mixes, degrees, shares)
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
@@ -119,6 +121,6 @@ class CinStylizer:
         return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN)
+        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)

@@ -9,11 +9,6 @@ from torch import Tensor
 
 from styletransfer.images import as_bytes, as_float
 
-# Parts that statistics are measured on, spread evenly: 64 of them, 6.6 megapixels. Statistics of the picture
-# made smaller would be of other strokes: at eight megapixels the painting then differs by 11 to 14 of 255 from
-# the one with exact statistics; with such parts see docs/benchmarks.md.
-SAMPLES = 8  # along either side
-SAMPLE_SIDE = 320  # pixels, a multiple of 8; in smaller parts too much is near a border
 LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
 EVENNESS = 0.01  # how much the parts rather count alike than make up for what none of them shows
 LEAST_SHARE = 0.1  # of a part, times that of an equal one
@@ -35,6 +30,31 @@ class Window:
     def paste(self, part: Tensor, image: Tensor) -> None:
         """Put a part (..., H, W) in [0, 1] there, in the image's own number format."""
         self.cut(image).copy_(as_bytes(part) if image.dtype == torch.uint8 else part)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which parts of a large picture its statistics are measured on: some that are spread evenly over it.
+
+    Statistics of the picture made smaller would be of other strokes: at eight megapixels the painting then
+    differs by 11 to 14 of 255 from the one with exact statistics; with parts see docs/benchmarks.md.
+
+    `count`: along either side; `side`: of a part, in pixels, a multiple of 8; `rim`: pixels at its border that
+    count little, where the layers leave out more and more of them.
+    """
+
+    count: int
+    side: int
+    rim: int = 0
+
+    def windows(self, height: int, width: int) -> list[Window]:
+        """The parts, of one size; they may overlap."""
+        size = min(self.side, height), min(self.side, width)
+        tops, lefts = (
+            [round((whole - part) * index / (self.count - 1)) for index in range(self.count)]
+            for whole, part in zip((height, width), size, strict=True)
+        )
+        return [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
 
 
 @dataclass(frozen=True)
@@ -75,42 +95,34 @@ def _cuts(length: int, side: int, margin: int) -> Iterator[tuple[int, int, int, 
         yield start, min(step, length - start), outer, min(whole, length - outer)
 
 
-def painted_pixels(size: tuple[int, int], whole: int, side: int, margin: int) -> tuple[int, int]:
+def painted_pixels(
+    size: tuple[int, int], whole: int, side: int, margin: int, sampling: Sampling
+) -> tuple[int, int]:
     """How many pixels are computed in all, and how many at once; up to `whole` pixels there are no tiles."""
     height, width = size
     if height * width <= whole:
         return height * width, height * width
     areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
-    measured = sum(window.height * window.width for window in sample_windows(height, width))
+    measured = sum(window.height * window.width for window in sampling.windows(height, width))
     return sum(areas) + measured, max(*areas, measured)
 
 
-def sample_windows(height: int, width: int) -> list[Window]:
-    """Windows of one size, spread over a picture; they may overlap."""
-    size = min(SAMPLE_SIDE, height), min(SAMPLE_SIDE, width)
-    tops, lefts = (
-        [round((whole - part) * index / (SAMPLES - 1)) for index in range(SAMPLES)]
-        for whole, part in zip((height, width), size, strict=True)
-    )
-    return [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
-
-
-def sample_weights(content: Tensor, windows: list[Window]) -> Tensor:
+def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tensor:
     """How much each sample counts, (N,), summing to 1, so that together they look like the whole picture.
 
     Few parts, all alike, miss a little of what there is and have too much of something else: mean colours and
     contrasts of the weighted parts are those of the picture (calibration, as surveys do it: Deville and Särndal
     1992). It halves the difference to a painting with exact statistics.
 
-    Args:  content: (1, 3, H, W), float in [0, 1] or uint8.
+    Args:  content: (1, 3, H, W), float in [0, 1] or uint8; rim: pixels at their borders that do not count.
     """
     even = torch.full((len(windows),), 1 / len(windows))
     if min(content.shape[-2:]) < 8 * LOOK_STEP:
         return even
     looks = _looks(content)
     parts = [
-        Window(*(side // LOOK_STEP for side in (w.top, w.left, w.height, w.width))).cut(looks).mean((1, 2))
-        for w in windows
+        Window(*(side // LOOK_STEP for side in _without(rim, window))).cut(looks).mean((1, 2))
+        for window in windows
     ]
     spread = looks.std((1, 2)).clamp_min(1e-4) * len(looks) ** 0.5
     off = ((torch.stack(parts) - looks.mean((1, 2))) / spread).double()  # (N, F)
@@ -120,6 +132,12 @@ def sample_weights(content: Tensor, windows: list[Window]) -> Tensor:
     )
     found = (found / found.sum()).float().maximum(LEAST_SHARE * even)
     return found / found.sum()
+
+
+def _without(rim: int, window: Window) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a part without its rim, or of one that is too narrow for that."""
+    rim = rim if min(window.height, window.width) > 4 * rim else 0
+    return window.top + rim, window.left + rim, window.height - 2 * rim, window.width - 2 * rim
 
 
 def _looks(content: Tensor) -> Tensor:
