@@ -92,6 +92,7 @@ def paint_one(photo: Path, method: str) -> None:
 
 def by_size(photo: Path, sizes: list[float], method: str) -> None:
     print(f"{method}: megapixels, seconds a megapixel, GB, GB of its own; and as estimated beforehand")
+    rates = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "large.jpg"
         for megapixels in sizes:
@@ -100,12 +101,15 @@ def by_size(photo: Path, sizes: list[float], method: str) -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(done.stdout.splitlines()[-1])
             seconds, memory = found["said"]
+            rates.append(found["seconds"] / megapixels)
             print(
-                f"{megapixels:6g} {found['seconds'] / megapixels:6.3f} {found['memory'] / 1e9:6.2f}"
+                f"{megapixels:6g} {rates[-1]:6.3f} {found['memory'] / 1e9:6.2f}"
                 f" {found['own'] / 1e9:6.2f}"
                 f"   {seconds / megapixels:6.3f} {memory / 1e9:6.2f}",
                 flush=True,
             )
+    middle = (min(rates) + max(rates)) / 2
+    print(f"all within {max(rates) / middle - 1:.0%} of {middle:.3f} s a megapixel", flush=True)
 
 
 def differences(photos: list[Path], megapixels: float) -> None:

@@ -221,6 +221,8 @@ class StyleTransfer:
     ) -> Iterator[BatchResult]:
         """Paint many photos in their order, with everything loaded once; the next are read meanwhile.
 
+        Small ones of one size that follow one another are painted together, where that changes nothing.
+
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once.
 
