@@ -28,6 +28,8 @@ from styletransfer.settings import (
     Range,
 )
 
+MOST_TOGETHER = 8  # photos; so many are read ahead, and the next may be large ones
+
 
 @dataclass(frozen=True)
 class BatchResult:
@@ -140,7 +142,7 @@ class Request:
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""
         height, width = self._painted_size(size)
-        return max(1, self.stylizer.together // (height * width))
+        return min(max(1, self.stylizer.together // (height * width)), MOST_TOGETHER)
 
     def paint_all(
         self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
@@ -150,7 +152,7 @@ class Request:
         with ThreadPoolExecutor(workers) as readers:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
             while True:
-                further = itertools.islice(coming, ahead + 1 - len(waiting))
+                further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
                 waiting.extend((source, readers.submit(self.read, source)) for source in further)
                 if not waiting:
                     return

@@ -104,13 +104,15 @@ def test_photos_of_one_size_that_follow_one_another_are_painted_together(
 ):
     wish = {"stroke_size": stroke_size, "preserve_color": preserve_color}
     photos = [make_photo(48, 48 if i != 3 else 40, seed=i) for i in range(8)]
+    photos += [make_photo(24, 24, seed=i) for i in range(13)] + [make_photo(600, 900)]
+    photos += [make_photo(24, 24, seed=i) for i in range(6)]
     photos[1].putalpha(100)
     sources = [*photos[:6], tmp_path / "none.jpg", *photos[6:]]
     monkeypatch.setattr("styletransfer.api.computes_int8", lambda device: False)
     stylizer = transfer._stylizer("cin")
     with patch.object(stylizer, "stylize", side_effect=stylizer.stylize) as painting:
         results = list(transfer.stylize_batch(sources, MIX, workers=2, **wish))
-    assert [len(call.args[0]) for call in painting.call_args_list] == [3, 1, 2, 2]
+    assert [len(call.args[0]) for call in painting.call_args_list] == [3, 1, 2, 2, 8, 5, 1, 6]
     assert [result.source for result in results] == sources
     assert isinstance(results.pop(6).error, UnreadableImage)
     for photo, result in zip(photos, results, strict=True):
