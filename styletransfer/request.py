@@ -13,6 +13,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.color import keep_color
 from styletransfer.core import OnStep, Progress, Style, Stylizer
+from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
 from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.settings import (
@@ -149,7 +150,7 @@ class Request:
     ) -> Iterator[BatchResult]:
         """Results in order; while photos are painted the next ones are read, `workers` at a time."""
         coming, ahead = iter(sources), workers
-        with ThreadPoolExecutor(workers) as readers:
+        with ThreadPoolExecutor(workers, initializer=compute_on_one_core) as readers:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
             while True:
                 further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -42,3 +44,16 @@ def test_freed_memory_can_be_given_back():
     torch.rand(1000, 1000)
     device.release_freed_memory()
     assert torch.rand(1000, 1000).isfinite().all()
+
+
+def test_a_thread_computes_on_one_core_and_all_others_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with ThreadPoolExecutor(1, initializer=device.compute_on_one_core) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 1
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:  # a new thread
+            assert pool.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)

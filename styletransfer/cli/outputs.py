@@ -10,6 +10,7 @@ from typing import TextIO
 from styletransfer import images
 from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
+from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnwritableOutput
 from styletransfer.files import make_folder
 
@@ -60,7 +61,10 @@ def write_results(
     for folder in {target.parent for target in outputs.values()}:
         make_folder(folder)
     failed = 0
-    with _open_manifest(manifest) as lines, ThreadPoolExecutor(1) as writer:
+    with (
+        _open_manifest(manifest) as lines,
+        ThreadPoolExecutor(1, initializer=compute_on_one_core) as writer,
+    ):
         writing: list[Future[bool]] = []
         for result in results:
             failed += sum(each.result() for each in writing)  # one picture waits in memory, not all of them
