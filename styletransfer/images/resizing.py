@@ -16,7 +16,11 @@ def as_float(image: Tensor) -> Tensor:
 
 def as_bytes(image: Tensor) -> Tensor:
     """The picture as uint8: floats are clamped to [0, 1] and rounded, bytes are as they are."""
-    return image if image.dtype == torch.uint8 else image.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    if image.dtype == torch.uint8:
+        return image
+    # By way of signed bytes, which PyTorch makes faster than unsigned ones.
+    signed = image.mul(255).round_().sub_(128).clamp_(-128, 127).to(torch.int8)
+    return signed.view(torch.uint8).bitwise_xor_(128)
 
 
 def resize_short_side(image: Tensor, side: int, longest: float = math.inf, least: int = 1) -> Tensor:

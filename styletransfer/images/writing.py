@@ -62,7 +62,8 @@ def to_pil(
     `metadata`, plain JSON values, rides in the image's `info` until `save_picture` embeds it.
     """
     pixels = as_bytes(rgb) if alpha is None else torch.cat((as_bytes(rgb), as_bytes(alpha)), dim=1)
-    image = Image.fromarray(pixels[0].permute(1, 2, 0).contiguous().numpy())
+    planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
+    image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
         image.info[_METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
     return image
