@@ -1,5 +1,6 @@
 """How fast this machine paints: seconds a megapixel, and how near that is to what its processor could do."""
 
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer.core import Style
 from styletransfer.device import choose_dtype, computes_int8
-from styletransfer.estimate import median_seconds
+from styletransfer.estimate import run_times
 from styletransfer.int8 import flop_formulas
 from styletransfer.methods import METHODS
 
 FAST_METHODS = ("cin", "adain")
+RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -42,5 +44,5 @@ def measure(
     with FlopCounterMode(display=False, custom_mapping=flop_formulas()) as counter:
         paint()
     work = counter.get_total_flops() / 2
-    seconds = median_seconds(paint, device)
+    seconds = statistics.median(run_times(paint, device, RUNS))
     return Figure(method, seconds / side**2 * 1e6, work / side**2, work / seconds / rate)
