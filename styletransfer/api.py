@@ -13,7 +13,7 @@ from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_wei
 from styletransfer.device import choose_device, choose_dtype, computes_int8
 from styletransfer.errors import InvalidInput
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.files import replacing
+from styletransfer.files import printable, replacing
 from styletransfer.images import ImageSource
 from styletransfer.methods import METHODS, cin
 from styletransfer.picturestyles import PictureStyles
@@ -88,13 +88,16 @@ class StyleTransfer:
         Args:    image: the painting, a file or a PIL image; name: its title, such as "My style", which makes
                  the name it is used by, "my-style";
                  content: folder of photographs to learn on, unless the few that come with the installation;
-                 steps, seconds: how long to learn, whichever ends first;
-                 style_side: pixels of the picture's short side when it is looked at: the size of the strokes;
+                 steps, seconds: how long to learn, whichever ends first: 240 steps unless either is given, and
+                 never more than 5,000;
+                 style_side: pixels of the picture's short side when it is looked at, 64 to 2048: the size of
+                 the strokes;
                  folder: for the style file, unless the user's own styles;
                  resume: go on with the fit of this name that was interrupted;
                  on_step: called with losses and, every few seconds, a preview; raising `Cancelled` in it ends
                  the fit, and what has been learned so far is kept.
-        Raises:  StyleTransferError: UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
+        Raises:  StyleTransferError: UnreadableImage, InvalidInput, UnwritableOutput, MissingWeights,
+                 TrainingDiverged.
         """
         from styletransfer.training.style_job import StyleJob, train_style
 
@@ -107,13 +110,14 @@ class StyleTransfer:
             steps=min(steps or most, StyleTraining.most_steps), seconds=seconds or 0.0, style_side=style_side
         )
         slug = to_slug(name)
-        self._bank.check_free(slug)
-        source = Path(image).name if isinstance(image, str | Path) else "PICTURE"
+        bank = StyleBank(self._bank.shipped, Path(folder)) if folder else self._bank
+        bank.check_free(slug)
+        source = printable(Path(image).name) if isinstance(image, str | Path) else "PICTURE"
         job = StyleJob(
             image=image,
             title=name,
             slug=slug,
-            folder=Path(folder) if folder else self._bank.own,
+            folder=bank.own,
             content=Path(content) if content else None,
             resume=resume,
             command=f"styletransfer train-style {source} --name {name!r}",
@@ -124,8 +128,8 @@ class StyleTransfer:
         return train_style(job, base.network, base.sha256, predictor, settings, self._device, dtype, on_step)
 
     def style_preview(self, name: str) -> bytes:
-        """A small picture of what a style paints, as PNG or JPEG. Raises UnknownStyle, InvalidStyleFile."""
-        return self._bank.load(name).preview
+        """A small JPEG: what a shipped style paints, or what an own one was learned from; b"" if none."""
+        return self._bank.preview(name)
 
     def with_styles(self, styles_dir: str | Path) -> "StyleTransfer":
         """The same, with the networks shared, for another folder of further styles."""
@@ -176,8 +180,8 @@ class StyleTransfer:
                  method: "cin", one pass of a network, fast; "adain", another that follows the palette of a
                  picture more than its brush; "gatys", which optimises for a minute and more;
                  strength: 0 gives the photo back, 1 the full painting;
-                 size: long side of the result in pixels, unless the photo's own;
-                 stroke_size: times the usual one: the photo is painted so much smaller, and enlarged;
+                 size: long side of the result in pixels, 1 to 16384, unless the photo's own;
+                 stroke_size: 0.25 to 4 times the usual one: the photo is painted so much smaller, and enlarged;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
@@ -187,7 +191,8 @@ class StyleTransfer:
                  optimization: how "gatys" goes about it;
                  on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
                  then returns what it has.
-        Returns: RGB or RGBA of 8 bits, its parameters in `info`, which `save_picture` embeds in the file.
+        Returns: RGB or RGBA of 8 bits, at most 178 megapixels, its parameters in `info`, which `save_picture`
+                 embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
         options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
@@ -274,10 +279,12 @@ class StyleTransfer:
         used = [styles[name] for name in weights]
         shades = {}
         for name, mask in masks.items():
-            if name not in weights:
+            if name not in styles:
                 raise InvalidInput(
-                    f"there is a mask for {name!r}, which is not in the mix of {', '.join(weights)}"
+                    f"there is a mask for {name!r}, which is not in the mix of {', '.join(styles)}"
                 )
+            if name not in weights:
+                continue  # a style of weight 0
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
         return Request(method, self._stylizer(method), used, weights, shades, options)
 
@@ -285,7 +292,7 @@ class StyleTransfer:
         """A style of the bank, or a picture as a style, of which a mask may choose a part."""
         if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
             return self._bank.load(name)
-        title = "picture" if isinstance(name, Image) else Path(name).name
+        title = "picture" if isinstance(name, Image) else printable(Path(name).name)
         return self._pictures.get(name, title, masks.get(title))
 
     def _stylizer(self, method: str) -> Stylizer:

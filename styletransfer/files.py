@@ -16,6 +16,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises UnwritableOutput where the file system refuses.
     """
+    if not path.name:
+        raise UnwritableOutput(f"{path} is a folder; name a file")
     temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         yield temporary
@@ -25,6 +27,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be written anywhere: bytes in it that are none become question marks."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def make_folder(path: Path) -> None:

@@ -14,7 +14,7 @@ from styletransfer import images
 from styletransfer.color import keep_color
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core
-from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
+from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.settings import (
     COLOR_MODES,
@@ -171,7 +171,7 @@ class Request:
     ) -> list[BatchResult]:
         try:
             paintings = self.paint([reading.result() for _, reading in group], on_step)
-        except (UnreadableImage, InvalidInput) as error:  # no picture, or too large at this size
+        except (UnreadableImage, InvalidInput, UnwritableOutput) as error:  # no picture, or too large for this
             return [BatchResult(source, error=error) for source, _ in group]
         return [BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)]
 

@@ -4,7 +4,7 @@ import difflib
 import json
 import logging
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 SUFFIX = ".safetensors"
 LONGEST_SLUG = 80  # bytes
 _INFO = "style"
+_TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # of what is known of a style
+_NO_PREVIEW = b"\0"
 _GRAM = "gram."
 _SCALE = "gram_scale."
 _BOUND = "bound."
@@ -39,7 +41,7 @@ def save_style(path: Path, style: Style) -> None:
     tensors = {
         "gamma": style.row[0].half(),
         "beta": style.row[1].half(),
-        "preview": torch.frombuffer(bytearray(style.preview or b"\0"), dtype=torch.uint8),
+        "preview": torch.frombuffer(bytearray(style.preview or _NO_PREVIEW), dtype=torch.uint8),
     }
     for layer, matrix in style.grams.items():
         scale = matrix.abs().max().clamp_min(1e-12)
@@ -61,7 +63,7 @@ def load_style(path: Path) -> Style:
             info = _info(file.metadata(), path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         layers = [name.removeprefix(_GRAM) for name in tensors if name.startswith(_GRAM)]
-        preview = bytes(tensors.pop("preview").tolist())
+        preview = _preview(tensors.pop("preview"))
         for name, value in tensors.items():
             if not value.isfinite().all():
                 raise InvalidStyleFile(f"{path}: {name} holds numbers that are not finite; get the file anew")
@@ -74,7 +76,7 @@ def load_style(path: Path) -> Style:
             bounds={layer: tensors[_BOUND + layer][0] for layer in layers},
             means={layer: tensors[_MEAN + layer] for layer in layers},
             stds={layer: tensors[_STD + layer] for layer in layers},
-            preview=b"" if preview == b"\0" else preview,
+            preview=preview,
         )
     except FileNotFoundError:
         raise InvalidStyleFile(f"no such style file: {path}") from None
@@ -201,27 +203,44 @@ class StyleBank:
             self._loaded[path] = (changed, load_style(path))
         return self._loaded[path][1]
 
+    def preview(self, name: str) -> bytes:
+        """The small picture in a style's file, without its numbers. Raises UnknownStyle, InvalidStyleFile."""
+        path = self.find(name)
+        try:
+            with safe_open(path, framework="pt") as file:
+                return _preview(file.get_tensor("preview"))
+        except (SafetensorError, OSError) as error:
+            raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
+
     def find(self, name: str) -> Path:
         """The file of the style of that name. Raises UnknownStyle."""
         paths = self.paths()
         if name not in paths:
-            raise UnknownStyle(_unknown(name, list(paths)))
+            raise unknown(name, list(paths))
         return paths[name]
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def unknown(name: str, known: Sequence[str]) -> UnknownStyle:
+    """The error for a style that is not among the known ones, with the name that may be meant."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"no style named {name!r}; {hint}'styletransfer styles' lists all {len(known)}"
+    return UnknownStyle(f"no style named {name!r}; {hint}'styletransfer styles' lists all {len(known)}")
 
 
 def _info(metadata: Mapping[str, str] | None, path: Path) -> StyleInfo:
     try:
         values = json.loads((metadata or {})[_INFO])
         known = {field.name for field in fields(StyleInfo)}
+        if not all(isinstance(values.get(name, ""), str) for name in _TEXTS):
+            raise TypeError
         return StyleInfo(**{name: value for name, value in values.items() if name in known})
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise InvalidStyleFile(f"{path} is a safetensors file, but not of a style") from error
+
+
+def _preview(stored: Tensor) -> bytes:
+    content = stored.numpy().tobytes()
+    return b"" if content == _NO_PREVIEW else content
 
 
 def _upper_triangle(matrix: Tensor) -> Tensor:

@@ -90,6 +90,7 @@ class VGG19(nn.Module):
         Args:    images: (B, 3, H, W) in [0, 1], RGB, at least 16x16 for relu5 layers;
                  layers: names out of LAYERS that this network reaches.
         Returns: layer -> (B, C, H/s, W/s), s = 1, 2, 4, 8, 16 for blocks 1 to 5, in the weights' dtype.
+        Raises:  InvalidInput for a layer that it does not have.
         """
         wanted = set(layers)
         features: dict[str, Tensor] = {}
@@ -103,6 +104,9 @@ class VGG19(nn.Module):
             x = F.relu(convolution(F.pad(x, (1, 1, 1, 1), mode="replicate")))
             if f"relu{name}" in wanted:
                 features[f"relu{name}"] = x
+        if missing := wanted - features.keys():
+            deepest = LAYERS[len(self.convolutions) - 1]
+            raise InvalidInput(f"no layer {min(missing)!r} here; VGG-19 is used from {LAYERS[0]} to {deepest}")
         return features
 
     def use_int8(self) -> None:

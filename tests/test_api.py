@@ -8,8 +8,8 @@ import pytest
 from conftest import make_photo
 from PIL import Image, ImageChops, ImageStat
 
-from styletransfer import Optimization, StyleTransfer, read_metadata, save_picture
-from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage
+from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
+from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage, UnwritableOutput
 from styletransfer.weights import PREDICTOR_FILE
 
 MIX = {"amber": 0.75, "blue": 0.25}
@@ -125,6 +125,19 @@ def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_
     assert isinstance(results[1].error, UnreadableImage)
 
 
+def test_a_photo_that_the_disk_has_no_room_for_is_passed_over(transfer, photo, monkeypatch):
+    read = images.read_picture
+
+    def fill_the_disk(source):
+        if source == "huge.tif":
+            raise UnwritableOutput("no space left")
+        return read(source)
+
+    monkeypatch.setattr(images, "read_picture", fill_the_disk)
+    results = list(transfer.stylize_batch([photo, "huge.tif", photo], "amber"))
+    assert [result.error is None for result in results] == [True, False, True]
+
+
 def test_a_batch_needs_somebody_to_read(transfer, photo):
     with pytest.raises(InvalidInput, match="workers is 0"):
         transfer.stylize_batch([photo], MIX, workers=0)
@@ -191,6 +204,12 @@ def test_a_mask_of_a_style_that_is_not_in_the_mix_is_refused(transfer, photo):
         transfer.stylize(photo, "amber", masks={"blue": photo})
 
 
+def test_a_mask_of_a_style_that_weighs_nothing_is_no_mistake(transfer, photo):
+    masks = {"amber": Image.new("L", (9, 9), 255), "blue": Image.new("L", (9, 9))}
+    painted = transfer.stylize(photo, {"amber": 1, "blue": 0}, masks=masks)
+    assert same(painted, transfer.stylize(photo, "amber", masks={"amber": masks["amber"]}))
+
+
 def test_a_picture_is_a_style_like_any_other(transfer, photo, tmp_path):
     painting = make_photo(40, 40, seed=4)
     painting.save(tmp_path / "painting.png")
@@ -228,6 +247,8 @@ def test_no_style_at_all_is_refused(transfer, photo):
 def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
     own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=transfer._bank.own)
     own.train_style(make_photo(60, 60, seed=5), "Mine", steps=1, folder=tmp_path)
+    with pytest.raises(InvalidInput, match="already"):  # in that folder, wherever the own styles are
+        own.train_style(make_photo(60, 60, seed=6), "Mine", steps=1, folder=tmp_path)
     mine = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=tmp_path)
     assert mine.own_styles == ["mine"]
     assert mine.stylize(photo, "mine").size == photo.size

@@ -1,6 +1,7 @@
 """The command line as a user meets it: arguments in, exit code, one line of error, files out."""
 
 import json
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -146,6 +147,8 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "empty.jpg", "--style", "amber", "-o", "text.jpg/sub"], "cannot create the folder"),
         (["empty.jpg", "--style", "amber"], "0 bytes"),
         (["photo.png", "--style", "amber", "--method", "magic"], "no method named 'magic'"),
+        (["photo.png", "--style", "amber", "--stroke-size", "0"], "stroke_size is 0"),
+        (["photo.png", "--style", "amber", "--size", "100000000"], "size is 1e+08"),
     ],
 )
 def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo, tmp_path, arguments, message):
@@ -159,6 +162,43 @@ def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo,
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_no_photo_is_replaced_by_the_painting_of_another(run, photo, tmp_path):
+    (tmp_path / "sub").mkdir()
+    original = make_photo(40, 40, seed=3)
+    original.save(tmp_path / "sub" / "photo.png")
+    before = (tmp_path / "sub" / "photo.png").read_bytes()
+    code, _, err = run("stylize", tmp_path, "--recursive", "--style", "amber", "-o", tmp_path / "sub")
+    assert code == 2
+    assert "would replace the photo" in err
+    assert (tmp_path / "sub" / "photo.png").read_bytes() == before
+
+
+def test_names_that_are_no_text_are_no_trouble(run, photo, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    photo.rename(tmp_path / odd)
+    options = (
+        "--style",
+        odd,
+        "--method",
+        "adain",
+        "-o",
+        tmp_path / "out.png",
+        "--manifest",
+        tmp_path / "lines",
+    )
+    code, _, err = run("stylize", tmp_path / odd, *options)
+    assert (code, err) == (0, "")
+    [line] = (tmp_path / "lines").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["photo"].endswith("caf\ufffd.png")
+    assert read_metadata(tmp_path / "out.png")["styles"] == {"caf\ufffd.png": 1.0}
+
+
+def test_a_style_is_not_exported_to_a_folder(run):
+    code, _, err = run("export", "amber", "-o", ".")
+    assert code == 2
+    assert "name a file" in err
 
 
 def test_styles_are_a_table_and_json(run):

@@ -204,6 +204,11 @@ def test_settings_are_checked(wrong):
         Optimization(**wrong)
 
 
+def test_a_content_layer_that_is_none_is_named(stylizer, style):
+    with pytest.raises(InvalidInput, match="relu9_1"):
+        paint(stylizer, style, picture(64, 64), Optimization(content_layer="relu9_1"))
+
+
 def test_the_fast_start_needs_styles_that_were_learned(stylizer, style):
     with pytest.raises(InvalidInput, match="fast method"):
         paint(stylizer, style, picture(64, 64), Optimization(start="fast"))

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
 from styletransfer.files import replacing
+from styletransfer.settings import WHOLE_PIXELS
 
 RED = (200, 30, 40)
 
@@ -370,3 +371,12 @@ def test_bytes_stay_bytes_only_where_the_result_is_large(monkeypatch):
     assert images.resize(picture, (30, 30)).dtype == torch.uint8
     assert images.resize(picture, (5, 5)).dtype == torch.float32
     assert images.resize(images.as_float(picture), (30, 30)).dtype == torch.float32
+
+
+def test_a_large_style_picture_is_made_smaller_before_it_takes_memory():
+    width, height = 9000, 1500  # 13.5 megapixels
+    picture = images.read_on_white(Image.new("RGB", (width, height), RED))
+    assert picture.dtype == torch.float32
+    assert 0.99 * WHOLE_PIXELS < picture.shape[-1] * picture.shape[-2] <= WHOLE_PIXELS
+    assert picture.shape[-1] / picture.shape[-2] == pytest.approx(width / height, rel=0.01)
+    assert (picture[0, :, 0, 0] * 255).round().int().tolist() == list(RED)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from conftest import make_photo
 from gradio_client import Client, handle_file
@@ -18,10 +19,13 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from styletransfer import StyleTransfer, images
-from styletransfer.page import build_page
+from styletransfer.errors import InvalidInput
+from styletransfer.page import build_page, many, serve
 from styletransfer.page.look import CSS, theme
 from styletransfer.page.pad import corner_weights
+from styletransfer.page.paint import _within
 from styletransfer.page.site import _is_local
+from styletransfer.page.visitors import KEPT_FOLDERS, Visitor
 from styletransfer.page.work import LONGEST_QUEUE
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
@@ -311,17 +315,20 @@ def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
         for index in range(2):
             make_photo(40, 50, index).save(tmp_path / f"{index}.png")
             archive.write(tmp_path / f"{index}.png", f"../up/{index}.png")
+        make_photo(40, 50, 2).save(tmp_path / "2.bmp")
+        archive.write(tmp_path / "2.bmp", "2.bmp")
+        archive.writestr("read me.txt", "no photo")
     (tmp_path / "bad.png").write_bytes(b"broken")
     choose(page, 0)
     page.get_by_role("tab", name="Many photos").click()
     page.locator("#photos input[type=file]").set_input_files([tmp_path / "photos.zip", tmp_path / "bad.png"])
     expect(page.locator("#photos")).to_contain_text("bad")
     page.locator("#paint-all").click()
-    expect(page.locator("#many")).to_contain_text("2 of 3 painted", timeout=SLOW)
+    expect(page.locator("#many")).to_contain_text("3 of 4 painted", timeout=SLOW)
     expect(page.locator("#many")).to_contain_text("bad.png")
     expect(page.locator("#download-all")).to_be_enabled()
     with zipfile.ZipFile(io.BytesIO(download(page, "#download-all"))) as archive:
-        assert archive.namelist() == ["0-painted.jpg", "1-painted.jpg"]
+        assert archive.namelist() == ["0-painted.jpg", "1-painted.jpg", "2-painted.jpg"]
 
 
 @needs_browser
@@ -381,9 +388,54 @@ def test_programs_are_told_what_was_wrong(client, photo_file):
         )
 
 
+def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, tmp_path):
+    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
+    with pytest.raises(Exception, match="no style named"):
+        client.predict(
+            photo=handle_file(photo_file),
+            styles={str(tmp_path / "private.png"): 1},
+            style_picture=None,
+            api_name="/stylize",
+        )
+
+
 def test_programs_can_teach_a_style(client, photo_file, own_styles):
     assert client.predict(handle_file(photo_file), "By program", 2, api_name="/train_style") == "by-program"
     (own_styles / "by-program.safetensors").unlink()
+
+
+def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
+    transfer = StyleTransfer(models_dir=tiny_models, styles_dir=tiny_styles)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidInput, match="another --port"):
+            serve(transfer, port=port, wait=False)
+
+
+def test_the_oldest_files_of_a_visitor_make_room(tmp_path, transfer):
+    visitor = Visitor(transfer, tmp_path)
+    files = [visitor.new_file("before.jpg") for _ in range(KEPT_FOLDERS + 3)]
+    assert [file.parent.exists() for file in files] == [False] * 3 + [True] * KEPT_FOLDERS
+
+
+def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a.HEIC", "../../b.bmp", "c/d.jpg", ".hidden.png", "read me.txt"):
+            archive.writestr(name, name)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    found = many.photos_of([tmp_path / "photos.zip"], scratch)
+    assert [path.name for path in found] == ["a.HEIC", "b.bmp", "d.jpg"]
+    assert all(scratch in path.parents for path in found)
+    monkeypatch.setattr(many, "MOST_BYTES", 40)
+    assert len(many.photos_of([tmp_path / "photos.zip"], scratch)) == 3
+    with pytest.raises(InvalidInput, match="fewer at a time"):  # together, not each for itself
+        many.photos_of([tmp_path / "photos.zip"] * 2, scratch)
+
+
+def test_settings_from_a_file_fit_the_sliders():
+    slider = gr.Slider(0.5, 2, value=1)
+    assert [_within(slider, value) for value in (4, 0.1, 1.5, None, "x")] == [2, 0.5, 1.5, 1, 1]
 
 
 def test_beyond_this_machine_visitors_do_not_share_styles():

@@ -5,6 +5,7 @@ import torch
 from conftest import TINY, random_style
 from safetensors.torch import save_file
 
+from styletransfer import stylebank
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.stylebank import StyleBank, load_style, save_style, to_slug
 
@@ -143,6 +144,14 @@ def test_a_style_that_was_learned_anew_is_read_anew(bank, given):
     assert not torch.equal(bank.load("coral").row, first.row)
 
 
+def test_the_small_picture_of_a_style_is_read_alone(bank, given, monkeypatch):
+    bank.add_file(given, BASE, TINY.row_length)
+    monkeypatch.setattr(stylebank, "load_style", None)
+    assert bank.preview("coral") == random_style("coral", BASE, seed=2).preview
+    with pytest.raises(UnknownStyle):
+        bank.preview("none")
+
+
 def without(mapping, name):
     return {key: value for key, value in mapping.items() if key != name}
 
@@ -156,6 +165,7 @@ def without(mapping, name):
         (lambda s: {"grams": without(s.grams, "relu5_1")}, "lacks the statistics of relu5_1"),
         (lambda s: {"info": dataclasses.replace(s.info, base_sha256="1")}, "another base network"),
         (lambda s: {"info": dataclasses.replace(s.info, slug="../coral")}, "unusable name"),
+        (lambda s: {"info": dataclasses.replace(s.info, title=7)}, "not of a style"),
     ],
 )
 def test_a_file_from_elsewhere_is_verified(bank, given, change, message):

@@ -55,6 +55,11 @@ def test_only_what_is_needed_is_computed(network, generator):
         hook.remove()
 
 
+def test_a_layer_that_is_not_reached_is_refused(network, generator):
+    with pytest.raises(InvalidInput, match="relu5_3"):
+        network(torch.rand(1, 3, 32, 32, generator=generator), ["relu1_1", "relu5_3"])
+
+
 def test_a_gradient_reaches_the_picture_and_not_the_weights(network, generator):
     image = torch.rand(1, 3, 16, 16, generator=generator).requires_grad_()
     network(image, ["relu2_1"])["relu2_1"].sum().backward()

@@ -12,7 +12,7 @@ from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnwritableOutput
-from styletransfer.files import make_folder
+from styletransfer.files import make_folder, printable
 
 
 def plan_outputs(
@@ -35,15 +35,16 @@ def plan_outputs(
         planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
     if len(set(planned.values())) < len(sources):
         raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
+    photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
-        refuse_replacing(source, target)
+        refuse_replacing(photos_there.get(target.resolve(), source), target)
         if one_file or target.parent.exists():  # a folder for several photos is made when painting begins
             images.check_writable(target)
     return planned
 
 
 def refuse_replacing(photo: Path, target: Path) -> None:
-    """Raise InvalidInput where a result would take the place of its photo."""
+    """Raise InvalidInput where a result would take the place of a photo."""
     if photo.resolve() == target.resolve():
         raise InvalidInput(f"the result would replace the photo {photo}; name another output")
 
@@ -94,9 +95,9 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
     if error is not None:
         report(error)
     if lines is not None:
-        told: dict[str, object] = {"photo": str(result.source)}
+        told: dict[str, object] = {"photo": printable(str(result.source))}
         if error is None and result.painting is not None:
-            told |= {"painting": str(target), "parameters": dict(result.painting.parameters)}
+            told |= {"painting": printable(str(target)), "parameters": dict(result.painting.parameters)}
         else:
             told |= {"error": str(error)}
         lines.write(json.dumps(told, ensure_ascii=False) + "\n")

@@ -111,24 +111,24 @@ def stylize(
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not target.exists()}
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
+    watch = Watch(plot, previews) if method == "gatys" else None
+    results = transfer.stylize_batch(  # checks everything, and paints when it is asked for the results
+        outputs,
+        list(mix.items()),
+        method=method,
+        strength=strength,
+        size=size,
+        stroke_size=stroke_size,
+        preserve_color=preserve_color,
+        color_mode=color_mode,
+        masks=masks,
+        style_masks=style_masks,
+        optimization=optimization,
+        on_step=watch,
+    )
     if not quiet:
         announce(transfer, outputs, size, stroke_size, method, optimization)
-    watch = Watch(plot, previews) if method == "gatys" else None
     with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
-        results = transfer.stylize_batch(
-            outputs,
-            list(mix.items()),
-            method=method,
-            strength=strength,
-            size=size,
-            stroke_size=stroke_size,
-            preserve_color=preserve_color,
-            color_mode=color_mode,
-            masks=masks,
-            style_masks=style_masks,
-            optimization=optimization,
-            on_step=watch,
-        )
         failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
     if watch:
         watch.write_plot()

@@ -20,6 +20,7 @@ from rich.progress import (
 
 from styletransfer import core, settings
 from styletransfer.errors import InvalidInput, StyleTransferError
+from styletransfer.files import printable
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -80,7 +81,7 @@ def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = No
 
 
 def say(text: str) -> None:
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    console.print(printable(text), soft_wrap=True, highlight=False, markup=False)
 
 
 def report(error: StyleTransferError | None) -> None:

@@ -1,9 +1,10 @@
-"""Where pictures come in and go out: the only place that knows PIL and image files.
+"""Where pictures come in and go out: the only place that reads and writes image files.
 
-Inside the package a picture is a float32 tensor (1, 3, H, W), sRGB, in [0, 1]; its alpha travels apart.
+Inside the package a picture is a tensor (1, 3, H, W), sRGB, float32 in [0, 1], or uint8 where it is large;
+its alpha travels apart.
 """
 
-from styletransfer.images.formats import FORMATS
+from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES
 from styletransfer.images.large import empty_like, release
 from styletransfer.images.reading import (
     ImageSource,
@@ -33,6 +34,7 @@ from styletransfer.images.writing import (
 
 __all__ = [
     "FORMATS",
+    "PICTURE_SUFFIXES",
     "ImageSource",
     "Painting",
     "Picture",

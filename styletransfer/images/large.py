@@ -182,7 +182,7 @@ def _temporary_file() -> Iterator[Path]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except _libvips().Error as error:
+    except (_libvips().Error, ValueError) as error:
         raise UnreadableImage(f"{path} cannot be read: {_in_a_line(error)}") from error
 
 

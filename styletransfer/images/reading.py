@@ -1,6 +1,7 @@
 """From picture files, as users have them, to tensors."""
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
 from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
-from styletransfer.images.resizing import as_float
+from styletransfer.images.resizing import as_float, resize
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
@@ -109,13 +110,23 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
 
 
 def read_on_white(source: ImageSource) -> Tensor:
-    """A picture (1, 3, H, W) in [0, 1], what is transparent in it laid on white. Raises UnreadableImage."""
+    """A picture (1, 3, H, W), float32 in [0, 1], what is transparent in it laid on white.
+
+    For styles and masks, which need no more: one larger than `settings.WHOLE_PIXELS` is made smaller, to that.
+    Raises UnreadableImage.
+    """
     picture = read_picture(source)
-    rgb = as_float(picture.rgb)
+    rgb = _of_whole_pixels(picture.rgb)
     if picture.alpha is None:
         return rgb
-    alpha = as_float(picture.alpha)
+    alpha = _of_whole_pixels(picture.alpha)
     return rgb * alpha + 1 - alpha
+
+
+def _of_whole_pixels(image: Tensor) -> Tensor:
+    height, width = image.shape[-2:]
+    scale = min(1.0, math.sqrt(WHOLE_PIXELS / (height * width)))
+    return as_float(resize(image, (max(1, int(scale * height)), max(1, int(scale * width)))))
 
 
 def _decode(image: Image.Image, name: str) -> Picture:

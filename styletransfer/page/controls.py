@@ -115,7 +115,12 @@ class Controls:
                 elem_id="keep-colour",
             )
             self.stroke_size = gr.Slider(
-                0.5, 2, value=STROKE_SIZE.default, step=0.1, label="Size of the strokes", elem_id="strokes"
+                STROKE_SIZE.least,
+                STROKE_SIZE.most,
+                value=STROKE_SIZE.default,
+                step=0.05,
+                label="Size of the strokes",
+                elem_id="strokes",
             )
             self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Format of the download")
             self.restore = gr.UploadButton(

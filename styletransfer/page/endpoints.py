@@ -11,6 +11,7 @@ from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import HEAVY, telling
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
 
@@ -61,11 +62,16 @@ class Endpoints:
         """Paint a photo: the path of a PNG.
 
         `styles` maps style names to weights; `style_picture` is a picture whose style is meant, with what is
-        missing of the weights to 1; `size` 0 keeps the photo's own; `method` "" is the one that suits.
+        missing of the weights to 1; `size` 0 keeps the photo's own; `method` is "cin", "adain" or
+        "gatys", which takes `seconds`.
         """
         visitor = self.visitors.of(request)
         with telling():
             mix: list[tuple[str, float]] = list((styles or {}).items())
+            known = visitor.transfer.styles
+            for name, _ in mix:  # which could else be the path of any picture of this machine
+                if name not in known:
+                    raise unknown(name, list(known))
             if style_picture:
                 share = 1 - sum(weight for _, weight in mix)
                 if share <= 0:

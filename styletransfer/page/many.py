@@ -1,8 +1,11 @@
 """The tab for many photos: one blend, a zip back. And the photos of a zip, taken out with care."""
 
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +24,17 @@ from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, telling
 
 MOST_PHOTOS = 500
-MOST_BYTES = 2_000_000_000  # of a zip, unpacked
+MOST_BYTES = 2_000_000_000  # of all zips, unpacked
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of `count` photos: the zip of paintings, if any, what failed, how many were `left` undone."""
+
+    archive: Path | None
+    failed: list[BatchResult]
+    left: int
+    count: int
 
 
 class ManyTab:
@@ -53,24 +66,35 @@ class ManyTab:
             if not values[self.files] or not wish.styles:
                 raise InvalidInput("give photos here, and choose a style in the first tab")
             yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
-            sources = photos_of(visitor, [Path(file) for file in values[self.files]])
-            for event in follow(lambda on_step: paint_all(visitor, wish, sources, on_step), visitor.stopping):
+            files = [Path(file) for file in values[self.files]]
+            for event in follow(lambda on_step: paint_all(visitor, wish, files, on_step), visitor.stopping):
                 if isinstance(event, Finished):
-                    archive, failed, left = event.value
+                    outcome: Outcome = event.value
                     break
                 text = f"{event.step} of {event.steps}"
                 yield progress_bar(event.step / event.steps, text), gr.skip(), gr.skip()
-        told = f"{len(sources) - len(failed) - left} of {len(sources)} painted."
-        told += "".join(f"<br>{escape(str(result.error))}" for result in failed)
-        done = gr.update(value=str(archive), interactive=True) if archive else gr.skip()
+        told = f"{outcome.count - len(outcome.failed) - outcome.left} of {outcome.count} painted."
+        told += "".join(f"<br>{escape(str(result.error))}" for result in outcome.failed)
+        done = gr.update(value=str(outcome.archive), interactive=True) if outcome.archive else gr.skip()
         yield progress_bar(1, told), done, gr.update(interactive=False)
 
 
-def photos_of(visitor: Visitor, files: Sequence[Path]) -> list[Path]:
-    """The photos among the files, those inside of zips included. Raises InvalidInput."""
+def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
+    """The photos among the files, those inside of zips unpacked into `folder`. Raises InvalidInput."""
     found: list[Path] = []
+    size = 0
     for file in files:
-        found += _unpacked(visitor, file) if file.suffix.lower() == ".zip" else [file]
+        if file.suffix.lower() != ".zip":
+            found.append(file)
+            continue
+        with _opened(file) as archive:
+            members = [member for member in archive.infolist() if _is_photo(PurePosixPath(member.filename))]
+            size += sum(member.file_size for member in members)
+            if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
+                raise InvalidInput(
+                    f"more than {MOST_PHOTOS} photos, or {MOST_BYTES / 1e9:.0f} GB; give fewer at a time"
+                )
+            found += [_unpacked(archive, member, folder) for member in members]
     if not found:
         raise InvalidInput("there is no picture in it; give photos, or a zip of photos")
     if len(found) > MOST_PHOTOS:
@@ -78,54 +102,54 @@ def photos_of(visitor: Visitor, files: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _unpacked(visitor: Visitor, file: Path) -> list[Path]:
-    """Pictures of a zip in new files: where a zip says that they belong does not matter."""
+@contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [
-                member
-                for member in archive.infolist()
-                if PurePosixPath(member.filename).suffix.lower() in images.FORMATS
-                and not PurePosixPath(member.filename).name.startswith(".")
-            ]
-            if len(members) > MOST_PHOTOS or sum(member.file_size for member in members) > MOST_BYTES:
-                raise InvalidInput(
-                    f"{file.name} holds more than {MOST_PHOTOS} photos or {MOST_BYTES / 1e9:.0f} GB; divide it"
-                )
-            paths = []
-            for member in members:
-                path = visitor.new_file(PurePosixPath(member.filename).name)
-                with archive.open(member) as source, path.open("wb") as target:
-                    shutil.copyfileobj(source, target)
-                paths.append(path)
-            return paths
+            yield archive
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
 
 
-def paint_all(
-    visitor: Visitor, wish: Wish, sources: Sequence[Path], on_step: OnStep
-) -> tuple[Path | None, list[BatchResult], int]:
-    """Paint all photos into a zip: its path, what failed, and how many were left when it was stopped."""
+def _is_photo(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in images.PICTURE_SUFFIXES and not path.name.startswith(".")
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
+    """A picture of a zip as a new file: where the zip says that it belongs does not matter."""
+    path = Path(tempfile.mkdtemp(dir=folder)) / PurePosixPath(member.filename).name
+    with archive.open(member) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return path
+
+
+def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], on_step: OnStep) -> Outcome:
+    """Paint all photos into a zip, until it is stopped. Raises InvalidInput."""
     archive = visitor.new_file("painted.zip")
     failed: list[BatchResult] = []
     names: set[str] = set()
-    with zipfile.ZipFile(archive, "w") as target:
+    with tempfile.TemporaryDirectory(dir=visitor.folder) as scratch, zipfile.ZipFile(archive, "w") as target:
+        sources = photos_of(files, Path(scratch))
         for index, source in enumerate(sources):
+            so_far = Progress(index, len(sources))
+
+            def within(_: Progress, so_far: Progress = so_far) -> None:
+                on_step(so_far)  # where it may be stopped: the finest method takes minutes for a photo
+
             try:
-                on_step(Progress(index, len(sources)))
-                painted = wish.paint(visitor.transfer, source)
+                on_step(so_far)
+                painted = wish.paint(visitor.transfer, source, within)
             except Cancelled:
-                return archive if names else None, failed, len(sources) - index
+                return Outcome(archive if names else None, failed, len(sources) - index, len(sources))
             except StyleTransferError as error:
                 failed.append(BatchResult(source, error=error))
                 continue
             name = _free_name(source.stem, names)
-            file = visitor.new_file(name)
+            file = Path(scratch) / name
             images.save_picture(painted, file)
             target.write(file, name)
             file.unlink()
-    return archive if names else None, failed, 0
+    return Outcome(archive if names else None, failed, 0, len(sources))
 
 
 def _free_name(stem: str, taken: set[str]) -> str:

@@ -25,7 +25,6 @@ from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, Finished, follow, telling
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
@@ -214,13 +213,9 @@ class PaintTab:
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
         began = time.monotonic()
-        yield (
-            gr.skip(),
-            _expectation(wish, visitor.transfer, photo),
-            gr.update(interactive=False),
-            gr.update(interactive=True),
-        )
         with telling():
+            expected = _expectation(wish, visitor.transfer, photo)
+            yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
             for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.stopping):
                 if isinstance(event, Finished):
                     painted = event.value
@@ -258,13 +253,19 @@ class PaintTab:
         sizes = [value for _, value in SIZES]
         return [
             *self.choice(chosen, search, request, weights or None),
-            found.get("strength", STRENGTH.default),
+            _within(self.controls.strength, found.get("strength")),
             method,
             found.get("size") if found.get("size") in sizes else 0,
-            found.get("preserve_color", PRESERVE_COLOR.default),
-            found.get("stroke_size", STROKE_SIZE.default),
-            optimization.get("seconds") or 60,
+            _within(self.controls.preserve_color, found.get("preserve_color")),
+            _within(self.controls.stroke_size, found.get("stroke_size")),
+            _within(self.controls.seconds, optimization.get("seconds") or None),
         ]
+
+
+def _within(slider: gr.Slider, value: object) -> float:
+    """A value from a file as the slider can show it; its own first one where it is none."""
+    number = value if isinstance(value, int | float) else slider.value
+    return min(max(number, slider.minimum), slider.maximum)
 
 
 def _next_step(has_photo: bool) -> str:

@@ -65,11 +65,11 @@ class SheetTab:
         yield [], names, gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
-            small = visitor.scaled(photo, SIDE)
+            small, folder = visitor.scaled(photo, SIDE), visitor.new_folder()
             with suppress(Cancelled):
                 for index, look in enumerate(styles):
                     on_step(Progress(index, len(styles)))
-                    file = visitor.new_file(f"{look.name}.jpg")
+                    file = folder / f"{look.name}.jpg"
                     visitor.transfer.stylize(small, look.name).save(file, quality=90)
                     painted.append((str(file), look.caption))
 

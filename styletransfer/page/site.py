@@ -16,7 +16,7 @@ import torch
 
 from styletransfer.api import StyleTransfer
 from styletransfer.device import keep_freed_memory
-from styletransfer.errors import StyleTransferError
+from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.images import to_pil
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.gallery import StylePictures
@@ -95,26 +95,33 @@ def serve(
 
     Args:  host, port: to listen on; auth: name and password that are asked for; share: a public address by
            Gradio's relay; wait: until it is stopped.
+    Raises:  InvalidInput where it cannot listen there.
     """
     keep_freed_memory()
     if wait and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and tidies up
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     page.queue(max_size=LONGEST_QUEUE)
-    page.launch(
-        server_name=host,
-        server_port=port,
-        auth=auth,
-        share=share,
-        theme=theme(),
-        css=CSS,
-        max_file_size=LARGEST_UPLOAD,
-        prevent_thread_lock=not wait,
-        quiet=not wait,
-        footer_links=["api"],
-        ssr_mode=False,
-        show_error=True,
-    )
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            auth=auth,
+            share=share,
+            theme=theme(),
+            css=CSS,
+            max_file_size=LARGEST_UPLOAD,
+            prevent_thread_lock=not wait,
+            quiet=not wait,
+            footer_links=["api"],
+            ssr_mode=False,
+            show_error=True,
+        )
+    except OSError as error:  # Gradio's own words are about its environment variables
+        raise InvalidInput(
+            f"cannot listen at {host}, port {port}: it is taken, or not of this machine; "
+            "give another --port or --host"
+        ) from error
     return page
 
 

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
+
+KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
 
 
 @dataclass
@@ -21,10 +24,18 @@ class Visitor:
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
+    _folders: deque[Path] = field(default_factory=deque)
+
+    def new_folder(self) -> Path:
+        """A folder for what is shown or downloaded next; the oldest ones make room for it."""
+        self._folders.append(Path(tempfile.mkdtemp(dir=self.folder)))
+        while len(self._folders) > KEPT_FOLDERS:
+            shutil.rmtree(self._folders.popleft(), ignore_errors=True)
+        return self._folders[-1]
 
     def new_file(self, name: str) -> Path:
         """A path of that name in a folder of its own, so that names never meet."""
-        return Path(tempfile.mkdtemp(dir=self.folder)) / name
+        return self.new_folder() / name
 
     def scaled(self, photo: str, side: int) -> Image.Image:
         """A photo with its long side at `side` pixels; of the last photo it is kept. Raises UnreadableImage."""
