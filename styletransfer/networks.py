@@ -282,7 +282,7 @@ class TransformerNetwork(nn.Module):
     def use_int8(self) -> None:
         """From now on compute most of the work in 8-bit integers; without gradients.
 
-        Not the convolution that looks at the photo and not the one that paints, which are little work."""
+        Not those that lead down to 1/8 and not the one that paints, which are little work."""
         blocks = (*self.eighth_blocks, *self.quarter_blocks)
         for conv in blocks[1::2]:  # a ReLU comes before these
             cast("Conv3", conv).use_int8(positive=True)

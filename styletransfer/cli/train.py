@@ -32,7 +32,10 @@ def train_style(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help=f"Optimisation steps; {settings.StyleTraining.steps} unless --seconds is given."),
+        typer.Option(
+            help=f"Optimisation steps, at most {settings.StyleTraining.most_steps}; "
+            f"{settings.StyleTraining.steps} unless --seconds is given."
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Time to spend on the steps.")] = None,
     style_size: Annotated[int, typer.Option(help=settings.STYLE_SIZE.help)] = settings.STYLE_SIDE,
@@ -65,7 +68,8 @@ def train_style(
             errors.print("stopped; the same command with --resume goes on")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
-        where = f" --styles-dir {out}" if out else ""
+        folder = out or styles_dir
+        where = f" --styles-dir {folder}" if folder else ""
         say(f"ready for use: styletransfer stylize PHOTO --style {style.info.slug}{where}")
 
 

@@ -1,1 +1,1 @@
-"""Training: of the base network, and what it works on."""
+"""Training: of the base network, the decoder of AdaIN, the predictor, and new styles."""
