@@ -48,5 +48,7 @@ def run_times(work: Callable[[], object], device: torch.device, runs: int) -> li
         work()
         if device.type == "cuda":
             torch.cuda.synchronize()
+        elif device.type == "mps":
+            torch.mps.synchronize()
         times.append(time.perf_counter() - began)
     return times[1:]

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from styletransfer import StyleTransfer, images
 from styletransfer.errors import InvalidInput
-from styletransfer.page import build_page, many, serve
+from styletransfer.page import build_page, many, serve, visitors
 from styletransfer.page.look import CSS, theme
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.paint import _within
@@ -416,6 +416,18 @@ def test_the_oldest_files_of_a_visitor_make_room(tmp_path, transfer):
     visitor = Visitor(transfer, tmp_path)
     files = [visitor.new_file("before.jpg") for _ in range(KEPT_FOLDERS + 3)]
     assert [file.parent.exists() for file in files] == [False] * 3 + [True] * KEPT_FOLDERS
+
+
+def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
+    monkeypatch.setattr(visitors, "MOST_VISITORS", 2)
+    known = visitors.Visitors(transfer, shared_styles=False)
+    first, second = (known.of(gr.Request(session_hash=name)) for name in "ab")
+    known.of(gr.Request(session_hash="a"))
+    third = known.of(gr.Request(session_hash="c"))
+    assert [each.folder.exists() for each in (first, second, third)] == [True, False, True]
+    assert known.of(gr.Request(session_hash="a")) is first
+    known.close()
+    assert not first.folder.exists()
 
 
 def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, monkeypatch):

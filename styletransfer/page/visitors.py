@@ -14,6 +14,7 @@ from styletransfer import images
 from styletransfer.api import StyleTransfer
 
 KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
+MOST_VISITORS = 200  # at a time; programs do not say when they leave
 
 
 @dataclass
@@ -36,6 +37,11 @@ class Visitor:
     def new_file(self, name: str) -> Path:
         """A path of that name in a folder of its own, so that names never meet."""
         return self.new_folder() / name
+
+    def forget(self) -> None:
+        """Stop what is under way, and remove all files."""
+        self.stopping.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def scaled(self, photo: str, side: int) -> Image.Image:
         """A photo with its long side at `side` pixels; of the last photo it is kept. Raises UnreadableImage."""
@@ -70,7 +76,14 @@ class Visitors:
                     own.mkdir()
                     transfer = transfer.with_styles(own)
                 self._known[key] = Visitor(transfer, folder)
-            return self._known[key]
+            self._known[key] = self._known.pop(key)  # the last in order is the one seen last
+            forgotten = [
+                self._known.pop(next(iter(self._known))) for _ in range(len(self._known) - MOST_VISITORS)
+            ]
+            visitor = self._known[key]
+        for each in forgotten:
+            each.forget()
+        return visitor
 
     def stop(self, request: gr.Request) -> None:
         """End what the visitor has under way."""
@@ -81,13 +94,11 @@ class Visitors:
         with self._lock:
             visitor = self._known.pop(request.session_hash or "", None)
         if visitor:
-            visitor.stopping.set()
-            shutil.rmtree(visitor.folder, ignore_errors=True)
+            visitor.forget()
 
     def close(self) -> None:
         """Forget all of them."""
         with self._lock:
             known, self._known = self._known, {}
         for visitor in known.values():
-            visitor.stopping.set()
-            shutil.rmtree(visitor.folder, ignore_errors=True)
+            visitor.forget()
