@@ -31,7 +31,7 @@ SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the 
 
 MAX_PIXELS = 1_000_000_000  # of a picture that is painted from file to file
 MAX_PIL_PIXELS = 178_000_000  # of one handed out as a PIL image; Pillow takes larger ones for traps
-# Up to here a picture is held in float32 and painted as a whole, in about 200 bytes a pixel; larger ones are
+# Up to here a picture is held in float32, and painted as a whole by cin, in 175 bytes a pixel; larger ones are
 # bytes, in files that are mapped into memory where they come from a file, and painted in tiles.
 WHOLE_PIXELS = 12_500_000
 # Of small photos that are painted together where they follow one another: four of 512x512. Not in 8-bit
@@ -46,7 +46,7 @@ STYLE_SIZE = Range(
     STYLE_SIDE,
     64,
     2048,
-    "Short side at which the painting is looked at; less means broader strokes.",
+    "Short side, in pixels, at which the painting is looked at; more means broader strokes.",
 )
 
 # The weight of the style loss where pictures are compared: J = content + 3 * style.
@@ -66,7 +66,7 @@ class Optimization:
     )
     seed: int = 0  # of the noise
     style_scale: float = 1.0  # of the strokes, for styles that are given as pictures
-    content_layer: str = "relu4_2"
+    content_layer: str = "relu4_2"  # of VGG-19
     content_weight: float = 1.0
     style_weight: float = 3.0
     variation_weight: float = 2.0
@@ -136,13 +136,14 @@ class StyleTraining:
     seconds: float = 0.0  # where positive, the fit ends after that time, if the steps do not end it first
     style_side: int = STYLE_SIDE
     photos: int = 1  # crops a step; many small steps learn more in the same time than fewer large ones
-    crops: int = 128  # of photographs, cut once, whose features are kept
+    crops: int = 64  # of photographs and textures, made once, whose features are kept
     side: int = 160  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     rate: float = 0.3  # Adam, in units of the spread of the known styles
+    momentum: float = 0.8  # Adam's first beta
     warmup_steps: int = 10
     average: float = 0.9  # of the row, a step
     seed: int = 0

@@ -13,6 +13,7 @@ from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training import data
 from styletransfer.training.data import built_in_crops
 from styletransfer.training.repetition import LAGS
 from styletransfer.training.start import Start, predicted_start
@@ -97,10 +98,13 @@ def test_a_fit_that_stays_broken_ends_with_an_error(vgg, frozen, monkeypatch):
         fitter.take_step(0.0)
 
 
-def test_the_built_in_photographs_are_at_hand():
-    crops = built_in_crops(7, 48, torch.Generator().manual_seed(0))
-    assert [crop.shape for crop in crops] == [(1, 3, 48, 48)] * 7
+def test_the_built_in_crops_are_of_photographs_and_some_textures(monkeypatch):
+    monkeypatch.setattr(data, "texture", lambda side, generator: torch.full((1, 3, side, side), 0.5))
+    crops = built_in_crops(8, 48, torch.Generator().manual_seed(0))
+    assert [crop.shape for crop in crops] == [(1, 3, 48, 48)] * 8
     assert not torch.equal(crops[0], crops[1])
+    flat = [index for index, crop in enumerate(crops) if crop.std() == 0]
+    assert flat == [3, 7]  # not the first one, which is shown as the preview
 
 
 # Pictures as users have them

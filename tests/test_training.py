@@ -100,6 +100,16 @@ def test_a_crop_can_be_larger_than_the_picture():
     assert random_crop(random_pictures(1, 5), 64, torch.Generator().manual_seed(7)).shape == (1, 3, 64, 64)
 
 
+def test_a_crop_can_be_kept_to_a_small_part_of_a_large_picture(generator):
+    ramp = torch.arange(200, dtype=torch.uint8).expand(3, 200, 200)
+    pictures = [TrainingPicture("ramp", ramp)]
+    for most, widest in ((1.0, 32), (2.0, 64)):
+        crops = [random_crop(pictures, 32, generator, most) for _ in range(20)]
+        extents = torch.stack([255 * (crop.max() - crop.min()) + 1 for crop in crops])
+        assert extents.max() <= widest + 0.01
+        assert extents.max() > widest - 12
+
+
 def test_held_out_pictures_are_never_trained_on():
     paths = [Path(f"{index}.jpg") for index in range(40)]
     used, held_out = split_held_out(paths)

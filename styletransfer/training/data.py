@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,13 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import read_picture, resize_short_side
+from styletransfer.training.textures import texture
 
 # The photographs that come inside the gradio package, for where no others are at hand.
 BUILT_IN = ("cheetah.jpg", "cheetah1.jpg", "groot.jpeg", "lion.jpg", "tower.jpg")
+BUILT_IN_SCALE = 2.1  # of their short side, to that of a crop: more of them is seen than of one of many
+BUILT_IN_MOST = 1.5  # extent of a crop in them, to its side
+TEXTURE_EVERY = 4
 HELD_OUT_EVERY = 16
 
 log = logging.getLogger(__name__)
@@ -54,15 +59,17 @@ def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return used, list(paths[::HELD_OUT_EVERY])
 
 
-def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator) -> Tensor:
+def random_crop(
+    pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator, most: float = math.inf
+) -> Tensor:
     """A random square out of a random picture, (1, 3, side, side) in [0, 1].
 
-    Its extent in the picture varies from three quarters of `side` to the whole short side, and every
-    second one is mirrored.
+    Its extent in the picture varies from three quarters of `side` to `most` times `side`, or to the whole short
+    side where that is less, and every second one is mirrored.
     """
     image = pictures[_below(len(pictures), generator)].image
     height, width = image.shape[-2:]
-    largest = min(height, width)
+    largest = int(min(height, width, most * side))
     smallest = min(largest, 3 * side // 4)
     extent = smallest + _below(largest - smallest + 1, generator)
     top = _below(height - extent + 1, generator)
@@ -74,13 +81,22 @@ def random_crop(pictures: Sequence[TrainingPicture], side: int, generator: torch
 
 
 def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Tensor]:
-    """Crops of the photographs that every installation has, each (1, 3, side, side). Raises InvalidInput."""
+    """Crops of the photographs that every installation has, each (1, 3, side, side), and textures.
+
+    The photographs are few, and what they do not show is made up for by textures drawn by chance, one in
+    TEXTURE_EVERY. Raises InvalidInput.
+    """
     spec = importlib.util.find_spec("gradio")  # where it is, without importing it
     if spec is None or spec.origin is None:
         raise InvalidInput("the photographs of the package gradio are missing; give a folder of photographs")
     folder = Path(spec.origin).parent / "media_assets" / "images"
-    pictures = load_pictures([folder / name for name in BUILT_IN], round(1.5 * side))
-    return [random_crop(pictures, side, generator) for _ in range(count)]
+    pictures = load_pictures([folder / name for name in BUILT_IN], round(BUILT_IN_SCALE * side))
+    return [
+        random_crop(pictures, side, generator, BUILT_IN_MOST)
+        if index % TEXTURE_EVERY
+        else texture(side, generator)
+        for index in range(1, count + 1)
+    ]
 
 
 def _below(bound: int, generator: torch.Generator) -> int:

@@ -39,7 +39,7 @@ class StyleFitter:
     Args:  network: frozen, in the number format to compute in;
            target: Gram matrices and bounds of the painting at STYLE_LAYERS;
            own_repetition: `painting_repetition` of it;
-           crops: of photographs, each (1, 3, side, side) in [0, 1].
+           crops: of photographs, or textures, each (1, 3, side, side) in [0, 1].
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class StyleFitter:
         self.repetition = own_repetition.to(self.device)
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
-        self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=(0.9, 0.99))
+        betas = (settings.momentum, 0.99)
+        self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=betas)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.step = 0
         self.rate_scale = 1.0
