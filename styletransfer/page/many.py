@@ -74,7 +74,7 @@ class ManyTab:
                 text = f"{event.step} of {event.steps}"
                 yield progress_bar(event.step / event.steps, text), gr.skip(), gr.skip()
         told = f"{outcome.count - len(outcome.failed) - outcome.left} of {outcome.count} painted."
-        told += "".join(f"<br>{escape(str(result.error))}" for result in outcome.failed)
+        told += "".join(f"<br>{escape(_error_of(result))}" for result in outcome.failed)
         done = gr.update(value=str(outcome.archive), interactive=True) if outcome.archive else gr.skip()
         yield progress_bar(1, told), done, gr.update(interactive=False)
 
@@ -150,6 +150,11 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], on_step: OnSt
             target.write(file, name)
             file.unlink()
     return Outcome(archive if names else None, failed, 0, len(sources))
+
+
+def _error_of(result: BatchResult) -> str:
+    """What was wrong with a photo, called as its owner calls it: where its copy lies says nothing to them."""
+    return str(result.error).replace(str(result.source), Path(str(result.source)).name)
 
 
 def _free_name(stem: str, taken: set[str]) -> str:
