@@ -25,7 +25,7 @@ from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor
 
 CPU = torch.device("cpu")
-SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1, textures=2)
+SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1, textures=2, techniques=3)
 
 
 def noise(seed):
@@ -101,6 +101,21 @@ def test_the_base_network_stays_as_it_is(trainer, base):
     assert all(torch.equal(value, before[name]) for name, value in base.network.state_dict().items())
 
 
+def test_a_training_that_begins_with_a_trained_predictor_predicts_the_same(trainer, vgg):
+    run = trainer()
+    trained = RowPredictor(TINY.row_length)
+    generator = torch.Generator().manual_seed(2)
+    for parameter in trained.parameters():
+        torch.nn.init.normal_(parameter, std=0.02, generator=generator)
+    trained.input_mean.copy_(run.model.input_mean + 0.1)
+    trained.input_spread.copy_(run.model.input_spread * 1.5)
+    run.start_from(trained)
+    look = style_target(vgg, noise(0))
+    expected = trained(look.means, look.stds)
+    torch.testing.assert_close(run.model(look.means, look.stds), expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(run.averaged()(look.means, look.stds), expected, atol=1e-4, rtol=1e-4)
+
+
 def test_resuming_is_exact(trainer):
     whole = trainer()
     straight = [whole.take_step() for _ in range(4)]
@@ -123,7 +138,7 @@ def job(tmp_path, tiny_models, tiny_styles, monkeypatch):
     shutil.copytree(tiny_models, tmp_path / "base" / "models")
     shutil.copytree(tiny_styles, tmp_path / "base" / "styles")
     folders = (tmp_path / name for name in ("content", "paintings", "run", "base"))
-    return PredictorJob(*folders, "the command")
+    return PredictorJob(*folders, command="the command")
 
 
 def run_job(job, on_step=lambda progress: None):
@@ -134,7 +149,7 @@ def test_a_run_ends_in_a_file_that_can_be_used(job, targets):
     run_job(job)
     manifest = json.loads((job.out / "models" / MANIFEST_FILE).read_text())[PREDICTOR_FILE]
     assert manifest["command"] == "the command"
-    assert manifest["data"] == {"photographs": 16, "paintings": 2, "textures": 2}
+    assert manifest["data"] == {"photographs": 16, "paintings": 2, "textures": 2, "techniques": 3}
     assert set(manifest["losses"]) == {"content", "style"}
     assert (job.out / "sheet-000008.png").exists()
     with pytest.raises(MissingWeights, match="another base network"):

@@ -151,6 +151,9 @@ def train_predictor(
         Path | None,
         typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder with a predictor to begin from, instead of at random.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.PredictorTraining.steps,
     seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.PredictorTraining.seed,
     setting: Annotated[
@@ -167,8 +170,9 @@ def train_predictor(
     chosen_settings = parse_settings(
         setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed)
     )
-    named = {"content": content, "styles": styles, "out": out, "base": base}
-    job = PredictorJob(content, styles, out, base, _recorded("train-predictor", named, steps, seed, setting))
+    named = {"content": content, "styles": styles, "out": out, "base": base, "start": start}
+    command = _recorded("train-predictor", named, steps, seed, setting)
+    job = PredictorJob(content, styles, out, base, start, command)
     with progress("preparing", steps, quiet) as bar:
         train_predictor(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
     if not quiet:

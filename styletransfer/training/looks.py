@@ -1,8 +1,9 @@
 """Looks at paintings: hundreds of them are few, so each is also seen in parts, mirrored, in other colours.
 
-And looks at textures drawn by chance, which paintings are not.
+And looks at what paintings are not: textures drawn by chance, and pictures in other techniques.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from styletransfer.files import replacing
 from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
 from styletransfer.vgg import VGG19
 
@@ -32,21 +34,37 @@ class Looks:
 
 
 def look_at_paintings(
-    cache: Path, paintings: Sequence[Path], vgg: VGG19, *, variants: int, textures: int, seed: int
+    cache: Path,
+    paintings: Sequence[Path],
+    vgg: VGG19,
+    *,
+    variants: int,
+    textures: int,
+    seed: int,
+    techniques: int = 0,
+    photographs: Sequence[Path] = (),
 ) -> Looks:
     """Every painting `variants` times: as it is, then at crops with other colours; then some textures.
 
+    And in the end so many `techniques`: a painting or a photograph each, done over in another technique.
     Computed once and kept in the file `cache`. Raises InvalidInput where that is of other paintings.
     """
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
+    names += [f"technique {number}" for number in range(techniques)]
     if cache.exists():
         stored = torch.load(cache, weights_only=True, mmap=True)
         if stored["names"] != names:
             raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
         return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
     targets, repetitions = [], []
-    for picture in _pictures(paintings, variants, textures, torch.Generator().manual_seed(seed)):
+    generator = torch.Generator().manual_seed(seed)
+    pictures = itertools.chain(
+        _views(paintings, variants, generator),
+        (texture(SIDES[0], generator) for _ in range(textures)),
+        (_done_over((paintings, photographs), generator) for _ in range(techniques)),
+    )
+    for picture in pictures:
         targets.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture).float())
     repetition = torch.cat(repetitions)
@@ -56,15 +74,22 @@ def look_at_paintings(
     return Looks(targets, repetition)
 
 
-def _pictures(
-    paintings: Sequence[Path], variants: int, textures: int, generator: torch.Generator
-) -> Iterator[Tensor]:
+def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:
     for path in paintings:
         for variant in range(variants):
             picture = read_painting(path, int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator)))
             yield varied(picture, generator) if variant else picture
-    for _ in range(textures):
-        yield texture(SIDES[0], generator)
+
+
+def _done_over(sources: Sequence[Sequence[Path]], generator: torch.Generator) -> Tensor:
+    """A random picture of a random source, the square in its middle, in another technique."""
+    sources = [paths for paths in sources if paths]
+    paths = sources[int(torch.randint(len(sources), (), generator=generator))]
+    picture = read_painting(paths[int(torch.randint(len(paths), (), generator=generator))], SIDES[0])
+    height, width = picture.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return in_technique(picture[:, :, top : top + side, left : left + side], generator)
 
 
 def read_painting(path: Path, side: int) -> Tensor:

@@ -70,6 +70,17 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         )
         super().__init__(predictor, optimizers, settings, device)
 
+    def start_from(self, predictor: RowPredictor) -> None:
+        """Begin with a trained predictor, brought to what is usual among the looks of this training."""
+        shift = (self.model.input_mean.cpu() - predictor.input_mean) / predictor.input_spread
+        scale = self.model.input_spread.cpu() / predictor.input_spread
+        state = predictor.state_dict()
+        state["enter.bias"] = predictor.enter.bias + predictor.enter.weight @ shift
+        state["enter.weight"] = predictor.enter.weight * scale
+        state |= {name: self.model.get_buffer(name) for name in ("input_mean", "input_spread")}
+        self.model.load_state_dict(state)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+
     def _step(self, share: float) -> tuple[Tensor, PredictorLosses]:
         settings = self.settings
         style_weight = self._style_weight(share)

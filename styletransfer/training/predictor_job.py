@@ -20,7 +20,7 @@ from styletransfer.training.looks import look_at_paintings, read_painting
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
-from styletransfer.weights import package_folder, save_predictor
+from styletransfer.weights import load_predictor, package_folder, save_predictor
 
 CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 
@@ -30,14 +30,15 @@ class PredictorJob:
     """Where a run reads and writes.
 
     `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder
-    with the models/ and styles/ to predict for, unless those that came with the package; `command`: recorded
-    in what is made.
+    with the models/ and styles/ to predict for, unless those that came with the package; `start`: folder
+    with a predictor to begin from, such as models/ of a checkout; `command`: recorded in what is made.
     """
 
     content: Path
     styles: Path
     out: Path
     base: Path | None = None
+    start: Path | None = None
     command: str = ""
 
 
@@ -66,9 +67,12 @@ def train_predictor(
         variants=settings.variants,
         textures=settings.textures,
         seed=settings.seed + 1,
+        techniques=settings.techniques,
+        photographs=used,
     )
     trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
-    resume(trainer, job.out)
+    if not resume(trainer, job.out) and job.start:
+        trainer.start_from(load_predictor(job.start)[0])
     photos = [picture.image[None].float() / 255 for picture in held_out]
     samples = [read_painting(path, STYLE_SIDE) for path in unseen[:24]]
     goals = [style_target(vgg, sample) for sample in samples]
@@ -104,7 +108,12 @@ def train_predictor(
             losses["style"] += goal.to(device).loss(features).item() / len(goals)
     description = {
         "command": job.command,
-        "data": {"photographs": len(contents), "paintings": len(paintings), "textures": settings.textures},
+        "data": {
+            "photographs": len(contents),
+            "paintings": len(paintings),
+            "textures": settings.textures,
+            "techniques": settings.techniques,
+        },
         "settings": asdict(settings),
         "losses": {name: round(value, 4) for name, value in losses.items()},
         "licence": LICENCE,
