@@ -371,6 +371,16 @@ def test_bad_input_about_styles_is_one_clear_line(run, painting, tmp_path, argum
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_picture_too_long_for_its_format_is_refused_before_the_work(run, tmp_path):
+    Image.new("RGB", (17000, 2)).save(tmp_path / "panorama.png")
+    code, _, err = run(
+        *("stylize", tmp_path / "panorama.png", "--style", "amber", "--quiet"), *("-o", tmp_path / "out.webp")
+    )
+    assert code == 2
+    assert "WEBP ends at 16,383" in err
+    assert not (tmp_path / "out.webp").exists()
+
+
 def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
     monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
     monkeypatch.setattr("styletransfer.cli.forecast.LEAST_PIXELS", 0)

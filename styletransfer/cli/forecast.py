@@ -1,6 +1,7 @@
 """Saying beforehand that something will take long, or much memory."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from styletransfer import images
@@ -14,27 +15,30 @@ LONG = 10.0  # seconds
 MUCH = 2e9  # bytes
 
 
+def result_sizes(photos: Iterable[Path], size: int | None) -> dict[Path, tuple[int, int]]:
+    """Photo -> height and width of its painting; of a photo that cannot be read an error is for later."""
+    sizes = {}
+    for photo in photos:
+        with suppress(UnreadableImage):
+            found = images.read_size(photo)
+            sizes[photo] = images.with_long_side(found, size) if size else found
+    return sizes
+
+
 def announce(
     transfer: StyleTransfer,
-    photos: Iterable[Path],
-    size: int | None,
+    sizes: Iterable[tuple[int, int]],
     stroke_size: float,
     method: str,
     optimization: Optimization | None,
 ) -> None:
-    """Say how long painting the photos will take and the memory it needs, where either is much."""
-    sizes = []
-    for photo in photos:
-        try:
-            height, width = images.read_size(photo)
-        except UnreadableImage:
-            continue  # which is reported when its turn comes
-        if size:
-            height, width = images.with_long_side((height, width), size)
-        sizes.append((max(1, round(height / stroke_size)), max(1, round(width / stroke_size))))
-    if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS:
+    """Say how long paintings of these sizes will take and the memory they need, where either is much."""
+    painted = [
+        (max(1, round(height / stroke_size)), max(1, round(width / stroke_size))) for height, width in sizes
+    ]
+    if method != "gatys" and sum(height * width for height, width in painted) < LEAST_PIXELS:
         return
-    found = [transfer.estimate(each, method=method, optimization=optimization) for each in sizes]
+    found = [transfer.estimate(each, method=method, optimization=optimization) for each in painted]
     seconds = sum(each.seconds for each in found)
     memory = max((each.memory for each in found), default=0.0)
     if seconds > LONG or memory > MUCH:

@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.forecast import announce
+from styletransfer.cli.forecast import announce, result_sizes
 from styletransfer.cli.outputs import plan_outputs, refuse_replacing, write_results
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
@@ -126,8 +126,11 @@ def stylize(
         optimization=optimization,
         on_step=watch,
     )
+    sizes = result_sizes(outputs, size)
+    for source, painted_size in sizes.items():
+        images.check_fits(outputs[source], painted_size)
     if not quiet:
-        announce(transfer, outputs, size, stroke_size, method, optimization)
+        announce(transfer, sizes.values(), stroke_size, method, optimization)
     with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
         failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
     if watch:

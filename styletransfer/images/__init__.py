@@ -25,6 +25,7 @@ from styletransfer.images.resizing import (
 from styletransfer.images.sheets import contact_sheet
 from styletransfer.images.writing import (
     Painting,
+    check_fits,
     check_writable,
     read_metadata,
     save_picture,
@@ -40,6 +41,7 @@ __all__ = [
     "Picture",
     "as_bytes",
     "as_float",
+    "check_fits",
     "check_writable",
     "contact_sheet",
     "empty_like",

@@ -9,6 +9,7 @@ SAVE_OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 92, "method": 4},
 }
+LONGEST_SIDES = {"JPEG": 65_535, "WEBP": 16_383}  # pixels; the other formats hold more than is ever painted
 PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif"}
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.files import replacing
 from styletransfer.images import large
-from styletransfer.images.formats import FORMATS, SAVE_OPTIONS, register_formats
+from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS, register_formats
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
@@ -89,6 +89,17 @@ def check_writable(path: str | Path) -> None:
         raise UnwritableOutput(f"the folder {path.parent} does not exist; create it first")
     if not os.access(path.parent, os.W_OK):
         raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
+
+
+def check_fits(path: Path, size: tuple[int, int]) -> None:
+    """Raise UnwritableOutput where the format of `path` cannot hold a picture of that height and width."""
+    file_format = FORMATS[path.suffix.lower()]
+    longest = LONGEST_SIDES.get(file_format)
+    if longest and max(size) > longest:
+        raise UnwritableOutput(
+            f"{path} would have {max(size):,} pixels on a side, and {file_format} ends at {longest:,}; "
+            "name a .png or .tif, or give a smaller size"
+        )
 
 
 def save_picture(image: Image.Image, path: str | Path) -> None:
