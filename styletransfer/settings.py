@@ -183,7 +183,7 @@ class PredictorTraining:
     steps: int = 3200
     contents: int = 2  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
-    variants: int = 4  # looks at every painting: as it is, then at crops with other colours
+    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
     textures: int = 150  # drawn by chance, as further looks
     techniques: int = 500  # paintings and photos done over in another technique, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings

@@ -5,7 +5,7 @@ And looks at what paintings are not: textures drawn by chance, and pictures in o
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -57,7 +57,9 @@ def look_at_paintings(
         if stored["names"] != names:
             raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
         return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
-    targets, repetitions = [], []
+    targets: list[StyleTarget] = []
+    repetitions = []
+    shelves: list[Tensor] = []
     generator = torch.Generator().manual_seed(seed)
     pictures = itertools.chain(
         _views(paintings, variants, generator),
@@ -65,13 +67,26 @@ def look_at_paintings(
         (_done_over((paintings, photographs), generator) for _ in range(techniques)),
     )
     for picture in pictures:
-        targets.append(style_target(vgg, picture))
+        target = style_target(vgg, picture)
+        # All in one place: thousands of small results among large passing ones would tear the memory to pieces.
+        shelves = shelves or [value.new_empty(len(names), *value.shape[1:]) for value in _tensors(target)]
+        targets.append(_moved(target, [shelf[len(targets)][None] for shelf in shelves]))
         repetitions.append(painting_repetition(vgg, picture).float())
     repetition = torch.cat(repetitions)
     with replacing(cache) as temporary:
-        parts = [asdict(target) for target in targets]
+        parts = [vars(target) for target in targets]
         torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
     return Looks(targets, repetition)
+
+
+def _tensors(target: StyleTarget) -> list[Tensor]:
+    return [value for part in vars(target).values() for value in part.values()]
+
+
+def _moved(target: StyleTarget, places: Sequence[Tensor]) -> StyleTarget:
+    """The same with its tensors copied to where there is room for them."""
+    rest = iter(place.copy_(value) for place, value in zip(places, _tensors(target), strict=True))
+    return StyleTarget(*({layer: next(rest) for layer in part} for part in vars(target).values()))
 
 
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -109,9 +109,10 @@ def _scattered(side: int, distance: float, generator: torch.Generator) -> Tensor
 def _nearest(points: Tensor, side: int, scale: Tensor) -> tuple[Tensor, Tensor]:
     """For each of side * side places the distances to the two nearest points and which they are."""
     pixels = torch.stack(places(side), dim=-1).flatten(0, 1)
-    distances = torch.cdist(pixels @ scale, points @ scale)
-    nearest = distances.topk(2, dim=1, largest=False)
-    return nearest.values, nearest.indices
+    found = [  # part by part: all distances at once would take gigabytes
+        torch.cdist(part @ scale, points @ scale).topk(2, dim=1, largest=False) for part in pixels.split(8192)
+    ]
+    return torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
 
 
 def _colors_at(picture: Tensor, points: Tensor) -> Tensor:
