@@ -1,6 +1,7 @@
 """`StyleTransfer`: the one path that scripts, the command line and the page paint through."""
 
 import copy
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from styletransfer.settings import (
     Optimization,
     StyleTraining,
 )
-from styletransfer.stylebank import StyleBank, to_slug
+from styletransfer.stylebank import StyleBank, check_base, to_slug
 from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
@@ -265,6 +266,8 @@ class StyleTransfer:
         for name, weight in _pairs(style):
             found = self._style(name, style_masks)
             slug = found.info.slug
+            if found.picture is not None:  # two pictures may well have one name
+                slug = next(each for each in _numbered(slug) if each not in styles)
             if slug in styles:
                 raise InvalidInput(f"the style {slug!r} is given twice; give each style once")
             styles[slug], weights[slug] = found, weight
@@ -286,7 +289,11 @@ class StyleTransfer:
             if name not in weights:
                 continue  # a style of weight 0
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
-        return Request(method, self._stylizer(method), used, weights, shades, options)
+        stylizer = self._stylizer(method)
+        if method == "cin":
+            for each in used:
+                check_base(each, stylizer.sha256)
+        return Request(method, stylizer, used, weights, shades, options)
 
     def _style(self, name: StyleName, masks: Mapping[str, ImageSource]) -> Style:
         """A style of the bank, or a picture as a style, of which a mask may choose a part."""
@@ -303,6 +310,11 @@ class StyleTransfer:
                 *(self._models_dir, self._device, choose_dtype(self._device), computes_int8(self._device))
             )
         return self._stylizers[method]
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{number}" for number in itertools.count(2))
 
 
 def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:

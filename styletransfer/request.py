@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from PIL.Image import Image
@@ -83,12 +84,13 @@ class Request:
     options: Options
 
     def parameters(self) -> dict[str, object]:
-        """What is embedded in the result: enough to paint it again."""
+        """What is embedded in the result: all settings; masks, and pictures as styles, by their names alone."""
         told = {name: value for name, value in asdict(self.options).items() if name != "optimization"}
         if self.masks:
             told["masks"] = sorted(self.masks)
         if self.options.optimization:
-            told["optimization"] = asdict(self.options.optimization)
+            chosen = asdict(self.options.optimization)
+            told["optimization"] = chosen | {"start": Path(chosen["start"]).name}  # where it lies is private
         return {
             "method": self.method,
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},

@@ -93,6 +93,8 @@ class Optimization:
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 <= self.average < 1:
+            raise InvalidInput(f"average is {self.average:g}; it must be at least 0 and below 1")
         if not self.seconds >= 0:
             raise InvalidInput(f"seconds is {self.seconds:g}; it must be above 0, or 0 for no limit")
 

@@ -80,7 +80,7 @@ def load_style(path: Path) -> Style:
         )
     except FileNotFoundError:
         raise InvalidStyleFile(f"no such style file: {path}") from None
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, RuntimeError) as error:
         raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
 
 
@@ -92,7 +92,9 @@ def to_slug(title: str) -> str:
     if not slug:
         raise InvalidInput(f"the name {title!r} has no letter or digit; give the style another one")
     if len(slug.encode()) > LONGEST_SLUG:
-        raise InvalidInput(f"the name {title[:40]!r}... is too long; give at most {LONGEST_SLUG} letters")
+        raise InvalidInput(
+            f"the name {title[:40]!r}... is too long; give at most {LONGEST_SLUG} bytes of letters"
+        )
     return slug
 
 

@@ -86,14 +86,14 @@ def save_predictor(
     return _save(folder, PREDICTOR_FILE, predictor, description, config)
 
 
-def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
+def load_predictor(folder: Path, base_sha256: str | None = None) -> tuple[RowPredictor, str]:
     """The row predictor in float32 on the CPU, and the sha256 of the base network whose rows it predicts.
 
-    Raises MissingWeights, also where that is not the one in the folder.
+    Raises MissingWeights, also where that is another than `base_sha256`, or than the one in the folder.
     """
     tensors, config, _ = _load(folder, PREDICTOR_FILE, "train-predictor")
-    base_sha256: str = config.get("base_sha256", "")
-    if base_sha256 != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
+    own_base: str = config.get("base_sha256", "")
+    if own_base != (base_sha256 or _manifest(folder).get(BASE_FILE, {}).get("sha256")):
         raise MissingWeights(
             f"{folder / PREDICTOR_FILE} was trained with another base network; "
             "train it anew with 'styletransfer train-predictor'"
@@ -103,7 +103,7 @@ def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
         predictor.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
         raise MissingWeights(f"{folder / PREDICTOR_FILE} is no predictor of this version: {error}") from error
-    return predictor.eval().requires_grad_(False), base_sha256
+    return predictor.eval().requires_grad_(False), own_base
 
 
 def _save(

@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import shutil
@@ -23,6 +24,21 @@ def near(first: Image.Image, second: Image.Image) -> bool:
     """But for rounding: which one of many sums comes first depends on how many there are."""
     difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
     return max(most for _, most in difference.getextrema()) <= 1
+
+
+def test_two_pictures_of_one_name_can_be_blended(transfer, photo):
+    pictures = [(make_photo(60, 60, seed=seed), 0.5) for seed in (3, 4)]
+    blended = transfer.stylize(photo, pictures)
+    assert json.loads(blended.info["styletransfer"])["styles"] == {"picture": 0.5, "picture-2": 0.5}
+    alone = [transfer.stylize(photo, picture) for picture, _ in pictures]
+    assert blended.tobytes() not in [each.tobytes() for each in alone]
+
+
+def test_where_the_start_of_an_optimisation_lies_is_not_told(transfer, photo, tmp_path):
+    make_photo(40, 40).save(tmp_path / "start.png")
+    optimization = Optimization(steps=1, start=str(tmp_path / "start.png"))
+    painted = transfer.stylize(photo, "amber", method="gatys", optimization=optimization)
+    assert json.loads(painted.info["styletransfer"])["optimization"]["start"] == "start.png"
 
 
 def test_a_photo_keeps_its_size_and_a_given_size_is_the_long_side(transfer, photo):

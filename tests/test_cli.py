@@ -15,6 +15,7 @@ from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
 from styletransfer.settings import BaseTraining
+from styletransfer.stylebank import load_style, save_style
 
 
 @pytest.fixture
@@ -113,6 +114,33 @@ def test_what_is_there_already_is_skipped_on_wish(run, album, tmp_path):
     assert "wrote 2 of 3 pictures; 1 were there already" in out
     assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
     assert "wrote 0 of 3" in run("stylize", album, *wishes)[1]
+
+
+def test_what_was_painted_into_the_folder_of_the_photos_is_no_photo(run, album, monkeypatch):
+    monkeypatch.chdir(album)
+    for _ in range(2):
+        assert run("stylize", ".", "--recursive", "--style", "amber")[0] == 0
+    assert painted(album / "amber") == ["a.png", "sea/b.png", "sea/c.jpg"]
+
+
+def test_hidden_files_and_folders_with_the_name_of_a_picture_are_no_photos(run, album, tmp_path):
+    (album / "._a.png").write_bytes(b"what a Mac keeps beside a file")
+    (album / "folder.jpg").mkdir()
+    assert run("stylize", album, "--style", "amber", "-o", tmp_path / "out")[0] == 0
+    assert painted(tmp_path / "out") == ["a.png"]
+
+
+def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(run, photo, tiny_styles, tmp_path):
+    styles = tmp_path / "styles"
+    styles.mkdir()
+    stale = load_style(tiny_styles / "amber.safetensors")
+    stale = replace(stale, info=replace(stale.info, slug="old", base_sha256="0" * 64))
+    save_style(styles / "old.safetensors", stale)
+    wishes = ("sheet", photo, "-o", tmp_path / "sheet.png", "--size", "40", "--styles-dir", styles)
+    code, _, err = run(*wishes)
+    assert code == 0
+    assert "another base network" in err
+    assert run(*wishes, "--style", "old")[0] == 2
 
 
 def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):
@@ -304,6 +332,7 @@ def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
         (["--method", "gatys", "--plot", "plot.xyz"], "end it in .png"),
         (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),
         (["--method", "gatys", "--steps", "0"], "above 0"),
+        (["--method", "gatys", "--set", "average=1"], "below 1"),
         (["--mask", "amber"], "write style=PICTURE"),
         (["--mask", "blue=photo.png"], "not in the mix"),
         (["--mask", "amber=none.png"], "no such file"),

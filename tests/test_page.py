@@ -21,12 +21,14 @@ from playwright.sync_api import Page, expect, sync_playwright
 from styletransfer import StyleTransfer, images
 from styletransfer.errors import InvalidInput
 from styletransfer.page import build_page, many, serve, visitors
+from styletransfer.page.gallery import StylePictures
 from styletransfer.page.look import CSS, theme
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.paint import _within
+from styletransfer.page.paint import PaintTab, _within
 from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, Visitor
-from styletransfer.page.work import LONGEST_QUEUE
+from styletransfer.page.wish import Wish
+from styletransfer.page.work import LONGEST_QUEUE, telling
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -189,6 +191,19 @@ def test_the_pad_blends_by_arrow_keys(page, photo_file):
 
 
 @needs_browser
+def test_a_style_that_is_taken_out_leaves_the_others_their_weights(page, photo_file):
+    give(page, "#photo", photo_file)
+    for index in range(3):
+        choose(page, index)
+    expect(page.locator("#mix")).to_contain_text("Coral 33 %")
+    set_slider(page, "Coral", "25")
+    expect(page.locator("#mix")).to_contain_text("Coral 11 %")
+    choose(page, 0)
+    expect(page.locator("#mix")).to_contain_text("Coral 20 %")
+    assert soon(lambda: settings_of(download(page))["styles"] == {"blue": 0.8, "coral": 0.2})
+
+
+@needs_browser
 def test_search_finds_styles(page):
     page.get_by_label("Search styles").fill("cor")
     expect(page.locator("#styles button.thumbnail-item")).to_have_count(1)
@@ -221,8 +236,7 @@ def test_a_picture_and_a_style_are_mixed_by_sliders(page, photo_file, tmp_path):
     slider.fill("50")
     slider.press("Tab")
     wait_painted(page)
-    styles = settings_of(download(page))["styles"]
-    assert set(styles) == {"blue", "painting.png"}
+    assert soon(lambda: set(settings_of(download(page))["styles"]) == {"blue", "painting.png"})
 
 
 @needs_browser
@@ -405,6 +419,61 @@ def test_programs_can_teach_a_style(client, photo_file, own_styles):
     (own_styles / "by-program.safetensors").unlink()
 
 
+@pytest.fixture
+def paint_tab(transfer, tmp_path):
+    """The first tab without a browser, and what its controls hold, a photo and a style among it."""
+    make_photo(60, 80).save(tmp_path / "photo.png")
+    with gr.Blocks():
+        tab = PaintTab(visitors.Visitors(transfer, shared_styles=True), StylePictures(tmp_path), [])
+    it = tab.controls
+    values = {component: component.value for component in it.all | it.choosing}
+    return tab, values | {it.photo: str(tmp_path / "photo.png"), it.chosen: ["blue"], it.search: ""}
+
+
+VISITOR = gr.Request(session_hash="a")
+
+
+def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
+    tab, values = paint_tab
+    assert tab.preview(values, VISITOR)[0] != gr.skip()
+    list(tab.paint(values, VISITOR))
+    assert tab.preview(values, VISITOR)[0] == gr.skip()
+    assert tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)[0] != gr.skip()
+    tab.visitors.close()
+
+
+def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
+    tab, values = paint_tab
+    assert tab.controls.wish(values | {tab.controls.sliders[0]: 0}).styles == {"blue": 100}
+
+
+def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
+    tab, values = paint_tab
+    places = {tab.controls.places[1]: "Elsewhere", tab.controls.sliders[1]: 40}
+    chosen, _, *rows = tab.rechosen(
+        ["gone", "coral"], values | places | {tab.controls.chosen: ["blue", "coral"]}, VISITOR
+    )
+    assert chosen == ["coral"]
+    assert rows[0] == ""
+    labels = [row.get("label") for row in rows[1:] if row.get("visible")]
+    assert labels == ["Coral"]
+    assert "Elsewhere" in [row.get("value") for row in rows[1:]]
+    tab.visitors.close()
+
+
+def test_what_is_transparent_in_a_photo_is_white_on_the_page(paint_tab, tmp_path):
+    tab, _ = paint_tab
+    Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert tab.visitors.of(VISITOR).scaled(str(tmp_path / "clear.png"), 20).getpixel((5, 5)) == (255, 255, 255)
+    tab.visitors.close()
+
+
+def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with pytest.raises(gr.Error, match=r"^'my photo.png is no picture'$"), telling():
+        raise InvalidInput(f"{tmp_path}/0123456789abcdef/my photo.png is no picture")
+
+
 def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
     transfer = StyleTransfer(models_dir=tiny_models, styles_dir=tiny_styles)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -444,6 +513,28 @@ def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, mo
     assert len(many.photos_of([tmp_path / "photos.zip"], scratch)) == 3
     with pytest.raises(InvalidInput, match="fewer at a time"):  # together, not each for itself
         many.photos_of([tmp_path / "photos.zip"] * 2, scratch)
+
+
+def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(range(256)) * 40)
+        start = archive.infolist()[0].header_offset + 30 + len("a.png")
+    content = bytearray((tmp_path / "photos.zip").read_bytes())
+    content[start : start + 20] = b"\xff" * 20
+    (tmp_path / "photos.zip").write_bytes(content)
+    with pytest.raises(InvalidInput, match="not a zip that can be read"):
+        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
+def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a" * 300, "ä" * 120):
+            archive.write(tmp_path / "photo.png", f"{name}.png")
+    visitor = Visitor(transfer, tmp_path)
+    found = many.paint_all(visitor, Wish({"blue": 1.0}, size=40), [tmp_path / "photos.zip"], lambda _: None)
+    assert not found.failed
+    assert len(zipfile.ZipFile(found.archive).namelist()) == 2
 
 
 def test_settings_from_a_file_fit_the_sliders():

@@ -184,6 +184,19 @@ def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
         run_job(job)
 
 
+def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path):
+    run_job(job)
+    later = dataclasses.replace(job, out=tmp_path / "later", start=job.out / "models")
+    run_job(later)
+    assert (later.out / "models" / PREDICTOR_FILE).exists()
+
+
+def test_a_folder_without_paintings_is_refused_at_once(job, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidInput, match="no paintings"):
+        run_job(dataclasses.replace(job, styles=tmp_path / "empty"))
+
+
 def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models, base):
     style = PictureStyles(tiny_models, CPU).get(make_photo(60, 80), "picture")
     assert style.row.shape == (2, TINY.row_length)

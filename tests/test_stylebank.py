@@ -3,11 +3,12 @@ import dataclasses
 import pytest
 import torch
 from conftest import TINY, random_style
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from styletransfer import stylebank
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.stylebank import StyleBank, load_style, save_style, to_slug
+from styletransfer.stylebank import StyleBank, check_style, load_style, save_style, to_slug
 
 
 @pytest.fixture
@@ -65,6 +66,18 @@ def test_a_damaged_file_is_refused(tmp_path, style):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InvalidStyleFile, match="damaged"):
         load_style(path)
+
+
+@pytest.mark.parametrize("name", ["bound.relu3_1", "gram.relu3_1", "gamma"])
+def test_a_part_that_is_a_single_number_is_refused(tmp_path, style, name):
+    path = tmp_path / "amber.safetensors"
+    save_style(path, style)
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
+    assert name in tensors
+    save_file(tensors | {name: torch.tensor(1.0)}, path, metadata)
+    with pytest.raises(InvalidStyleFile):
+        check_style(load_style(path), BASE, TINY.row_length)
 
 
 def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):

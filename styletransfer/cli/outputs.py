@@ -24,7 +24,7 @@ def plan_outputs(
              recursive: look into the folders' folders as well, and keep their order in `output`.
     Raises:  InvalidInput, UnwritableOutput.
     """
-    sources = _find_sources(photos, recursive)
+    sources = _find_sources(photos, recursive, output or Path(styles[:200]))
     one_file = len(photos) == 1 and not photos[0].is_dir()
     if one_file and not (output and output.is_dir()):
         planned = {photos[0]: output or Path(f"{photos[0].stem}-{styles}"[:200] + ".png")}
@@ -99,19 +99,24 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
         if error is None and result.painting is not None:
             told |= {"painting": printable(str(target)), "parameters": dict(result.painting.parameters)}
         else:
-            told |= {"error": str(error)}
+            told |= {"error": printable(str(error))}
         lines.write(json.dumps(told, ensure_ascii=False) + "\n")
         lines.flush()
     return error is not None
 
 
-def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
-    """Photo -> folder below the output where its result goes. Raises InvalidInput."""
+def _find_sources(photos: list[Path], recursive: bool, output: Path) -> dict[Path, Path]:
+    """Photo -> folder below the output where its result goes. Raises InvalidInput.
+
+    What an earlier call painted into a folder below the photos is no photo.
+    """
     found: dict[Path, Path] = {}
     for photo in photos:
         if photo.is_dir():
+            inside = photo.resolve() in output.resolve().parents
             for source in images.find_pictures(photo, recursive=recursive):
-                found[source] = source.parent.relative_to(photo)
+                if not (inside and output.resolve() in source.resolve().parents):
+                    found[source] = source.parent.relative_to(photo)
         else:
             found[photo] = Path()
     if not found:

@@ -20,11 +20,12 @@ from styletransfer.cli.shared import (
     app,
     parse_settings,
     progress,
+    report,
     say,
     split,
 )
 from styletransfer.cli.watch import Watch
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, InvalidStyleFile
 
 Styles = Annotated[
     list[str],
@@ -174,7 +175,13 @@ def sheet(
         for name in names:
             for strength in steps:
                 label = name if len(steps) == 1 else f"{name} {strength:g}"
-                cells.append((label, transfer.stylize(original, name, strength=strength, size=size)))
+                try:
+                    cells.append((label, transfer.stylize(original, name, strength=strength, size=size)))
+                except InvalidStyleFile as error:  # one that was learned with an earlier network
+                    if style:
+                        raise
+                    report(error)
+                    break
                 bar.advance(bar.task_ids[0])
     if with_photo and len(steps) == 1:
         original.thumbnail((size, size))

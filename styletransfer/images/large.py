@@ -9,6 +9,7 @@ import functools
 import mmap
 import os
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
 _MOST_OF_PLAIN_TIFF = 2**32 - 2**20  # bytes; its offsets have 32 bits
 
 _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+_mapping = threading.Lock()  # pictures are read in threads
 
 
 def empty_like(image: Tensor) -> Tensor:
@@ -110,7 +112,9 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
 def release() -> None:
     """Let the system take the pages of mapped pictures that were touched; they come back when needed."""
     if hasattr(mmap, "MADV_DONTNEED"):
-        for each in list(_mapped):
+        with _mapping:
+            touched = list(_mapped)
+        for each in touched:
             each.madvise(mmap.MADV_DONTNEED)
 
 
@@ -149,7 +153,8 @@ def _as_vips(pixels: Tensor) -> "pyvips.Image":
 def _map(path: Path, height: int, width: int, channels: int) -> Tensor:
     with path.open("r+b") as file:
         mapped = mmap.mmap(file.fileno(), height * width * channels)
-    _mapped.add(mapped)
+    with _mapping:
+        _mapped.add(mapped)
     lines = torch.frombuffer(mapped, dtype=torch.uint8).view(height, width, channels)
     return lines.permute(2, 0, 1)[None]  # (1, C, H, W), channels last
 

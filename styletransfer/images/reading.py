@@ -204,4 +204,8 @@ def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a folder")
     inside = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES)
+    return sorted(
+        path
+        for path in inside
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    )

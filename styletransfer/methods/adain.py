@@ -19,7 +19,15 @@ from styletransfer.decoder import (
 )
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Sampling, Tile, Window, painted_pixels, sample_weights, tiles
+from styletransfer.methods.tiles import (
+    Sampling,
+    Tile,
+    Window,
+    computed_pixels,
+    painted_pixels,
+    sample_weights,
+    tiles,
+)
 from styletransfer.networks import Conv3
 from styletransfer.norm import joint_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
@@ -78,7 +86,7 @@ class AdainStylizer:
         height, width = content.shape[-2:]
         planned = [Tile(Window(0, 0, height, width), Window(0, 0, height, width))]
         own = None
-        if height * width > WHOLE_PIXELS:
+        if computed_pixels((height, width)) > WHOLE_PIXELS:
             planned = list(tiles(height, width, TILE_SIDE, MARGIN))
             own = self._sampled(content)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it

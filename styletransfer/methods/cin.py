@@ -9,7 +9,7 @@ from torch import Tensor
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Sampling, Window, painted_pixels, sample_weights, tiles
+from styletransfer.methods.tiles import Sampling, Window, computed_pixels, painted_pixels, sample_weights, tiles
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -72,7 +72,7 @@ class CinStylizer:
             rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
         rows = rows.to(self.device)
         height, width = content.shape[-2:]
-        if height * width <= WHOLE_PIXELS:
+        if computed_pixels((height, width)) <= WHOLE_PIXELS:
             result = empty_like(content)
             whole = Window(0, 0, height, width)
             whole.paste(self._paint(whole, content, rows, weights, strength).cpu(), result)

@@ -17,7 +17,7 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
 from styletransfer.methods.objective import MARGIN, Goal, Losses, Objective
-from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE, Optimization
+from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 
@@ -275,6 +275,10 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
     """From small to full size; tiny pictures are worked on enlarged."""
     enlarged = max(1.0, LEAST_SIDE / min(size))
     final = (round(size[0] * enlarged), round(size[1] * enlarged))
+    if final[0] * final[1] > MAX_PIXELS:
+        raise InvalidInput(
+            f"a picture of {size[1]}x{size[0]} pixels is too narrow for this method; give one that is less long"
+        )
     count = max(0, math.ceil(math.log(max(final) / settings.least_side, SCALE) - 1e-6))
     plans = []
     for smaller in range(count, -1, -1):

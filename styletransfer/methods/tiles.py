@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.images import as_bytes, as_float
+from styletransfer.networks import LEAST_SIDE
 
 LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
 EVENNESS = 0.01  # how much the parts rather count alike than make up for what none of them shows
@@ -95,13 +96,19 @@ def _cuts(length: int, side: int, margin: int) -> Iterator[tuple[int, int, int, 
         yield start, min(step, length - start), outer, min(whole, length - outer)
 
 
+def computed_pixels(size: tuple[int, int]) -> int:
+    """How many pixels a network works on: a picture of a few lines is continued until it can be halved."""
+    height, width = size
+    return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)
+
+
 def painted_pixels(
     size: tuple[int, int], whole: int, side: int, margin: int, sampling: Sampling
 ) -> tuple[int, int]:
     """How many pixels are computed in all, and how many at once; up to `whole` pixels there are no tiles."""
     height, width = size
-    if height * width <= whole:
-        return height * width, height * width
+    if computed_pixels(size) <= whole:
+        return computed_pixels(size), computed_pixels(size)
     areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
     measured = sum(window.height * window.width for window in sampling.windows(height, width))
     return sum(areas) + measured, max(*areas, measured)

@@ -179,6 +179,8 @@ class Controls:
         if values[self.picture]:
             styles[values[self.picture]] = values[self.picture_slider]
             places[values[self.picture]] = values[self.picture_place]
+        if len(styles) == 1:  # its slider is hidden, wherever it was left
+            styles = dict.fromkeys(styles, 100.0)
         return Wish(
             styles=styles,
             places=places,
@@ -192,31 +194,50 @@ class Controls:
             seconds=values[self.seconds],
         )
 
+    @property
+    def choosing(self) -> set[Any]:
+        """What is kept of the chosen styles when others are chosen."""
+        return {self.chosen, self.search, self.picture, self.picture_slider, *self.sliders, *self.places}
+
     def row_updates(
         self,
         transfer: StyleTransfer,
         chosen: Sequence[str],
-        weights: Sequence[float] | None = None,
-        beside_picture: bool = False,
+        weights: Mapping[str, float],
+        places: Mapping[str, str],
+        picture_weight: float | None,
     ) -> list[Any]:
-        """Updates of the mix, the sliders, the places and the pad for the chosen styles."""
+        """Updates of the mix, the sliders, the places and the pad for the chosen styles.
+
+        `picture_weight` is that of the visitor's picture beside them, None where there is none.
+        """
         infos = transfer.styles
         titles = [title_of(infos[name]) for name in chosen]
-        values = weights or [100.0] * len(chosen)
-        sliders, places = [], []
+        values = [weights.get(name, 100.0) for name in chosen]
+        mixed = len(chosen) + (picture_weight is not None) > 1
+        sliders, placed = [], []
         for index in range(MOST_STYLES):
-            there = index < len(chosen)
-            label = titles[index] if there else f"Style {index + 1}"
-            known: dict[str, Any] = {"value": values[index]} if there and weights else {}
-            sliders.append(gr.update(label=label, visible=there and len(chosen) + beside_picture > 1, **known))
-            places.append(gr.update(label=label, visible=there))
-        text = mix_text(titles, values) if len(chosen) > 1 else ""
-        return [text, *sliders, *places, gr.update(value=corner_names(titles))]
+            if index < len(chosen):
+                label, place = titles[index], places.get(chosen[index], EVERYWHERE)
+                sliders.append(gr.update(label=label, visible=mixed, value=values[index] if mixed else 100))
+                placed.append(gr.update(label=label, visible=True, value=place))
+            else:
+                sliders.append(gr.update(visible=False))
+                placed.append(gr.update(visible=False))
+        text = mixed_text(titles, values, picture_weight)
+        return [text, *sliders, *placed, gr.update(value=corner_names(titles))]
 
 
 def titles_of(transfer: StyleTransfer, wish: Wish) -> list[str]:
     infos = transfer.styles
     return [title_of(infos[name]) if name in infos else YOURS for name in wish.styles]
+
+
+def mixed_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None) -> str:
+    """`mix_text` of chosen styles, and of the visitor's picture where it has a weight; "" of one alone."""
+    if picture_weight is not None:
+        titles, weights = [*titles, YOURS], [*weights, picture_weight]
+    return mix_text(titles, weights) if len(titles) > 1 else ""
 
 
 def mix_text(titles: Sequence[str], weights: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ from styletransfer.errors import InvalidInput
 from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, telling
+from styletransfer.page.work import HEAVY, stoppable, telling
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
 from styletransfer.stylebank import unknown
 
@@ -90,6 +90,7 @@ class Endpoints:
                 stroke_size=stroke_size,
                 preserve_color=preserve_color,
                 optimization=Optimization(seconds=seconds) if method == "gatys" else None,
+                on_step=stoppable(visitor.stopping),
             )
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
@@ -110,5 +111,7 @@ class Endpoints:
                 raise InvalidInput("no picture is given")
             if not 0 < seconds <= MOST_SECONDS:
                 raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
-            style = self.visitors.of(request).transfer.train_style(painting, name, seconds=seconds)
+            visitor = self.visitors.of(request)
+            on_step = stoppable(visitor.stopping)
+            style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug

@@ -9,6 +9,7 @@ import gradio as gr
 
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
+from styletransfer.page.visitors import Visitor
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,21 @@ class StylePictures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def found(self, transfer: StyleTransfer, search: str, chosen: Sequence[str]) -> tuple[Any, list[str]]:
+    def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> tuple[Any, list[str]]:
         """Update of the gallery, and names, for the styles that a search finds."""
         wanted = search.casefold().split()
-        found = [look for look in looks(transfer) if all(word in look.words for word in wanted)]
+        found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
         items = [
-            (str(self._file(transfer, look.name)), ("✓ " if look.name in chosen else "") + look.caption)
+            (str(self._file(visitor, look.name)), ("✓ " if look.name in chosen else "") + look.caption)
             for look in found
         ]
         return gr.update(value=items, selected_index=None), [look.name for look in found]
 
-    def _file(self, transfer: StyleTransfer, name: str) -> Path:
+    def _file(self, visitor: Visitor, name: str) -> Path:
         """A style's small picture as a file; an own style may come anew under an old name."""
-        content = transfer.style_preview(name)
-        path = self.folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+        content = visitor.transfer.style_preview(name)
+        folder = visitor.folder if name in visitor.transfer.own_styles else self.folder
+        path = folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
             path.write_bytes(content)
         return path

@@ -11,6 +11,7 @@ import pandas as pd
 from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import InvalidInput
+from styletransfer.page.controls import Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import QUIET, PaintTab
 from styletransfer.page.photo import photo_input
@@ -79,18 +80,21 @@ class LearnTab:
         learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
         self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
-        self.remove.click(self._remove, [self.own, tab.chosen], [tab.chosen, self.progress], **quiet).then(
-            self.listing, [tab.search, tab.chosen], gallery, **quiet
-        )
+        self.remove.click(
+            self._remove,
+            {self.own, *tab.choosing},
+            [self.progress, tab.chosen, tab.gallery, *tab.rows],
+            **quiet,
+        ).then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
         self.add.upload(self._add, self.add, self.progress, **quiet).then(
             self.listing, [tab.search, tab.chosen], gallery, **quiet
         )
 
     def listing(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Gallery, its names, and the choice of own styles."""
-        transfer = self.visitors.of(request).transfer
-        gallery, names = self.paint_tab.pictures.found(transfer, search, chosen)
-        return gallery, names, gr.update(choices=transfer.own_styles, value=None)
+        visitor = self.visitors.of(request)
+        gallery, names = self.paint_tab.pictures.found(visitor, search, chosen)
+        return gallery, names, gr.update(choices=visitor.transfer.own_styles, value=None)
 
     def _learn(
         self, picture: str | None, name: str, seconds: float, request: gr.Request
@@ -141,10 +145,11 @@ class LearnTab:
             visitor.transfer.export_style(own, file)
         return gr.update(value=str(file), interactive=True), gr.update(interactive=True)
 
-    def _remove(self, own: str, chosen: list[str], request: gr.Request) -> tuple[list[str], str]:
+    def _remove(self, values: Values, request: gr.Request) -> list[Any]:
+        own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
         with telling():
             self.visitors.of(request).transfer.remove_style(own)
-        return [name for name in chosen if name != own], progress_bar(1, f"{own} is removed.")
+        return [progress_bar(1, f"{own} is removed."), *self.paint_tab.rechosen(chosen, values, request)]
 
     def _add(self, file: str, request: gr.Request) -> str:
         with telling():

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, t
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
+LONGEST_STEM = 50  # letters of a photo's name that are kept; in UTF-8 up to four times as many bytes
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
 
 
@@ -117,7 +119,8 @@ def _is_photo(path: PurePosixPath) -> bool:
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
     """A picture of a zip as a new file: where the zip says that it belongs does not matter."""
-    path = Path(tempfile.mkdtemp(dir=folder)) / PurePosixPath(member.filename).name
+    name = PurePosixPath(member.filename)
+    path = Path(tempfile.mkdtemp(dir=folder)) / (name.stem[:LONGEST_STEM] + name.suffix)
     with archive.open(member) as source, path.open("wb") as target:
         shutil.copyfileobj(source, target)
     return path
@@ -139,14 +142,15 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], on_step: OnSt
             try:
                 on_step(so_far)
                 painted = wish.paint(visitor.transfer, source, within)
+                name = _free_name(source.stem[:LONGEST_STEM], names)
+                file = Path(scratch) / name
+                images.save_picture(painted, file)
             except Cancelled:
                 return Outcome(archive if names else None, failed, len(sources) - index, len(sources))
             except StyleTransferError as error:
                 failed.append(BatchResult(source, error=error))
                 continue
-            name = _free_name(source.stem, names)
-            file = Path(scratch) / name
-            images.save_picture(painted, file)
+            names.add(name)
             target.write(file, name)
             file.unlink()
     return Outcome(archive if names else None, failed, 0, len(sources))
@@ -161,5 +165,4 @@ def _free_name(stem: str, taken: set[str]) -> str:
     name, count = f"{stem}-painted.jpg", 2
     while name in taken:
         name, count = f"{stem}-painted-{count}.jpg", count + 1
-    taken.add(name)
     return name

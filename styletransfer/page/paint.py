@@ -1,7 +1,7 @@
 """The tab that paints: what happens when its controls are touched."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from styletransfer.page.controls import (
     Controls,
     Values,
     mix_text,
+    mixed_text,
     titles_of,
 )
-from styletransfer.page.gallery import StylePictures
+from styletransfer.page.gallery import StylePictures, title_of
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
@@ -72,16 +73,22 @@ class PaintTab:
         # Every click and every move of the pad counts; repeated later it would carry an earlier place.
         chosen = it.gallery.select(
             self._choose,
-            [it.chosen, it.listed, it.search, it.picture],
+            {it.listed, *it.choosing},
             [it.chosen, it.gallery, *it.rows],
             trigger_mode="multiple",
             **quiet,
         )
-        moved = it.pad.input(self._pad_moved, [it.chosen], it.sliders, trigger_mode="multiple", **quiet)
+        moved = it.pad.input(
+            self._pad_moved,
+            {it.chosen, it.picture, it.picture_slider},
+            [it.mix, *it.sliders],
+            trigger_mode="multiple",
+            **quiet,
+        )
         given = it.picture.change(
             self._picture_given,
-            [it.picture, it.chosen],
-            [it.picture_slider, it.sliders[0], it.picture_place, it.learn_button],
+            it.choosing,
+            [it.picture_slider, it.picture_place, it.learn_button, *it.rows],
             **quiet,
         )
         settings = [
@@ -114,54 +121,67 @@ class PaintTab:
         it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
 
     def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:
-        return self.pictures.found(self.visitors.of(request).transfer, search, chosen)
+        return self.pictures.found(self.visitors.of(request), search, chosen)
 
-    def _choose(
-        self,
-        chosen: list[str],
-        listed: list[str],
-        search: str,
-        picture: str | None,
-        event: gr.SelectData,
-        request: gr.Request,
-    ) -> list[Any]:
-        name = listed[event.index]
+    def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> list[Any]:
+        it = self.controls
+        name, chosen = values[it.listed][event.index], values[it.chosen]
         if name in chosen:
             chosen = [each for each in chosen if each != name]
         elif len(chosen) == MOST_STYLES:
             raise gr.Error(f"At most {MOST_STYLES} styles; click one to take it out.", print_exception=False)
         else:
             chosen = [*chosen, name]
-        return self.choice(chosen, search, request, beside_picture=picture is not None)
+        return self.rechosen(chosen, values, request)
+
+    def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> list[Any]:
+        """`choice` of styles; those that were chosen before keep their weights and places."""
+        it = self.controls
+        before = values[it.chosen]
+        weights = {name: values[slider] for name, slider in zip(before, it.sliders, strict=False)}
+        places = {name: values[place] for name, place in zip(before, it.places, strict=False)}
+        return self.choice(chosen, values[it.search], request, weights, places, self._picture_weight(values))
 
     def choice(
         self,
         chosen: list[str],
         search: str,
         request: gr.Request,
-        weights: list[float] | None = None,
-        beside_picture: bool = False,
+        weights: Mapping[str, float] | None = None,
+        places: Mapping[str, str] | None = None,
+        picture_weight: float | None = None,
     ) -> list[Any]:
-        """Updates of the chosen styles, the gallery and the rows that go with them."""
-        transfer = self.visitors.of(request).transfer
-        gallery, _ = self.pictures.found(transfer, search, chosen)
-        return [chosen, gallery, *self.controls.row_updates(transfer, chosen, weights, beside_picture)]
+        """Updates of the chosen styles, as many of them as there are still, the gallery and their rows."""
+        visitor = self.visitors.of(request)
+        known = visitor.transfer.styles
+        chosen = [name for name in chosen if name in known]
+        gallery, _ = self.pictures.found(visitor, search, chosen)
+        rows = self.controls.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
+        return [chosen, gallery, *rows]
 
-    def _pad_moved(self, chosen: list[str], event: gr.EventData) -> list[Any]:
-        weights = corner_weights(len(chosen), event.x, event.y)
-        return [
-            gr.update(value=round(100 * weights[index])) if index < len(weights) else gr.skip()
+    def _picture_weight(self, values: Values) -> float | None:
+        it = self.controls
+        return values[it.picture_slider] if values[it.picture] else None
+
+    def _pad_moved(self, values: Values, event: gr.EventData, request: gr.Request) -> list[Any]:
+        chosen, infos = values[self.controls.chosen], self.visitors.of(request).transfer.styles
+        weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
+        titles = [title_of(infos[name]) if name in infos else name for name in chosen]
+        text = mixed_text(titles, weights, self._picture_weight(values))
+        sliders = [
+            gr.update(value=weights[index]) if index < len(weights) else gr.skip()
             for index in range(MOST_STYLES)
         ]
+        return [text, *sliders]
 
     def _method_chosen(self, method: str) -> Any:
         return gr.update(visible=method == "Finest")
 
-    def _picture_given(self, picture: str | None, chosen: list[str]) -> tuple[Any, ...]:
-        there = picture is not None
-        mixed = len(chosen) > 1 or (there and len(chosen) == 1)
-        shown, beside = gr.update(visible=there), gr.update(visible=mixed)
-        return shown, beside, shown, gr.update(interactive=there)
+    def _picture_given(self, values: Values, request: gr.Request) -> list[Any]:
+        there = values[self.controls.picture] is not None
+        _, _, *rows = self.rechosen(values[self.controls.chosen], values, request)
+        shown = gr.update(visible=there)
+        return [shown, shown, gr.update(interactive=there), *rows]
 
     def _photo_given(self, photo: str | None, search: str, request: gr.Request) -> list[Any]:
         """Show it for painting regions; one that was painted here brings its settings along."""
@@ -185,6 +205,7 @@ class PaintTab:
             values[self.controls.photo] is None
             or sum(weights) <= 0
             or values[self.controls.method] not in PAINTED_BY_ITSELF
+            or visitor.painted == (values[self.controls.photo], wish)  # one that came late
         ):
             return gr.skip(), text
         with telling():
@@ -225,6 +246,7 @@ class PaintTab:
                     yield seen, note, gr.skip(), gr.skip()
             seconds = time.monotonic() - began
             file = visitor.new_file(f"{Path(photo).stem}-painted.{values[self.controls.file_format].lower()}")
+            visitor.painted = photo, wish
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
             images.save_picture(painted, file)
         note = f"{painted.width} x {painted.height} pixels, painted in {seconds:.1f} s"
@@ -247,12 +269,12 @@ class PaintTab:
         if missing:
             gr.Warning(f"These styles are not here: {', '.join(missing)}")
         chosen = list(known)[:MOST_STYLES]
-        weights = [round(100 * known[name]) for name in chosen]
+        weights = {name: round(100 * known[name]) for name in chosen}
         method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
         optimization = found.get("optimization") or {}
         sizes = [value for _, value in SIZES]
         return [
-            *self.choice(chosen, search, request, weights or None),
+            *self.choice(chosen, search, request, weights),
             _within(self.controls.strength, found.get("strength")),
             method,
             found.get("size") if found.get("size") in sizes else 0,
@@ -286,6 +308,8 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
     """Files of photo and painting, for the eye, of one size."""
     before = visitor.scaled(photo, SHOWN_SIDE)
+    if painted.mode == "RGBA":
+        painted = Image.alpha_composite(Image.new("RGBA", painted.size, "white"), painted)
     after = painted.convert("RGB").resize(before.size, Image.Resampling.BILINEAR)
     files = []
     for name, picture in (("before.jpg", before), ("after.jpg", after)):

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import Cancelled
+from styletransfer.errors import Cancelled, InvalidStyleFile
 from styletransfer.page.controls import Values
 from styletransfer.page.gallery import looks
 from styletransfer.page.paint import QUIET, PaintTab
@@ -60,9 +60,8 @@ class SheetTab:
         if photo is None:
             raise gr.Error("Choose a photo in the first tab.", print_exception=False)
         styles = looks(visitor.transfer)
-        painted: list[tuple[str, str]] = []
-        names = [look.name for look in styles]
-        yield [], names, gr.update(interactive=True)
+        painted: list[tuple[str, str, str]] = []  # name, file, caption
+        yield [], [], gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
             small, folder = visitor.scaled(photo, SIDE), visitor.new_folder()
@@ -70,17 +69,23 @@ class SheetTab:
                 for index, look in enumerate(styles):
                     on_step(Progress(index, len(styles)))
                     file = folder / f"{look.name}.jpg"
-                    visitor.transfer.stylize(small, look.name).save(file, quality=90)
-                    painted.append((str(file), look.caption))
+                    with suppress(InvalidStyleFile):  # one that was learned with an earlier network
+                        visitor.transfer.stylize(small, look.name).save(file, quality=90)
+                        painted.append((look.name, str(file), look.caption))
 
         with telling():
             for event in follow(work, visitor.stopping):
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:
-                    yield list(painted), gr.skip(), gr.skip()
-        yield painted, gr.skip(), gr.update(interactive=False)
+                    yield *_shown(painted), gr.skip()
+        yield *_shown(painted), gr.update(interactive=False)
 
     def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
         chosen = [names[event.index]]
         return [gr.update(selected="paint"), *self.paint_tab.choice(chosen, search, request)]
+
+
+def _shown(painted: list[tuple[str, str, str]]) -> tuple[list[tuple[str, str]], list[str]]:
+    """What the gallery shows, and the names of the styles in its order."""
+    return [(file, caption) for _, file, caption in painted], [name for name, _, _ in painted]

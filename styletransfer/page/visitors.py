@@ -12,6 +12,7 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
+from styletransfer.page.wish import Wish
 
 KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
@@ -19,11 +20,15 @@ MOST_VISITORS = 200  # at a time; programs do not say when they leave
 
 @dataclass
 class Visitor:
-    """`transfer` paints with the visitor's own styles; `folder` is removed when they leave."""
+    """`transfer` paints with the visitor's own styles; `folder` is removed when they leave.
+
+    `painted` is what was last painted in full: a photo, and the wish that it was painted by.
+    """
 
     transfer: StyleTransfer
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
+    painted: tuple[str, Wish] | None = None
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
 
@@ -44,12 +49,16 @@ class Visitor:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def scaled(self, photo: str, side: int) -> Image.Image:
-        """A photo with its long side at `side` pixels; of the last photo it is kept. Raises UnreadableImage."""
-        if (photo, side) not in self._scaled:
-            rgb = images.resize_long_side(images.read_picture(photo).rgb, side)
-            self._scaled = {key: value for key, value in self._scaled.items() if key[0] == photo}
-            self._scaled[photo, side] = images.to_pil(rgb)
-        return self._scaled[photo, side]
+        """A photo on white with its long side at `side` pixels; of the last photo it is kept.
+
+        Raises UnreadableImage.
+        """
+        found = self._scaled.get((photo, side))
+        if found is None:
+            found = images.to_pil(images.resize_long_side(images.read_on_white(photo), side))
+            kept = {key: value for key, value in self._scaled.items() if key[0] == photo}
+            self._scaled = {**kept, (photo, side): found}
+        return found
 
 
 class Visitors:

@@ -1,5 +1,7 @@
 """Long work for a visitor: done in a thread of its own, told of as it goes, and really stopped on wish."""
 
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from queue import Empty, Queue
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, StyleTransferError
@@ -60,6 +63,17 @@ def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator
         thread.join()
 
 
+def stoppable(stopping: threading.Event) -> OnStep:
+    """For a work that nobody follows: an `on_step` that ends it when `stopping` is set from now on."""
+    stopping.clear()
+
+    def on_step(_: Progress) -> None:
+        if stopping.is_set():
+            raise Cancelled
+
+    return on_step
+
+
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
     """The last event there is, waiting for one; a preview on the way to it is never lost."""
     event = events.get()
@@ -79,4 +93,10 @@ def telling() -> Iterator[None]:
     except Cancelled:
         raise gr.Error("Stopped.", title="Stopped", duration=4, print_exception=False) from None
     except StyleTransferError as error:
-        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+        raise gr.Error(_for_owners(str(error)), title="That did not work", print_exception=False) from error
+
+
+def _for_owners(message: str) -> str:
+    """An error with pictures called as their owner calls them: where their copies lie says nothing to them."""
+    uploads = re.escape(f"{get_upload_folder()}{os.sep}")
+    return re.sub(uploads + r"[0-9a-f]+[/\\]", "", message)

@@ -47,8 +47,10 @@ def look_at_paintings(
     """Every painting `variants` times: as it is, then at crops with other colours; then some textures.
 
     And in the end so many `techniques`: a painting or a photograph each, done over in another technique.
-    Computed once and kept in the file `cache`. Raises InvalidInput where that is of other paintings.
+    Computed once and kept in the file `cache`. Raises InvalidInput where that is of others, or there are none.
     """
+    if not paintings:
+        raise InvalidInput("there are no paintings to look at; give a folder with at least two")
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]

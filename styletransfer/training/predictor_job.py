@@ -55,6 +55,7 @@ def train_predictor(
     base = cin.load(models, device, dtype)
     bank = StyleBank(styles)
     rows = torch.stack([bank.load(name).row for name in bank.paths()])
+    started = load_predictor(job.start, base.sha256)[0] if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     used, aside = split_held_out(images.find_pictures(job.content))
@@ -71,8 +72,8 @@ def train_predictor(
         photographs=used,
     )
     trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
-    if not resume(trainer, job.out) and job.start:
-        trainer.start_from(load_predictor(job.start)[0])
+    if not resume(trainer, job.out) and started:
+        trainer.start_from(started)
     photos = [picture.image[None].float() / 255 for picture in held_out]
     samples = [read_painting(path, STYLE_SIDE) for path in unseen[:24]]
     goals = [style_target(vgg, sample) for sample in samples]
