@@ -45,7 +45,7 @@ def test_tiles_are_of_one_size_and_no_larger_than_asked_for(length):
 def test_a_line_of_pixels_counts_as_what_it_is_continued_to(tiny_models, styles, monkeypatch, method):
     monkeypatch.setattr(method, "WHOLE_PIXELS", 60_000)
     steps = []
-    line = torch.rand(1, 3, 2, 2200)  # 4,400 pixels, continued to 32 lines
+    line = torch.rand(1, 3, 2, 8000)  # 16,000 pixels, continued to 32 lines
     stylizer = method.load(tiny_models, torch.device("cpu"), torch.float32)
     painted = stylizer.stylize(line, styles[:1], torch.ones(1), FULL, on_step=steps.append)
     assert painted.shape == line.shape
