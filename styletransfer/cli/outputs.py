@@ -11,7 +11,7 @@ from styletransfer import images
 from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
-from styletransfer.errors import InvalidInput, StyleTransferError, UnwritableOutput
+from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.files import make_folder, printable
 
 
@@ -108,20 +108,29 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
 def _find_sources(photos: list[Path], recursive: bool, output: Path) -> dict[Path, Path]:
     """Photo -> folder below the output where its result goes. Raises InvalidInput.
 
-    What an earlier call painted into a folder below the photos is no photo.
+    What was painted by an earlier call into a folder below the photos is no photo.
     """
     found: dict[Path, Path] = {}
     for photo in photos:
         if photo.is_dir():
             inside = photo.resolve() in output.resolve().parents
             for source in images.find_pictures(photo, recursive=recursive):
-                if not (inside and output.resolve() in source.resolve().parents):
+                below = inside and output.resolve() in source.resolve().parents
+                if not (below and _is_painting(source)):
                     found[source] = source.parent.relative_to(photo)
         else:
             found[photo] = Path()
     if not found:
         raise InvalidInput(f"{photos[0]} holds no pictures")
     return found
+
+
+def _is_painting(path: Path) -> bool:
+    """Whether this program made it; what cannot be read is reported when its turn comes."""
+    try:
+        return bool(images.read_metadata(path))
+    except UnreadableImage:
+        return False
 
 
 def _output_name(source: Path) -> str:
