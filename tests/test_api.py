@@ -2,6 +2,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -10,7 +11,15 @@ from conftest import make_photo
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
-from styletransfer.errors import InvalidInput, MissingWeights, UnknownStyle, UnreadableImage, UnwritableOutput
+from styletransfer.errors import (
+    InvalidInput,
+    InvalidStyleFile,
+    MissingWeights,
+    UnknownStyle,
+    UnreadableImage,
+    UnwritableOutput,
+)
+from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE
 
 MIX = {"amber": 0.75, "blue": 0.25}
@@ -24,6 +33,16 @@ def near(first: Image.Image, second: Image.Image) -> bool:
     """But for rounding: which one of many sums comes first depends on how many there are."""
     difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
     return max(most for _, most in difference.getextrema()) <= 1
+
+
+def test_a_style_of_an_earlier_network_is_refused_before_the_first_photo(tiny_models, tiny_styles, tmp_path):
+    stale = load_style(tiny_styles / "amber.safetensors")
+    save_style(
+        tmp_path / "old.safetensors", replace(stale, info=replace(stale.info, slug="old", base_sha256="0" * 64))
+    )
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path)
+    with pytest.raises(InvalidStyleFile, match="another base network"):
+        transfer.stylize_batch([], "old")
 
 
 def test_two_pictures_of_one_name_can_be_blended(transfer, photo):

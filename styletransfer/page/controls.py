@@ -1,6 +1,6 @@
 """What a visitor can set: the components of the first tab, and the wish that they make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,8 +211,7 @@ class Controls:
 
         `picture_weight` is that of the visitor's picture beside them, None where there is none.
         """
-        infos = transfer.styles
-        titles = [title_of(infos[name]) for name in chosen]
+        titles = titles_of(transfer, chosen)
         values = [weights.get(name, 100.0) for name in chosen]
         mixed = len(chosen) + (picture_weight is not None) > 1
         sliders, placed = [], []
@@ -224,24 +223,23 @@ class Controls:
             else:
                 sliders.append(gr.update(visible=False))
                 placed.append(gr.update(visible=False))
-        text = mixed_text(titles, values, picture_weight)
+        text = mix_text(titles, values, picture_weight)
         return [text, *sliders, *placed, gr.update(value=corner_names(titles))]
 
 
-def titles_of(transfer: StyleTransfer, wish: Wish) -> list[str]:
+def titles_of(transfer: StyleTransfer, styles: Iterable[str]) -> list[str]:
+    """What styles of a wish are called; the visitor's own picture is none of those that are known."""
     infos = transfer.styles
-    return [title_of(infos[name]) if name in infos else YOURS for name in wish.styles]
+    return [title_of(infos[name]) if name in infos else YOURS for name in styles]
 
 
-def mixed_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None) -> str:
-    """`mix_text` of chosen styles, and of the visitor's picture where it has a weight; "" of one alone."""
+def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None = None) -> str:
+    """The shares of styles, and of the visitor's picture where it has a weight; "" of one alone."""
     if picture_weight is not None:
         titles, weights = [*titles, YOURS], [*weights, picture_weight]
-    return mix_text(titles, weights) if len(titles) > 1 else ""
-
-
-def mix_text(titles: Sequence[str], weights: Sequence[float]) -> str:
     total = sum(weights)
+    if len(titles) < 2:
+        return ""
     if total <= 0:
         return "Give at least one style a weight."
     return " · ".join(

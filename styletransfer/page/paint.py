@@ -18,10 +18,9 @@ from styletransfer.page.controls import (
     Controls,
     Values,
     mix_text,
-    mixed_text,
     titles_of,
 )
-from styletransfer.page.gallery import StylePictures, title_of
+from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
@@ -136,11 +135,15 @@ class PaintTab:
 
     def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> list[Any]:
         """`choice` of styles; those that were chosen before keep their weights and places."""
+        return self.choice(chosen, values[self.controls.search], request, *self._kept(values))
+
+    def _kept(self, values: Values) -> tuple[dict[str, float], dict[str, str], float | None]:
+        """Weights and places of the chosen styles by name, and the weight of the visitor's picture."""
         it = self.controls
         before = values[it.chosen]
         weights = {name: values[slider] for name, slider in zip(before, it.sliders, strict=False)}
         places = {name: values[place] for name, place in zip(before, it.places, strict=False)}
-        return self.choice(chosen, values[it.search], request, weights, places, self._picture_weight(values))
+        return weights, places, self._picture_weight(values)
 
     def choice(
         self,
@@ -164,10 +167,10 @@ class PaintTab:
         return values[it.picture_slider] if values[it.picture] else None
 
     def _pad_moved(self, values: Values, event: gr.EventData, request: gr.Request) -> list[Any]:
-        chosen, infos = values[self.controls.chosen], self.visitors.of(request).transfer.styles
+        chosen = values[self.controls.chosen]
         weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
-        titles = [title_of(infos[name]) if name in infos else name for name in chosen]
-        text = mixed_text(titles, weights, self._picture_weight(values))
+        titles = titles_of(self.visitors.of(request).transfer, chosen)
+        text = mix_text(titles, weights, self._picture_weight(values))
         sliders = [
             gr.update(value=weights[index]) if index < len(weights) else gr.skip()
             for index in range(MOST_STYLES)
@@ -178,8 +181,9 @@ class PaintTab:
         return gr.update(visible=method == "Finest")
 
     def _picture_given(self, values: Values, request: gr.Request) -> list[Any]:
-        there = values[self.controls.picture] is not None
-        _, _, *rows = self.rechosen(values[self.controls.chosen], values, request)
+        it, transfer = self.controls, self.visitors.of(request).transfer
+        there = values[it.picture] is not None
+        rows = it.row_updates(transfer, values[it.chosen], *self._kept(values))
         shown = gr.update(visible=there)
         return [shown, shown, gr.update(interactive=there), *rows]
 
@@ -199,8 +203,8 @@ class PaintTab:
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
         wish, visitor = self.controls.wish(values), self.visitors.of(request)
-        titles, weights = titles_of(visitor.transfer, wish), list(wish.styles.values())
-        text = mix_text(titles, weights) if len(weights) > 1 else ""
+        weights = list(wish.styles.values())
+        text = mix_text(titles_of(visitor.transfer, wish.styles), weights)
         if (
             values[self.controls.photo] is None
             or sum(weights) <= 0
