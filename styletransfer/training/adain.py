@@ -11,6 +11,7 @@ from styletransfer.losses import content_loss, total_variation
 from styletransfer.settings import AdainTraining
 from styletransfer.targets import StyleTarget, collate
 from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
@@ -50,7 +51,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         others = {id(parameter) for parameter in edges}
         matrices = [parameter for parameter in decoder.parameters() if id(parameter) not in others]
         optimizers = (
-            torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
+            Muon(matrices, rate=settings.matrix_rate, dtype=vgg.dtype),
             torch.optim.Adam(edges, lr=settings.edge_rate, betas=(0.9, 0.99)),
         )
         super().__init__(decoder, optimizers, settings, device)

@@ -23,6 +23,7 @@ from styletransfer.settings import BaseTraining
 from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
 from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
@@ -97,7 +98,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         # amplify small differences between neighbouring pixels into a grid.
         matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
         optimizers = (
-            torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=0.0),
+            Muon(matrices, rate=settings.matrix_rate, dtype=dtype),
             torch.optim.Adam(
                 [{"params": edges, "lr": settings.edge_rate}, {"params": rows, "lr": settings.row_rate}],
                 betas=(0.9, 0.99),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from styletransfer.losses import autocorrelation, content_loss, total_variation
 from styletransfer.networks import TransformerNetwork
@@ -14,6 +14,7 @@ from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
 from styletransfer.training.data import TrainingPicture, random_crop
 from styletransfer.training.looks import Looks
+from styletransfer.training.muon import Muon
 from styletransfer.training.start import spread_of
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -61,11 +62,11 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         predictor.row_mean.copy_(rows.mean(dim=0))
         predictor.row_spread.copy_(spread_of(rows))
         predictor.to(device)
-        inner = [predictor.enter.weight, predictor.middle.weight]
+        inner: list[nn.Parameter] = [predictor.enter.weight, predictor.middle.weight]
         others = {id(parameter) for parameter in inner}
         rest = [parameter for parameter in predictor.parameters() if id(parameter) not in others]
         optimizers = (
-            torch.optim.Muon(inner, lr=settings.matrix_rate, weight_decay=settings.decay),
+            Muon(inner, rate=settings.matrix_rate, decay=settings.decay, dtype=dtype),
             torch.optim.AdamW(rest, lr=settings.edge_rate, betas=(0.9, 0.99), weight_decay=settings.decay),
         )
         super().__init__(predictor, optimizers, settings, device)
