@@ -8,7 +8,7 @@ import threading
 import torch
 
 from styletransfer.errors import InvalidInput
-from styletransfer.int8 import KERNELS
+from styletransfer.int8 import KERNELS, processor_has
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
 
@@ -32,7 +32,7 @@ def choose_device(name: str | None = None) -> torch.device:
 def choose_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware computes in it, float32 elsewhere: emulated it is slower than float32."""
     if device.type == "cpu":
-        native = _processor_has("avx512_bf16", "amx_bf16")
+        native = processor_has("avx512_bf16", "amx_bf16")
     elif device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
@@ -42,13 +42,7 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 def computes_int8(device: torch.device) -> bool:
     """Whether 8-bit integers are multiplied faster than any other number there: see `styletransfer.int8`."""
-    fast = _processor_has("avx512_vnni", "avx_vnni", "amx_int8")
-    return device.type == "cpu" and fast and KERNELS
-
-
-def _processor_has(*features: str) -> bool:
-    known = torch.cpu.get_capabilities()
-    return any(known.get(feature, False) for feature in features)
+    return device.type == "cpu" and processor_has("avx2") and KERNELS
 
 
 def compute_on_one_core() -> None:

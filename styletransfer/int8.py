@@ -1,4 +1,4 @@
-"""Convolutions in 8-bit integers, for processors that multiply those twice as fast as bfloat16."""
+"""Convolutions in 8-bit integers, which most processors multiply faster than any other number."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import conv_flop_count
 
 LEVELS = 252  # of 256: bfloat16 rounds by up to one level, and a byte must not overflow
+# Of the weights, to either side of 0. Processors without these instructions add products by pairs in 16 bits, where
+# two of 255 * 127 would overflow.
+DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8")
+WEIGHT_LEVELS, WEIGHT_LEVELS_IN_PAIRS = 127, 63
 KERNELS = hasattr(torch.ops.onednn, "qconv_pointwise")  # builds of PyTorch without oneDNN lack them
 LEAST = 1e-12  # a scale; that of a kernel or a map of nothing but zeros is of no matter
 
@@ -28,7 +32,8 @@ class Int8Convolution(nn.Module):
         self.bias = None if bias is None else bias.detach().float()
         self.stride = [stride, stride]
         self.positive = positive
-        self.scale = kernel.abs().amax((1, 2, 3)).clamp_min(LEAST) / 127  # (C_out,)
+        most = WEIGHT_LEVELS if processor_has(*DOT_PRODUCTS) else WEIGHT_LEVELS_IN_PAIRS
+        self.scale = kernel.abs().amax((1, 2, 3)).clamp_min(LEAST) / most  # (C_out,)
         levels = (kernel / self.scale[:, None, None, None]).round().to(torch.int8)
         self.packed = torch.ops.onednn.qconv_prepack(
             levels, self.scale, 1.0, 0, self.stride, [0, 0], [1, 1], 1, None
@@ -49,6 +54,12 @@ class Int8Convolution(nn.Module):
             *(self.stride, [0, 0], [1, 1], 1, 1.0, 0, features.dtype, "none", [], ""),
         )
         return convolved
+
+
+def processor_has(*features: str) -> bool:
+    """Whether this machine's processor has one of these sets of instructions."""
+    known = torch.cpu.get_capabilities()
+    return any(known.get(feature, False) for feature in features)
 
 
 def quantise(features: Tensor, positive: bool = False) -> tuple[Tensor, float, int]:

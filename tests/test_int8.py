@@ -8,13 +8,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer import int8
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder
-from styletransfer.int8 import Int8Convolution, flop_formulas, quantise
+from styletransfer.int8 import DOT_PRODUCTS, Int8Convolution, flop_formulas, processor_has, quantise
 from styletransfer.networks import Conv3
 from styletransfer.vgg import VGG19, channels
 
 pytestmark = pytest.mark.skipif(not int8.KERNELS, reason="this build of PyTorch has no such kernels")
 
 DTYPES = [torch.float32, torch.bfloat16]
+EIGHT_BITS = processor_has(*DOT_PRODUCTS)  # for the weights, else seven
+NEARLY = 0.015 if EIGHT_BITS else 0.02  # relative error of one convolution
 
 
 def relative_error(found, expected):
@@ -50,7 +52,13 @@ def test_it_is_the_convolution_nearly(generator, dtype, stride):
     found = Int8Convolution(kernel, bias, stride=stride)(features.to(dtype))
     assert found.dtype == dtype
     assert found.shape == expected.shape
-    assert relative_error(found, expected) < 0.015
+    assert relative_error(found, expected) < NEARLY
+
+
+def test_the_largest_sums_do_not_overflow():
+    features, kernel = torch.ones(1, 32, 8, 8), torch.ones(16, 32, 3, 3)
+    kernel[8:] = -1
+    torch.testing.assert_close(Int8Convolution(kernel)(features), F.conv2d(features, kernel), rtol=0.01, atol=0)
 
 
 def test_factors_of_either_sign_and_summands_a_channel(generator):
@@ -58,7 +66,7 @@ def test_factors_of_either_sign_and_summands_a_channel(generator):
     features = torch.randn(1, 8, 16, 16, generator=generator)
     scale, shift = torch.randn(2, 12, generator=generator)
     expected = F.conv2d(features, kernel) * scale[:, None, None] + shift[:, None, None]
-    assert relative_error(Int8Convolution(kernel)(features, scale, shift), expected) < 0.015
+    assert relative_error(Int8Convolution(kernel)(features, scale, shift), expected) < NEARLY
 
 
 @pytest.mark.parametrize("doubling", [False, True])
@@ -70,8 +78,8 @@ def test_a_layer_computes_the_same_when_told_to_use_integers(generator, doubling
     with torch.inference_mode():
         expected, folded = layer(features), layer.folded(features, scale, shift)
         layer.use_int8()
-        assert relative_error(layer(features), expected) < 0.015
-        assert relative_error(layer.folded(features, scale, shift), folded) < 0.015
+        assert relative_error(layer(features), expected) < NEARLY
+        assert relative_error(layer.folded(features, scale, shift), folded) < NEARLY
 
 
 @torch.inference_mode()
@@ -81,7 +89,8 @@ def test_the_networks_paint_the_same_nearly(network, generator):
     one = torch.ones(1)
     expected = network(photo, row, one[None], one)
     network.use_int8()
-    assert 0 < (network(photo, row, one[None], one) - expected).abs().mean() < 0.02 * expected.std()
+    error = (network(photo, row, one[None], one) - expected).abs().mean()
+    assert 0 < error < (0.02 if EIGHT_BITS else 0.03) * expected.std()
 
 
 @torch.inference_mode()

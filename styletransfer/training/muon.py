@@ -7,7 +7,7 @@ takes minutes.
 from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 MOMENTUM = 0.95
 ITERATIONS = 5
@@ -24,7 +24,7 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, matrices: Iterable[nn.Parameter], *, rate: float, decay: float = 0.0, dtype: torch.dtype
+        self, matrices: Iterable[Tensor], *, rate: float, decay: float = 0.0, dtype: torch.dtype
     ) -> None:
         """`decay` of the weights is times the rate; `dtype` is what updates are orthogonalised in."""
         super().__init__(matrices, {"lr": rate, "weight_decay": decay})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from styletransfer.losses import autocorrelation, content_loss, total_variation
 from styletransfer.networks import TransformerNetwork
@@ -62,7 +62,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         predictor.row_mean.copy_(rows.mean(dim=0))
         predictor.row_spread.copy_(spread_of(rows))
         predictor.to(device)
-        inner: list[nn.Parameter] = [predictor.enter.weight, predictor.middle.weight]
+        inner = [predictor.enter.weight, predictor.middle.weight]
         others = {id(parameter) for parameter in inner}
         rest = [parameter for parameter in predictor.parameters() if id(parameter) not in others]
         optimizers = (
