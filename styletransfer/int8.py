@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import conv_flop_count
 
 LEVELS = 252  # of 256: bfloat16 rounds by up to one level, and a byte must not overflow
-# Of the weights, to either side of 0. Processors without these instructions add products by pairs in 16 bits, where
-# two of 255 * 127 would overflow.
+# Of the weights, to either side of 0. Processors without these instructions add products by pairs in 16 bits,
+# where two of 255 * 127 would overflow.
 DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8")
 WEIGHT_LEVELS, WEIGHT_LEVELS_IN_PAIRS = 127, 63
 KERNELS = hasattr(torch.ops.onednn, "qconv_pointwise")  # builds of PyTorch without oneDNN lack them
