@@ -16,7 +16,13 @@ from torch import Tensor, nn
 
 from styletransfer.core import blend
 from styletransfer.int8 import Int8Convolution
-from styletransfer.norm import channel_statistics, conditional_instance_norm, joint_statistics
+from styletransfer.norm import (
+    channel_statistics,
+    conditional_instance_norm,
+    joint_statistics,
+    regional_instance_norm,
+    regional_statistics,
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,8 @@ def _interleave(phases: Tensor) -> Tensor:
     return doubled.permute(0, 3, 1, 2)
 
 
-Statistics = list[tuple[Tensor, Tensor]]  # mean and std (1, C, 1, 1) of all that is normalised, in order
+# Mean and std of all that is normalised, in order: (1, C, 1, 1) each, or (1, S, C) where weights are maps.
+Statistics = list[tuple[Tensor, Tensor]]
 
 
 class StyleRows:
@@ -165,17 +172,25 @@ class StyleRows:
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
         """A convolution and the normalisation of the next layer; with known statistics they are one."""
-        if self._known is None or self._weights.ndim == 4 or len(self._weights) > 1:
+        if self._known is None or self.by_region or len(self._weights) > 1:
             return self.norm(convolution(features))
-        scale, shift = (value.flatten() for value in self._affine(*self.next(()), *next(self._known)))
+        scale, shift = (value.flatten() for value in self._affine(*self.next(), *next(self._known)))
         return convolution.folded(features, scale, shift)
+
+    @property
+    def by_region(self) -> bool:
+        """Whether the weights are maps."""
+        return self._weights.ndim == 4
 
     def norm(self, features: Tensor) -> Tensor:
         """Conditional instance norm of the next layer."""
-        return self.normalise(features, *self.next(features.shape[-2:]))
+        return self.normalise(features, *self.next())
 
     def normalise(self, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """Conditional instance norm with the given gamma and beta."""
+        """Conditional instance norm with the given gamma and beta, as of `next`."""
+        if self.by_region:
+            weights = self._weights_at(features.shape[-2:])
+            return regional_instance_norm(features, gamma, beta, weights, self.statistics(features))
         if self._known is None and self._shares is None:
             return conditional_instance_norm(features, gamma, beta)
         scale, shift = self._affine(gamma, beta, *self.statistics(features))
@@ -187,13 +202,28 @@ class StyleRows:
         return scale, beta - mean * scale
 
     def statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and std of a feature map, (B or 1, C, 1, 1): its own, known, or measured on the batch."""
+        """Mean and std of a feature map: its own, known, or measured on the batch.
+
+        (B or 1, C, 1, 1), or (B or 1, S, C) where weights are maps."""
         if self._known is not None:
             return next(self._known)
+        if self.by_region:
+            found = self._regional_statistics(features)
+        elif self._shares is None:
+            found = channel_statistics(features)
+        else:
+            found = joint_statistics(features, self._shares)
+        if self._shares is not None:
+            self.measured.append(found)
+        return found
+
+    def _regional_statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        weights = self._weights_at(features.shape[-2:])
         if self._shares is None:
-            return channel_statistics(features)
-        self.measured.append(joint_statistics(features, self._shares))
-        return self.measured[-1]
+            return regional_statistics(features, weights)
+        weights = weights * self._shares.to(weights).view(-1, 1, 1, 1)
+        as_one = (part.transpose(0, 1).flatten(1, 2)[None] for part in (features, weights))
+        return regional_statistics(*as_one)
 
     def inner(self, features: Tensor) -> Tensor:
         """A map at 1/8 without its outermost places, where parts of a picture are measured.
@@ -204,21 +234,29 @@ class StyleRows:
             return features
         top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
-        if self._weights.ndim == 4:
+        if self.by_region:
             self._weights = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
         return _middle(features, size)
 
-    def next(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Blended gamma and beta of the next layer, (B, C, 1, 1) or (B, C, H, W) of `size`."""
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Gamma and beta of the next layer: blended, (B, C, 1, 1), or (S, C) where weights are maps."""
         layer = next(self._per_layer)
-        weights = self.weights_at(size)
-        gamma, beta = blend(layer[:, 0], weights), blend(layer[:, 1], weights)
-        return (gamma, beta) if gamma.ndim == 4 else (gamma[:, :, None, None], beta[:, :, None, None])
+        if self.by_region:
+            return layer[:, 0], layer[:, 1]
+        gamma, beta = blend(layer[:, 0], self._weights), blend(layer[:, 1], self._weights)
+        return gamma[:, :, None, None], beta[:, :, None, None]
 
-    def weights_at(self, size: Sequence[int]) -> Tensor:
-        """The weights, (B, S), or as maps of `size`, (B, S, H, W)."""
-        if self._weights.ndim == 2:
-            return self._weights
+    def with_own(self, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+        """Gamma and beta, those of the identity plus std and mean of the photo, as `statistics` gave them."""
+        if not self.by_region:
+            share = self._weights[:, :1, None, None]
+            return gamma + share * std, beta + share * mean
+        is_identity = torch.zeros_like(mean)
+        is_identity[:, 0] = 1
+        return gamma + is_identity * std, beta + is_identity * mean
+
+    def _weights_at(self, size: Sequence[int]) -> Tensor:
+        """The maps in `size`, (B, S, H, W)."""
         return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
 
 
@@ -351,13 +389,8 @@ class TransformerNetwork(nn.Module):
 
         The four pixels of a block share gamma and beta, and each is normalised for itself: they come out with
         one mean and one contrast, which keeps a 2x2 grid from showing in flat areas."""
-        size = x.shape[-2:]
-        gamma, beta = (value.repeat_interleave(4, dim=1) for value in styles.next(size))
-        own_share = styles.weights_at(size)[:, :1]  # (B, 1) or (B, 1, H, W)
-        if own_share.ndim == 2:
-            own_share = own_share[:, :, None, None]
-        mean, std = styles.statistics(photo)
-        return styles.normalise(x.float(), gamma + own_share * std, beta + own_share * mean)
+        gamma, beta = (value.repeat_interleave(4, dim=1) for value in styles.next())
+        return styles.normalise(x.float(), *styles.with_own(gamma, beta, *styles.statistics(photo)))
 
 
 def initial_row(config: NetworkConfig) -> Tensor:

@@ -1,7 +1,13 @@
 import torch
 import torch.nn.functional as F
 
-from styletransfer.norm import adain, channel_statistics, conditional_instance_norm, joint_statistics
+from styletransfer.norm import (
+    adain,
+    channel_statistics,
+    conditional_instance_norm,
+    joint_statistics,
+    regional_instance_norm,
+)
 
 
 def test_conditional_instance_norm_gives_the_channels_their_beta_and_gamma(generator):
@@ -21,12 +27,36 @@ def test_conditional_instance_norm_matches_torchs_instance_norm(generator):
     torch.testing.assert_close(conditional_instance_norm(x, gamma.view(shape), beta.view(shape)), expected)
 
 
-def test_a_map_of_one_value_is_that_value(generator):
-    x = torch.randn(1, 3, 6, 5, generator=generator)
-    gamma, beta = torch.randn(2, 1, 3, 1, 1, generator=generator)
-    flat = conditional_instance_norm(x, gamma, beta)
-    mapped = conditional_instance_norm(x, gamma.expand(1, 3, 6, 5), beta.expand(1, 3, 6, 5))
-    torch.testing.assert_close(flat, mapped)
+def test_weights_that_are_the_same_everywhere_blend_gamma_and_beta(generator):
+    x = torch.rand(2, 3, 6, 5, generator=generator, dtype=torch.float64) * 9 + 4
+    gamma, beta = torch.randn(2, 4, 3, generator=generator, dtype=torch.float64)
+    weights = torch.rand(2, 4, generator=generator, dtype=torch.float64).softmax(dim=1)
+    blended = ((weights @ part)[:, :, None, None] for part in (gamma, beta))
+    maps = weights[:, :, None, None].expand(2, 4, 6, 5)
+    found = regional_instance_norm(x, gamma, beta, maps)
+    torch.testing.assert_close(found, conditional_instance_norm(x, *blended), atol=1e-5, rtol=1e-5)
+
+
+def test_each_region_is_normalised_as_a_picture_of_its_own(generator):
+    left, right = (torch.rand(1, 3, 6, 5, generator=generator) * scale + scale for scale in (1, 8))
+    gamma, beta = torch.randn(2, 2, 3, generator=generator)
+    weights = torch.zeros(1, 2, 6, 10)
+    weights[:, 0, :, :5] = 1
+    weights[:, 1, :, 5:] = 1
+    found = regional_instance_norm(torch.cat((left, right), dim=3), gamma, beta, weights)
+    for half, style, part in ((found[..., :5], 0, left), (found[..., 5:], 1, right)):
+        shape = (1, 3, 1, 1)
+        expected = conditional_instance_norm(part, gamma[style].view(shape), beta[style].view(shape))
+        torch.testing.assert_close(half, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_style_that_belongs_nowhere_changes_nothing(generator):
+    x = torch.rand(1, 3, 6, 5, generator=generator)
+    gamma, beta = torch.randn(2, 2, 3, generator=generator)
+    weights = torch.ones(1, 2, 6, 5)
+    weights[:, 1] = 0
+    found = regional_instance_norm(x, gamma, beta, weights)
+    torch.testing.assert_close(found, regional_instance_norm(x, gamma[:1], beta[:1], weights[:, :1]))
 
 
 def test_a_flat_channel_stays_finite_and_becomes_its_beta():

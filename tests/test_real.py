@@ -140,6 +140,25 @@ def test_strength_zero_gives_the_photo_back(transfer, name, style):
     assert structural_similarity(photo, back) >= 0.9
 
 
+@pytest.mark.parametrize("method", ["cin", "adain"])
+def test_a_mask_leaves_the_photo_around_and_paints_as_usual_within(transfer, method):
+    photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("lion.jpg")).rgb, 384))
+    inside = torch.zeros(1, 3, photo.height, photo.width)
+    inside[:, :, 60:260, 100:300] = 1
+    masked, whole = (
+        images.read_picture(transfer.stylize(photo, "starry-night", method=method, masks=masks)).rgb
+        for masks in ({"starry-night": images.to_pil(inside)}, None)
+    )
+    before = images.read_picture(photo).rgb
+    around = 1 - inside
+    around[:, :, 40:280, 80:320] = 0
+    assert ((masked - before) * around).abs().max() < 2 / 255
+    colours, usual = (picture[..., 60:260, 100:300].mean(dim=(2, 3)) for picture in (masked, whole))
+    assert (colours - usual).abs().max() < 0.1
+    contrasts = [picture[..., 60:260, 100:300].std() for picture in (masked, whole)]
+    assert contrasts[0] == pytest.approx(contrasts[1], rel=0.25)
+
+
 @pytest.mark.parametrize("style", ["great-wave", "starry-night", "plum-blossoms"])
 def test_distance_from_the_photo_grows_with_strength(transfer, vgg, style):
     photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("cheetah.jpg")).rgb, 256))

@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import Sampling, Window, computed_pixels, painted_pixels, sample_weights, tiles
+from styletransfer.methods.tiles import (
+    Sampling,
+    Window,
+    computed_pixels,
+    keep_photo,
+    painted_pixels,
+    sample_weights,
+    tiles,
+)
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -19,6 +28,7 @@ TILE_SIDE = 2624  # pixels, with the margins
 # What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
 MARGIN = 120
 SAMPLING = Sampling(count=8, side=256, rim=24)  # 4.2 megapixels; see `StyleRows.inner` for the rim
+RIM = 8  # pixels around a region that are painted as well: a line would show where photo and painting meet
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 175  # bytes a pixel, of features and of the picture in float32
@@ -103,7 +113,7 @@ class CinStylizer:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Photo, weights and strength of a window, as a batch; that of weights and strength is one or all."""
         shares = weights if weights.ndim == 1 else window.cut(weights)
-        degree = strength if strength.ndim == 0 else window.cut(strength)
+        degree = strength if strength.ndim == 0 else _with_rim(window.cut(strength))
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         return photo, shares[None].to(self.device), degree[None].to(self.device)
 
@@ -118,9 +128,16 @@ class CinStylizer:
     ) -> Tensor:
         photo, shares, degree = self._inputs(window, content, weights, strength)
         origin = (window.top // STRIDE, window.left // STRIDE)
-        return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
+        painted = self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
+        return painted if strength.ndim == 0 else keep_photo(painted, photo, window.cut(strength))
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)
+
+
+def _with_rim(strength: Tensor) -> Tensor:
+    """A map (H, W) that goes on around all that is painted, where it is 0."""
+    spread = F.max_pool2d(strength[None, None], 2 * RIM + 1, stride=1, padding=RIM)[0, 0]
+    return torch.where(strength > 0, strength, spread)
