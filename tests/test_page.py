@@ -154,6 +154,24 @@ def test_from_upload_to_downloaded_painting(page, photo_file):
 
 
 @needs_browser
+def test_another_format_needs_no_second_painting(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_role("button", name="More settings").click()
+    page.wait_for_timeout(1000)  # until the painting's own last message is through
+    note = page.locator("#note").inner_text()
+    page.get_by_label("JPEG").click()
+
+    def is_jpeg():
+        with Image.open(io.BytesIO(download(page))) as picture:
+            return picture.format == "JPEG"
+
+    assert soon(is_jpeg)
+    assert page.locator("#note").inner_text() == note
+
+
+@needs_browser
 def test_the_page_paints_what_the_api_paints(page, photo_file, tiny_models, tiny_styles):
     give(page, "#photo", photo_file)
     choose(page, 1)
@@ -335,6 +353,8 @@ def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
         archive.writestr("read me.txt", "no photo")
     (tmp_path / "bad.png").write_bytes(b"broken")
     choose(page, 0)
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_label("WebP").click()
     page.get_by_role("tab", name="Many photos").click()
     page.locator("#photos input[type=file]").set_input_files([tmp_path / "photos.zip", tmp_path / "bad.png"])
     expect(page.locator("#photos")).to_contain_text("bad")
@@ -344,17 +364,23 @@ def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
     expect(page.locator("#many")).not_to_contain_text("/bad.png")
     expect(page.locator("#download-all")).to_be_enabled()
     with zipfile.ZipFile(io.BytesIO(download(page, "#download-all"))) as archive:
-        assert archive.namelist() == ["0-painted.jpg", "1-painted.jpg", "2-painted.jpg"]
+        assert archive.namelist() == ["0-painted.webp", "1-painted.webp", "2-painted.webp"]
 
 
 @needs_browser
-def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one(page, photo_file):
+def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
     give(page, "#photo", photo_file)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    wait_painted(page)
     page.get_by_role("tab", name="All styles").click()
     page.locator("#paint-sheet").click()
     expect(page.locator("#sheet button.thumbnail-item")).to_have_count(3, timeout=SLOW)
     expect(page.locator("#stop-sheet")).to_be_disabled(timeout=SLOW)
     page.locator("#sheet button.thumbnail-item").nth(1).click()
+    expect(page.locator("#picture img")).to_have_count(0)
+    page.wait_for_timeout(2000)  # for the painting that this begins
     wait_painted(page)
     assert settings_of(download(page))["styles"] == {"blue": 1.0}
 
@@ -533,7 +559,8 @@ def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
         for name in ("a" * 300, "ä" * 120):
             archive.write(tmp_path / "photo.png", f"{name}.png")
     visitor = Visitor(transfer, tmp_path)
-    found = many.paint_all(visitor, Wish({"blue": 1.0}, size=40), [tmp_path / "photos.zip"], lambda _: None)
+    wish = Wish({"blue": 1.0}, size=40)
+    found = many.paint_all(visitor, wish, [tmp_path / "photos.zip"], ".jpeg", lambda _: None)
     assert not found.failed
     assert len(zipfile.ZipFile(found.archive).namelist()) == 2
 

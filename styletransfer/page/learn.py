@@ -33,6 +33,8 @@ class LearnTab:
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("Give a painting, a drawing, a fabric, anything with a look of its own.")
+                if not visitors.shared_styles:
+                    gr.Markdown("A style is kept while this page is open: download its file under *My styles*.")
                 self.picture = photo_input("Picture to learn from", elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = gr.Slider(
@@ -54,7 +56,7 @@ class LearnTab:
                     x="step",
                     y="loss",
                     color="distance from",
-                    title="How it is getting nearer",
+                    title="Loss",
                     height=220,
                     visible=False,
                 )

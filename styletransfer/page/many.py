@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -44,7 +44,9 @@ class ManyTab:
 
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
-        gr.Markdown("Photos or a zip of photos, painted in the blend and with the settings of the first tab.")
+        gr.Markdown(
+            "Photos or a zip of photos, painted in the blend and with the settings of the first tab; no regions."
+        )
         self.files = gr.File(
             label="Photos, or a zip", file_count="multiple", file_types=["image", ".zip"], elem_id="photos"
         )
@@ -63,13 +65,19 @@ class ManyTab:
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **QUIET)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor, wish = self.visitors.of(request), self.paint_tab.controls.wish(values)
+        controls = self.paint_tab.controls
+        visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
+        wish = replace(controls.wish(values), region=None)  # which was painted on another photo
         with telling():
             if not values[self.files] or not wish.styles:
                 raise InvalidInput("give photos here, and choose a style in the first tab")
             yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
-            for event in follow(lambda on_step: paint_all(visitor, wish, files, on_step), visitor.stopping):
+
+            def work(on_step: OnStep) -> Outcome:
+                return paint_all(visitor, wish, files, suffix, on_step)
+
+            for event in follow(work, visitor.stopping):
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value
                     break
@@ -126,8 +134,8 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -
     return path
 
 
-def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], on_step: OnStep) -> Outcome:
-    """Paint all photos into a zip, until it is stopped. Raises InvalidInput."""
+def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:
+    """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput."""
     archive = visitor.new_file("painted.zip")
     failed: list[BatchResult] = []
     names: set[str] = set()
@@ -142,7 +150,7 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], on_step: OnSt
             try:
                 on_step(so_far)
                 painted = wish.paint(visitor.transfer, source, within)
-                name = _free_name(source.stem[:LONGEST_STEM], names)
+                name = _free_name(source.stem[:LONGEST_STEM], suffix, names)
                 file = Path(scratch) / name
                 images.save_picture(painted, file)
             except Cancelled:
@@ -161,8 +169,8 @@ def _error_of(result: BatchResult) -> str:
     return str(result.error).replace(str(result.source), Path(str(result.source)).name)
 
 
-def _free_name(stem: str, taken: set[str]) -> str:
-    name, count = f"{stem}-painted.jpg", 2
+def _free_name(stem: str, suffix: str, taken: set[str]) -> str:
+    name, count = f"{stem}-painted{suffix}", 2
     while name in taken:
-        name, count = f"{stem}-painted-{count}.jpg", count + 1
+        name, count = f"{stem}-painted-{count}{suffix}", count + 1
     return name

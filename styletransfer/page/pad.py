@@ -31,10 +31,15 @@ _STYLE = """
 # Listens on the element itself, which stays when its content is drawn anew.
 _SCRIPT = """
 let x = 0.5, y = 0.5, told = 0;
-const show = (last) => {
+const place = () => {
   const point = element.querySelector('.point');
+  if (!point) return;
   point.style.left = 100 * x + '%';
   point.style.top = 100 * y + '%';
+};
+new MutationObserver(place).observe(element, {childList: true, subtree: true});
+const show = (last) => {
+  place();
   if (last || Date.now() - told > 150) { told = Date.now(); trigger('input', {x, y}); }
 };
 const clamp = (value) => Math.min(1, Math.max(0, value));

@@ -22,14 +22,15 @@ from styletransfer.page.controls import (
 )
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.visitors import Visitor, Visitors
+from styletransfer.page.visitors import Painted, Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, Finished, follow, telling
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
+WAITING = "Waiting for its turn…"
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
-RESTORED = 8  # controls that a painting restores, beside the rows of its styles
+RESTORED = 9  # controls that a painting restores, beside the rows of its styles
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -46,7 +47,9 @@ class PaintTab:
     def painted_by(self, listener: Callable[..., Any], paint: Callable[..., Any] | None = None) -> None:
         """Paint upon an event: as it does by itself, or with `paint`."""
         controls = self.controls
-        listener(paint or self.paint_live, **self._painting).failure(
+        # A second click on the button is impatience; of moves of a slider the last one counts.
+        again = {"trigger_mode": "once"} if paint else {}
+        listener(paint or self.paint_live, **(self._painting | again)).failure(
             lambda: ("Nothing was painted.", gr.update(interactive=False)),
             None,
             [controls.note, controls.stop_button],
@@ -91,11 +94,11 @@ class PaintTab:
             **quiet,
         )
         settings = [
-            *(it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
+            *(it.picture, it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
         photo = it.photo.change(
-            self._photo_given, [it.photo, it.search], [it.region, it.note, *settings], **quiet
+            self._photo_given, [it.photo, it.search, it.chosen], [it.region, it.note, *settings], **quiet
         )
         method = it.method.change(self._method_chosen, it.method, it.seconds, **quiet)
         restored = it.restore.upload(
@@ -111,10 +114,12 @@ class PaintTab:
             preview = {**self._painting, "outputs": [it.result, it.mix]}
             slider.input(self.preview, **preview)
             self.painted_by(slider.release)
-        choices: tuple[Any, ...] = (it.size, it.file_format, *it.places, it.picture_place)
+        it.file_format.input(self._save_again, it.file_format, it.download, **quiet)
+        choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
         for choice in choices:
             self.painted_by(choice.input)
         self.painted_by(it.elsewhere.release)
+        self.painted_by(it.seconds.release)
         self.painted_by(it.region.apply)
         self.painted_by(it.paint_button.click, self.paint)
         it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
@@ -187,7 +192,7 @@ class PaintTab:
         shown = gr.update(visible=there)
         return [shown, shown, gr.update(interactive=there), *rows]
 
-    def _photo_given(self, photo: str | None, search: str, request: gr.Request) -> list[Any]:
+    def _photo_given(self, photo: str | None, search: str, chosen: list[str], request: gr.Request) -> list[Any]:
         """Show it for painting regions; one that was painted here brings its settings along."""
         as_they_are = [gr.skip()] * (RESTORED + len(self.controls.rows))
         if photo is None:
@@ -196,9 +201,9 @@ class PaintTab:
             scaled = self.visitors.of(request).scaled(photo, SHOWN_SIDE)
         found = images.read_metadata(Path(photo))
         if not found.get("styles"):
-            return [scaled, _next_step(True), *as_they_are]
+            return [scaled, WAITING if chosen else _next_step(True), *as_they_are]
         gr.Info("The settings are those that this picture was painted with.")
-        return [scaled, _next_step(True), *self._settings_of(found, search, request)]
+        return [scaled, WAITING, *self._settings_of(found, search, request)]
 
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
@@ -209,7 +214,7 @@ class PaintTab:
             values[self.controls.photo] is None
             or sum(weights) <= 0
             or values[self.controls.method] not in PAINTED_BY_ITSELF
-            or visitor.painted == (values[self.controls.photo], wish)  # one that came late
+            or visitor.has_painted(values[self.controls.photo], wish)  # one that came late
         ):
             return gr.skip(), text
         with telling():
@@ -249,12 +254,19 @@ class PaintTab:
                     seen = _compare(visitor, photo, images.to_pil(event.preview))
                     yield seen, note, gr.skip(), gr.skip()
             seconds = time.monotonic() - began
-            file = visitor.new_file(f"{Path(photo).stem}-painted.{values[self.controls.file_format].lower()}")
-            visitor.painted = photo, wish
+            visitor.painted = Painted(photo, wish, painted)
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
-            images.save_picture(painted, file)
+            file = _saved(visitor, visitor.painted, values[self.controls.file_format])
         note = f"{painted.width} x {painted.height} pixels, painted in {seconds:.1f} s"
         yield gr.skip(), note, gr.update(value=str(file), interactive=True), gr.skip()
+
+    def _save_again(self, file_format: str, request: gr.Request) -> Any:
+        """The last painting in another format."""
+        visitor = self.visitors.of(request)
+        if visitor.painted is None:
+            return gr.skip()
+        with telling():
+            return gr.update(value=str(_saved(visitor, visitor.painted, file_format)))
 
     def _restore(self, file: str, search: str, request: gr.Request) -> list[Any]:
         with telling():
@@ -276,12 +288,13 @@ class PaintTab:
         weights = {name: round(100 * known[name]) for name in chosen}
         method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
         optimization = found.get("optimization") or {}
-        sizes = [value for _, value in SIZES]
+        size, sizes = found.get("size"), [value for _, value in SIZES if value]
         return [
+            None,  # the visitor's own picture, which that one was not painted with
             *self.choice(chosen, search, request, weights),
             _within(self.controls.strength, found.get("strength")),
             method,
-            found.get("size") if found.get("size") in sizes else 0,
+            min(sizes, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0,
             _within(self.controls.preserve_color, found.get("preserve_color")),
             _within(self.controls.stroke_size, found.get("stroke_size")),
             _within(self.controls.seconds, optimization.get("seconds") or None),
@@ -307,6 +320,13 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
         size = images.with_long_side(size, wish.size)
     height, width = (max(1, round(side / wish.stroke_size)) for side in size)
     return f"Painting, about {transfer.estimate((height, width), method=wish.method).seconds + 0.2:.1f} s…"
+
+
+def _saved(visitor: Visitor, painted: Painted, file_format: str) -> Path:
+    """A file of a painting, to be downloaded."""
+    file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
+    images.save_picture(painted.painting, file)
+    return file
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class SheetTab:
         chosen = self.gallery.select(
             self._choose,
             [self.names, controls.search],
-            [tabs, controls.chosen, controls.gallery, *controls.rows],
+            [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
         paint_tab.painted_by(chosen.then)
@@ -83,7 +83,7 @@ class SheetTab:
 
     def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
         chosen = [names[event.index]]
-        return [gr.update(selected="paint"), *self.paint_tab.choice(chosen, search, request)]
+        return [gr.update(selected="paint"), None, *self.paint_tab.choice(chosen, search, request)]
 
 
 def _shown(painted: list[tuple[str, str, str]]) -> tuple[list[tuple[str, str]], list[str]]:

@@ -28,7 +28,8 @@ from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import LONGEST_QUEUE
 
-KEPT_SECONDS = 3600  # how long Gradio's own copies of pictures stay
+KEPT_SECONDS = 86_400  # how long Gradio's own copies of pictures stay, those of a page still open as well
+TIDIED_EVERY = 3600  # seconds
 LARGEST_UPLOAD = "100mb"
 EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
 
@@ -47,7 +48,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
     atexit.register(visitors.close)
     atexit.register(shutil.rmtree, previews, ignore_errors=True)
     with gr.Blocks(
-        title="styletransfer", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+        title="styletransfer", analytics_enabled=False, delete_cache=(TIDIED_EVERY, KEPT_SECONDS)
     ) as page:
         gr.Markdown("# styletransfer\nA photo becomes a painting, in any style or any blend.", elem_id="title")
         with gr.Tabs() as tabs:

@@ -18,19 +18,32 @@ KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 
 
+@dataclass(frozen=True)
+class Painted:
+    """A painting in full, of which photo, and the wish that it was painted by."""
+
+    photo: str
+    wish: Wish
+    painting: Image.Image
+
+
 @dataclass
 class Visitor:
     """`transfer` paints with the visitor's own styles; `folder` is removed when they leave.
 
-    `painted` is what was last painted in full: a photo, and the wish that it was painted by.
+    `painted` is what was last painted in full.
     """
 
     transfer: StyleTransfer
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
-    painted: tuple[str, Wish] | None = None
+    painted: Painted | None = None
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
+
+    def has_painted(self, photo: str, wish: Wish) -> bool:
+        """Whether that was what was painted last."""
+        return self.painted is not None and (self.painted.photo, self.painted.wish) == (photo, wish)
 
     def new_folder(self) -> Path:
         """A folder for what is shown or downloaded next; the oldest ones make room for it."""
@@ -69,7 +82,7 @@ class Visitors:
     """
 
     def __init__(self, transfer: StyleTransfer, *, shared_styles: bool) -> None:
-        self._transfer, self._shared = transfer, shared_styles
+        self._transfer, self.shared_styles = transfer, shared_styles
         self._known: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
@@ -80,7 +93,7 @@ class Visitors:
             if key not in self._known:
                 folder = Path(tempfile.mkdtemp(prefix="styletransfer-"))
                 transfer = self._transfer
-                if not self._shared:
+                if not self.shared_styles:
                     own = folder / "styles"
                     own.mkdir()
                     transfer = transfer.with_styles(own)
