@@ -264,10 +264,12 @@ class StyleTransfer:
         """Everything about a wish but the photo, checked and loaded."""
         styles, weights = {}, {}
         for name, weight in _pairs(style):
-            found = self._style(name, style_masks)
-            slug = found.info.slug
-            if found.picture is not None:  # two pictures may well have one name
-                slug = next(each for each in _numbered(slug) if each not in styles)
+            if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
+                slug, found = name, self._bank.load(name)
+            else:
+                title = "picture" if isinstance(name, Image) else printable(Path(name).name)
+                slug = next(each for each in _numbered(title) if each not in styles)  # two may have one name
+                found = self._pictures.get(name, title, style_masks.get(slug))
             if slug in styles:
                 raise InvalidInput(f"the style {slug!r} is given twice; give each style once")
             styles[slug], weights[slug] = found, weight
@@ -294,13 +296,6 @@ class StyleTransfer:
             for each in used:
                 check_base(each, stylizer.sha256)
         return Request(method, stylizer, used, weights, shades, options)
-
-    def _style(self, name: StyleName, masks: Mapping[str, ImageSource]) -> Style:
-        """A style of the bank, or a picture as a style, of which a mask may choose a part."""
-        if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
-            return self._bank.load(name)
-        title = "picture" if isinstance(name, Image) else printable(Path(name).name)
-        return self._pictures.get(name, title, masks.get(title))
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in METHODS:

@@ -1,4 +1,4 @@
-"""Keeping the photo's colours: the painting's strokes, in the palette of the photo."""
+"""Keeping what is the photo's: its colours under the painting's strokes, or all of it around a painting."""
 
 from collections.abc import Iterator
 
@@ -45,6 +45,21 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
         kept = _mixed(own_colours, of_painting) + _mixed(others, of_photo.expand_as(of_painting))
         kept += constant[..., None].to(kept)
         mixed = torch.lerp(own_colours, kept.clamp_(0, 1), amount)
+        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
+    return result
+
+
+def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
+    """A painting where it belongs, and around it the photo to the pixel.
+
+    Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; cover: (1, 1, H, W) in [0, 1]:
+             1 where the painting belongs, 0 where the photo stays.
+    Returns: (B, 3, H, W) in the number format of `painted`.
+    """
+    result = empty_like(painted)
+    for part in _strips(painted):
+        before, after = as_float(photo[:, :, part]), as_float(painted[:, :, part])
+        mixed = torch.lerp(before, after, cover[:, :, part])
         result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
     return result
 

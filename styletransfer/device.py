@@ -10,6 +10,7 @@ import torch
 from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS, processor_has
 
+_COUNTING_CORES = threading.Lock()
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
 
 
@@ -51,12 +52,13 @@ def compute_on_one_core() -> None:
     PyTorch would start as many helpers for it as there are cores, which go on spinning for a while after their
     work and take the cores from the painting: up to a fifth of its time.
     """
-    cores = torch.get_num_threads()
-    torch.set_num_threads(1)
-    # That is for this thread, but also what new ones begin with, which another thread sets back.
-    other = threading.Thread(target=torch.set_num_threads, args=(cores,))
-    other.start()
-    other.join()
+    with _COUNTING_CORES:
+        cores = torch.get_num_threads()
+        torch.set_num_threads(1)
+        # That is for this thread, but also what new ones begin with, which another thread sets back.
+        other = threading.Thread(target=torch.set_num_threads, args=(cores,))
+        other.start()
+        other.join()
 
 
 def release_freed_memory() -> None:

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from styletransfer.errors import UnwritableOutput
 
@@ -27,6 +30,15 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write tensors and plain values in place of what is there. Raises UnwritableOutput."""
+    with replacing(path) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # which is what PyTorch makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def printable(name: str) -> str:

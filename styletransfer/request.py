@@ -12,7 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.color import keep_color
+from styletransfer.color import keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
@@ -30,6 +30,7 @@ from styletransfer.settings import (
     Range,
 )
 
+FULLY_COVERED = 0.25  # the shade of a mask from which on no photo shows through a painting that is weak there
 MOST_TOGETHER = 8  # photos; so many are read ahead, and the next may be large ones
 
 
@@ -139,6 +140,9 @@ class Request:
             rgb = _resized(one, size)
             if options.preserve_color > 0:
                 rgb = keep_color(rgb, picture.rgb, options.preserve_color, options.color_mode)
+            if self.masks:
+                shade = self._shades(size).amax(dim=0, keepdim=True)
+                rgb = keep_photo(rgb, picture.rgb, (shade / FULLY_COVERED).clamp(max=1))
             paintings.append(Painting(rgb, picture.alpha, self.parameters()))
         return paintings
 
@@ -187,15 +191,21 @@ class Request:
         weights, strength = torch.tensor(list(self.weights.values())), torch.tensor(self.options.strength)
         if not self.masks:
             return weights, strength
-        everywhere = torch.ones(1, 1, *size)
-        masks = [
-            images.resize(self.masks[name], size) if name in self.masks else everywhere for name in self.weights
-        ]
-        shades = torch.cat(masks)[:, 0]  # (S, H, W)
+        shades = self._shades(size)[:, 0]  # (S, H, W)
         maps = weights[:, None, None] * shades
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
         return maps, strength * shades.amax(dim=0)
+
+    def _shades(self, size: tuple[int, int]) -> Tensor:
+        """The masks in `size`, (S, 1, H, W); of a style without one it is white."""
+        everywhere = torch.ones(1, 1, *size)
+        return torch.cat(
+            [
+                images.resize(self.masks[name], size) if name in self.masks else everywhere
+                for name in self.weights
+            ]
+        )
 
 
 def _size(reading: Future[Picture]) -> tuple[int, int] | None:

@@ -227,6 +227,43 @@ def test_a_mask_paints_one_side_only(transfer, photo):
     assert np.abs(masked - whole)[:, -12:].mean() > np.abs(masked - plain)[:, -12:].mean()
 
 
+@pytest.mark.parametrize("method", ["cin", "adain", "gatys"])
+@pytest.mark.parametrize("wish", [{}, {"stroke_size": 2.0}, {"preserve_color": 1.0}, {"strength": 0.1}])
+def test_where_a_mask_is_black_the_photo_stays_as_it_is(transfer, method, wish):
+    photo, mask = make_photo(64, 128), Image.new("L", (128, 64))
+    mask.paste(255, (0, 0, 64, 64))
+    few = Optimization(steps=3, least_side=128)
+    painted = transfer.stylize(photo, "amber", method=method, masks={"amber": mask}, optimization=few, **wish)
+    painted = np.asarray(painted, int)
+    change = np.abs(painted - np.asarray(photo, int))
+    assert change[:, 66:].max() == 0
+    assert change[:, :62].mean() > 1
+
+
+def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
+    white = Image.new("L", (9, 9), 255)
+    masked = np.asarray(transfer.stylize(photo, "amber", strength=0.1, masks={"amber": white}), float)
+    plain = np.asarray(transfer.stylize(photo, "amber", strength=0.1), float)
+    assert np.abs(masked - plain).mean() < 1
+
+
+def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
+    painted = transfer.stylize(photo, "amber", size=np.int64(40), strength=np.float32(0.5))
+    save_picture(painted, tmp_path / "painted.png")
+    assert read_metadata(tmp_path / "painted.png")["size"] == 40
+
+
+def test_a_style_mask_is_of_the_picture_that_it_names(transfer, photo):
+    mask = Image.new("L", (40, 40))
+    mask.paste(255, (0, 0, 20, 40))
+    pictures = [(make_photo(40, 40, seed=seed), 0.5) for seed in (3, 4)]
+    none, first, second = (
+        transfer.stylize(photo, pictures, method="adain", style_masks=masks).tobytes()
+        for masks in ({}, {"picture": mask}, {"picture-2": mask})
+    )
+    assert len({none, first, second}) == 3
+
+
 def test_white_masks_change_nothing(transfer, photo):
     white = Image.new("L", (9, 9), 255)
     masked = np.asarray(transfer.stylize(photo, MIX, masks={"amber": white, "blue": white}), float)

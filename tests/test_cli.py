@@ -314,15 +314,34 @@ def test_a_picture_is_a_style(run, photo, tmp_path):
 def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
     show = Watch.__call__
 
+    presses = iter((signal.SIGINT,))
+
     def interrupt(self, progress):
         if progress.step == 2:
-            signal.raise_signal(signal.SIGINT)
+            for each in presses:
+                signal.raise_signal(each)
         show(self, progress)
 
     monkeypatch.setattr(Watch, "__call__", interrupt)
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
     assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
     assert Image.open(tmp_path / "out.png").size == (64, 48)
+
+
+def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(Watch, "__call__", lambda self, progress: signal.raise_signal(signal.SIGINT))
+    wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
+    assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
+    """On a disk that does not tell upper case from lower, IMG.PNG and IMG.png are one file."""
+    make_photo(40, 40).save(tmp_path / "IMG.PNG")
+    (tmp_path / "IMG.png").hardlink_to(tmp_path / "IMG.PNG")
+    code, _, err = run("stylize", tmp_path / "IMG.PNG", "--style", "amber", "-o", tmp_path / "IMG.png")
+    assert code == 2
+    assert "would replace the photo" in err
 
 
 @pytest.mark.parametrize(

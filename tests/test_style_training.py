@@ -8,12 +8,18 @@ from conftest import TINY, make_photo, random_predictor
 from PIL import Image
 
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, TrainingDiverged
+from styletransfer.errors import (
+    Cancelled,
+    InvalidInput,
+    StyleTransferError,
+    TrainingDiverged,
+    UnwritableOutput,
+)
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.training import data
+from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
 from styletransfer.training.repetition import LAGS
 from styletransfer.training.start import Start, predicted_start
@@ -234,6 +240,30 @@ def test_a_full_disk_leaves_no_style_file(learn, tmp_path, monkeypatch):
     with pytest.raises(StyleTransferError, match="No space left"):
         learn()
     assert not list((tmp_path / "own").glob("*.safetensors"))
+
+
+def test_a_disk_that_is_full_for_a_checkpoint_is_one_clear_line(learn, monkeypatch):
+    def full(*_):
+        raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos")  # PyTorch's way to say so
+
+    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UnwritableOutput, match="unfinished"):
+        learn()
+
+
+def test_a_fit_that_is_interrupted_at_once_can_be_gone_on_with(learn, monkeypatch):
+    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 1000)
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    assert learn(resume=True).info.recipe["steps"] == SMALL.steps
+
+
+def test_where_time_counts_the_steps_to_come_are_an_estimate(learn):
+    seen = []
+    learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5), on_step=seen.append)
+    assert all(step.step <= step.steps < 10_000 for step in seen[1:])
+    assert seen[-1].steps < 2 * seen[-1].step + 2
 
 
 def test_photographs_of_ones_own_serve_as_content(learn, tmp_path):

@@ -33,7 +33,7 @@ def plan_outputs(
         if folder.suffix.lower() in images.FORMATS:
             raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
         planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
-    if len(set(planned.values())) < len(sources):
+    if len({str(target).casefold() for target in planned.values()}) < len(sources):
         raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
     photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
@@ -44,8 +44,8 @@ def plan_outputs(
 
 
 def refuse_replacing(photo: Path, target: Path) -> None:
-    """Raise InvalidInput where a result would take the place of a photo."""
-    if photo.resolve() == target.resolve():
+    """Raise InvalidInput where a result would take the place of a photo, whatever it is called there."""
+    if photo.resolve() == target.resolve() or (target.exists() and photo.exists() and target.samefile(photo)):
         raise InvalidInput(f"the result would replace the photo {photo}; name another output")
 
 
@@ -100,9 +100,16 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
             told |= {"painting": printable(str(target)), "parameters": dict(result.painting.parameters)}
         else:
             told |= {"error": printable(str(error))}
-        lines.write(json.dumps(told, ensure_ascii=False) + "\n")
-        lines.flush()
+        _add_line(lines, json.dumps(told, ensure_ascii=False, default=float))
     return error is not None
+
+
+def _add_line(lines: TextIO, text: str) -> None:
+    try:
+        lines.write(f"{text}\n")
+        lines.flush()
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {lines.name}: {error.strerror or error}") from error
 
 
 def _find_sources(photos: list[Path], recursive: bool, output: Path) -> dict[Path, Path]:

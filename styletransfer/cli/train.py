@@ -65,7 +65,7 @@ def train_style(
                 on_step=on_step,
             )
         except KeyboardInterrupt:
-            errors.print("stopped; the same command with --resume goes on")
+            errors.print("stopped; once steps were taken, the same command with --resume goes on")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         folder = out or styles_dir

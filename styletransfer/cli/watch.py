@@ -17,7 +17,8 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class Watch:
-    """An `on_step` for the method "gatys": Ctrl-C ends the picture in work with what there is.
+    """An `on_step` for the method "gatys": Ctrl-C ends the picture in work with what there is, the
+    second time everything.
 
     Args:  plot: file for the losses; previews: folder for pictures of the work in progress.
     Raises:  InvalidInput where no plot can be drawn, UnwritableOutput.
@@ -38,7 +39,13 @@ class Watch:
         """Show the steps in a second line of `bar`, and take care of Ctrl-C."""
         self._bar = bar
         bar.add_task("optimizing", total=None)
-        before = signal.signal(signal.SIGINT, lambda *_: self._stopped.set())
+        before = signal.getsignal(signal.SIGINT)
+
+        def stop(*_: object) -> None:
+            self._stopped.set()
+            signal.signal(signal.SIGINT, before)  # the second time it ends everything
+
+        signal.signal(signal.SIGINT, stop)
         try:
             yield
         finally:

@@ -24,6 +24,7 @@ ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
 LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
+MOST_OVERSHOOT = 4  # of a picture of floats whose white is 1: highlights and interpolation go above
 STRIP_ROWS = 512  # that are turned into a tensor at a time
 
 
@@ -179,11 +180,12 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     """Greyscale of 16 or 32 bits scaled to 8; other modes as they are."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.float64)
-        scale = 257 if values.max(initial=0) > 255 or image.mode != "I" else 1
+        most = values.max(initial=0)
+        scale = most / 255 if most > 65_535 else 257 if most > 255 or image.mode != "I" else 1
         return Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        scale = 255 if values.max(initial=0) <= 1 else 1
+        scale = 255 if values.max(initial=0) <= MOST_OVERSHOOT else 1
         return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
     return image
 

@@ -46,7 +46,7 @@ class Painting:
         path = Path(path)
         check_writable(path)
         file_format = FORMATS[path.suffix.lower()]
-        text = json.dumps(dict(self.parameters), sort_keys=True)  # of ASCII alone
+        text = json.dumps(dict(self.parameters), sort_keys=True, default=float)  # of ASCII alone
         fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
         field = fields.get(file_format, _EXIF_FIELD)
         described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
@@ -65,7 +65,9 @@ def to_pil(
     planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
     image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
-        image.info[_METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
+        image.info[_METADATA_KEY] = json.dumps(
+            dict(metadata), ensure_ascii=False, sort_keys=True, default=float
+        )
     return image
 
 

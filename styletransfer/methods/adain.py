@@ -24,7 +24,6 @@ from styletransfer.methods.tiles import (
     Tile,
     Window,
     computed_pixels,
-    keep_photo,
     painted_pixels,
     sample_weights,
     tiles,
@@ -132,8 +131,7 @@ class AdainStylizer:
             lost = photo - self._decode(features, own, own, photo)
             share = strength[:, None, None, None] if strength.ndim == 1 else strength[:, None]
             painted = painted + (1 - share) * lost
-        painted = painted.clamp(0, 1)
-        return (painted if strength.ndim == 1 else keep_photo(painted, photo, strength[0])).cpu()
+        return painted.clamp(0, 1).cpu()
 
     def _decode(self, features: dict[str, Tensor], own: Statistics, goal: Statistics, photo: Tensor) -> Tensor:
         height, width = photo.shape[-2:]

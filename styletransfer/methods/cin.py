@@ -14,7 +14,6 @@ from styletransfer.methods.tiles import (
     Sampling,
     Window,
     computed_pixels,
-    keep_photo,
     painted_pixels,
     sample_weights,
     tiles,
@@ -128,8 +127,7 @@ class CinStylizer:
     ) -> Tensor:
         photo, shares, degree = self._inputs(window, content, weights, strength)
         origin = (window.top // STRIDE, window.left // STRIDE)
-        painted = self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
-        return painted if strength.ndim == 0 else keep_photo(painted, photo, window.cut(strength))
+        return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)

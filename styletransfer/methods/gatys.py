@@ -17,7 +17,6 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
 from styletransfer.methods.objective import MARGIN, Goal, Losses, Objective
-from styletransfer.methods.tiles import keep_photo
 from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
@@ -168,8 +167,6 @@ class _Run:
             pass
         found = image if self.result is None else self.result
         result = images.resize(found.detach().float().cpu(), self.size).clamp(0, 1)
-        if self.strength.ndim == 2:  # Adam moves every pixel a little, also those that no goal asks of
-            result = keep_photo(result, self.content, self.strength)
         if self.on_step:
             with contextlib.suppress(Cancelled):
                 self.on_step(Progress(self.done, self.done, asdict(self.losses), result))

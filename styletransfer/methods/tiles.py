@@ -13,7 +13,6 @@ from styletransfer.networks import LEAST_SIDE
 LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
 EVENNESS = 0.01  # how much the parts rather count alike than make up for what none of them shows
 LEAST_SHARE = 0.1  # of a part, times that of an equal one
-LEAST_STRENGTH = 0.25  # of a map; where it is less, the photo shows through
 
 
 @dataclass(frozen=True)
@@ -113,15 +112,6 @@ def painted_pixels(
     areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
     measured = sum(window.height * window.width for window in sampling.windows(height, width))
     return sum(areas) + measured, max(*areas, measured)
-
-
-def keep_photo(painted: Tensor, photo: Tensor, strength: Tensor) -> Tensor:
-    """A painting, but where there is no strength the photo as it is.
-
-    Args:  painted, photo: (B, 3, H, W) in [0, 1]; strength: (H, W).
-    """
-    share = (strength.to(painted.device) / LEAST_STRENGTH).clamp(max=1)
-    return torch.lerp(photo.to(painted), painted, share)
 
 
 def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tensor:

@@ -45,7 +45,7 @@ class ManyTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
         gr.Markdown(
-            "Photos or a zip of photos, painted in the blend and with the settings of the first tab; no regions."
+            "Photos or a zip, painted in the blend and by the settings of the first tab, but without regions."
         )
         self.files = gr.File(
             label="Photos, or a zip", file_count="multiple", file_types=["image", ".zip"], elem_id="photos"

@@ -10,7 +10,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder, replacing
+from styletransfer.files import make_folder, save_checkpoint
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
@@ -144,9 +144,8 @@ def _targets(
         targets.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture))
     repetition = torch.cat(repetitions)
-    with replacing(cache) as temporary:
-        parts = [asdict(target) for target in targets]
-        torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
+    parts = [asdict(target) for target in targets]
+    save_checkpoint({"names": names, "targets": parts, "repetition": repetition}, cache)
     return targets, repetition
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput
-from styletransfer.files import replacing
+from styletransfer.files import save_checkpoint
 from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.repetition import painting_repetition
@@ -75,9 +75,8 @@ def look_at_paintings(
         targets.append(_moved(target, [shelf[len(targets)][None] for shelf in shelves]))
         repetitions.append(painting_repetition(vgg, picture).float())
     repetition = torch.cat(repetitions)
-    with replacing(cache) as temporary:
-        parts = [vars(target) for target in targets]
-        torch.save({"names": names, "targets": parts, "repetition": repetition}, temporary)
+    parts = [vars(target) for target in targets]
+    save_checkpoint({"names": names, "targets": parts, "repetition": repetition}, cache)
     return Looks(targets, repetition)
 
 

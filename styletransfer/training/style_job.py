@@ -13,7 +13,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import make_folder, replacing
+from styletransfer.files import make_folder, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
@@ -125,28 +125,43 @@ def _fit(
     """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
     recent: deque[FitLosses] = deque(maxlen=10)
     began = saved = shown = time.monotonic()
-    while True:
-        now = time.monotonic()
-        elapsed = spent + now - began
-        share = fitter.step / settings.steps
-        if settings.seconds:
-            share = max(share, elapsed / settings.seconds)
-        if share >= 1:
-            break
-        recent.append(fitter.take_step(share))
-        preview = None
-        if on_step and now - shown > PREVIEW_SECONDS:
-            preview, shown = _preview(fitter), now
-        if now - saved > CHECKPOINT_SECONDS:
-            state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.state()}
-            with replacing(job.checkpoint) as temporary:
-                torch.save(state, temporary)
-            saved = now
-        if on_step:
-            try:
-                on_step(Progress(fitter.step, settings.steps, asdict(recent[-1]), preview))
-            except Cancelled:
+
+    def save(elapsed: float) -> None:
+        state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.state()}
+        save_checkpoint(state, job.checkpoint)
+
+    def steps_by(elapsed: float) -> int:
+        """How many steps there will have been; where time counts, an estimate."""
+        if not settings.seconds or elapsed <= 0:
+            return settings.steps
+        expected = round(fitter.step * settings.seconds / elapsed)
+        return min(settings.steps, max(fitter.step, expected))
+
+    try:
+        while True:
+            now = time.monotonic()
+            elapsed = spent + now - began
+            share = fitter.step / settings.steps
+            if settings.seconds:
+                share = max(share, elapsed / settings.seconds)
+            if share >= 1:
                 break
+            recent.append(fitter.take_step(share))
+            preview = None
+            if on_step and now - shown > PREVIEW_SECONDS:
+                preview, shown = _preview(fitter), now
+            if now - saved > CHECKPOINT_SECONDS:
+                save(elapsed)
+                saved = now
+            if on_step:
+                steps = steps_by(spent + time.monotonic() - began)
+                try:
+                    on_step(Progress(fitter.step, steps, asdict(recent[-1]), preview))
+                except Cancelled:
+                    break
+    except KeyboardInterrupt:
+        save(spent + time.monotonic() - began)
+        raise
     names = ("content", "style") if recent else ()
     means = {name: math.fsum(getattr(losses, name) for losses in recent) / len(recent) for name in names}
     return means, spent + time.monotonic() - began

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import TrainingDiverged
-from styletransfer.files import replacing
+from styletransfer.files import save_checkpoint
 
 CHECKPOINT_SECONDS = 240
 SHEET_STEPS = 250
@@ -167,8 +167,7 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
             images.save_picture(images.to_pil(sheet), out / f"sheet-{trainer.step:06d}.png")
         due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == steps
         if due and trainer.is_finite():
-            with replacing(checkpoint_of(out)) as temporary:
-                torch.save(trainer.state(), temporary)
+            save_checkpoint(trainer.state(), checkpoint_of(out))
             saved = time.monotonic()
         named = {name.replace("_", " "): value for name, value in asdict(losses).items()}
         on_step(Progress(trainer.step, steps, named, sheet))
