@@ -141,10 +141,14 @@ def test_shipped_architecture_fits_its_limits():
 @pytest.mark.parametrize("maps", [False, True])
 def test_parts_are_measured_without_what_has_seen_their_border(network, rows, generator, monkeypatch, maps):
     seen = []
-    measure = networks.joint_statistics
-    monkeypatch.setattr(
-        networks, "joint_statistics", lambda x, shares: seen.append(x.shape[-2:]) or measure(x, shares)
-    )
+    measured, parts = ("regional_statistics", 2) if maps else ("joint_statistics", 1)
+    measure = getattr(networks, measured)
+
+    def look(features, of_parts):  # by region the parts are seen one below the other
+        seen.append((features.shape[-2] // parts, features.shape[-1]))
+        return measure(features, of_parts)
+
+    monkeypatch.setattr(networks, measured, look)
     weights = torch.rand(2, 3, 100, 256) if maps else torch.rand(2, 3)
     images, shares = torch.rand(2, 3, 100, 256, generator=generator), torch.tensor([0.4, 0.6])
     network.measure(images, rows, weights.softmax(dim=1), torch.ones(2), shares)

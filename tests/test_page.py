@@ -32,9 +32,14 @@ from styletransfer.page.work import LONGEST_QUEUE, telling
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium here; 'apt install chromium' brings one"
-)
+expect.set_options(timeout=SLOW)  # other tests may use the processor meanwhile
+
+
+def needs_browser(test):
+    """Marks a test of the page in a browser."""
+    missing = CHROMIUM is None and not os.environ.get("CI")
+    reason = "no Chromium here; 'apt install chromium' brings one"
+    return pytest.mark.browser(pytest.mark.skipif(missing, reason=reason)(test))
 
 
 @pytest.fixture(scope="module")
