@@ -1,6 +1,5 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,6 @@ from styletransfer.predictor import RowPredictor
 from styletransfer.stylebank import StyleBank, save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor
-
-if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: threads of all would wait for each other
-    torch.set_num_threads(1)
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 

@@ -329,9 +329,11 @@ def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
 
 
 def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     monkeypatch.setattr(Watch, "__call__", lambda self, progress: signal.raise_signal(signal.SIGINT))
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
     assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
+    signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "out.png").exists()
 
 

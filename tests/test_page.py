@@ -32,7 +32,7 @@ from styletransfer.page.work import LONGEST_QUEUE, telling
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-expect.set_options(timeout=SLOW)  # other tests may use the processor meanwhile
+expect.set_options(timeout=SLOW)
 
 
 def needs_browser(test):

@@ -30,7 +30,7 @@ PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
 WAITING = "Waiting for its turn…"
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
-RESTORED = 9  # controls that a painting restores, beside the rows of its styles
+RESTORED = 8  # controls that a painting restores, beside the rows of its styles
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -94,16 +94,16 @@ class PaintTab:
             **quiet,
         )
         settings = [
-            *(it.picture, it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
+            *(it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
         photo = it.photo.change(
-            self._photo_given, [it.photo, it.search, it.chosen], [it.region, it.note, *settings], **quiet
+            self._photo_given, {it.photo, *it.choosing}, [it.region, it.note, *settings], **quiet
         )
         method = it.method.change(self._method_chosen, it.method, it.seconds, **quiet)
         restored = it.restore.upload(
             self._restore,
-            [it.restore, it.search],
+            {it.restore, *it.choosing},
             settings,
             **quiet,
         )
@@ -192,8 +192,9 @@ class PaintTab:
         shown = gr.update(visible=there)
         return [shown, shown, gr.update(interactive=there), *rows]
 
-    def _photo_given(self, photo: str | None, search: str, chosen: list[str], request: gr.Request) -> list[Any]:
+    def _photo_given(self, values: Values, request: gr.Request) -> list[Any]:
         """Show it for painting regions; one that was painted here brings its settings along."""
+        it, photo = self.controls, values[self.controls.photo]
         as_they_are = [gr.skip()] * (RESTORED + len(self.controls.rows))
         if photo is None:
             return [None, "Choose a photo and a style.", *as_they_are]
@@ -201,9 +202,13 @@ class PaintTab:
             scaled = self.visitors.of(request).scaled(photo, SHOWN_SIDE)
         found = images.read_metadata(Path(photo))
         if not found.get("styles"):
-            return [scaled, WAITING if chosen else _next_step(True), *as_they_are]
+            return [scaled, WAITING if values[it.chosen] else _next_step(True), *as_they_are]
         gr.Info("The settings are those that this picture was painted with.")
-        return [scaled, WAITING, *self._settings_of(found, search, request)]
+        return [
+            scaled,
+            WAITING,
+            *self._settings_of(found, values[it.search], self._picture_weight(values), request),
+        ]
 
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
@@ -268,17 +273,22 @@ class PaintTab:
         with telling():
             return gr.update(value=str(_saved(visitor, visitor.painted, file_format)))
 
-    def _restore(self, file: str, search: str, request: gr.Request) -> list[Any]:
+    def _restore(self, values: Values, request: gr.Request) -> list[Any]:
+        it = self.controls
         with telling():
-            found = images.read_metadata(Path(file))
+            found = images.read_metadata(Path(values[it.restore]))
             if not found.get("styles"):
                 raise UnreadableImage(
                     "this picture carries no settings; give one that was painted and downloaded here"
                 )
-        return self._settings_of(found, search, request)
+        return self._settings_of(found, values[it.search], self._picture_weight(values), request)
 
-    def _settings_of(self, found: dict, search: str, request: gr.Request) -> list[Any]:
-        """Every control as it was when a picture with those parameters was painted."""
+    def _settings_of(
+        self, found: dict, search: str, picture_weight: float | None, request: gr.Request
+    ) -> list[Any]:
+        """Every control as it was when a picture with those parameters was painted.
+
+        A picture that the visitor has given stays in the mix, with its weight."""
         transfer = self.visitors.of(request).transfer
         known = {name: weight for name, weight in found["styles"].items() if name in transfer.styles}
         missing = [name for name in found["styles"] if name not in known]
@@ -290,8 +300,7 @@ class PaintTab:
         optimization = found.get("optimization") or {}
         size, sizes = found.get("size"), [value for _, value in SIZES if value]
         return [
-            None,  # the visitor's own picture, which that one was not painted with
-            *self.choice(chosen, search, request, weights),
+            *self.choice(chosen, search, request, weights, picture_weight=picture_weight),
             _within(self.controls.strength, found.get("strength")),
             method,
             min(sizes, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0,

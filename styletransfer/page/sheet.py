@@ -49,7 +49,7 @@ class SheetTab:
         controls = paint_tab.controls
         chosen = self.gallery.select(
             self._choose,
-            [self.names, controls.search],
+            [self.names, controls.search, controls.picture],
             [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
@@ -81,9 +81,16 @@ class SheetTab:
                     yield *_shown(painted), gr.skip()
         yield *_shown(painted), gr.update(interactive=False)
 
-    def _choose(self, names: list[str], search: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
+    def _choose(
+        self, names: list[str], search: str, picture: str | None, event: gr.SelectData, request: gr.Request
+    ) -> list[Any]:
+        """Go on with a style alone, without the visitor's picture."""
         chosen = [names[event.index]]
-        return [gr.update(selected="paint"), None, *self.paint_tab.choice(chosen, search, request)]
+        return [
+            gr.update(selected="paint"),
+            None if picture else gr.skip(),
+            *self.paint_tab.choice(chosen, search, request),
+        ]
 
 
 def _shown(painted: list[tuple[str, str, str]]) -> tuple[list[tuple[str, str]], list[str]]:
