@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from styletransfer.vgg import STYLE_LAYERS, channels
 
-INPUTS = 2 * sum(channels(layer) for layer in STYLE_LAYERS)
 HIDDEN = 256
 MOST = 4.0  # deviations from the usual, of an input: a picture of one colour shall not lead far astray
 FLOOR = 0.01  # added to means and deviations before their logarithm is taken; their usual size is 1
@@ -25,7 +24,8 @@ class RowPredictor(nn.Module):
 
     def __init__(self, row_length: int) -> None:
         super().__init__()
-        self.enter = nn.Linear(INPUTS, HIDDEN)
+        inputs = 2 * sum(channels(layer) for layer in STYLE_LAYERS)
+        self.enter = nn.Linear(inputs, HIDDEN)
         self.middle = nn.Linear(HIDDEN, HIDDEN)
         self.leave = nn.Linear(HIDDEN, 2 * row_length)
         nn.init.zeros_(self.leave.weight)
@@ -34,8 +34,8 @@ class RowPredictor(nn.Module):
         self.input_spread: Tensor
         self.row_mean: Tensor
         self.row_spread: Tensor
-        self.register_buffer("input_mean", torch.zeros(INPUTS))
-        self.register_buffer("input_spread", torch.ones(INPUTS))
+        self.register_buffer("input_mean", torch.zeros(inputs))
+        self.register_buffer("input_spread", torch.ones(inputs))
         self.register_buffer("row_mean", torch.zeros(2, row_length))
         self.register_buffer("row_spread", torch.ones(2, row_length))
 
@@ -49,6 +49,6 @@ class RowPredictor(nn.Module):
 
 
 def describe(means: Mapping[str, Tensor], stds: Mapping[str, Tensor]) -> Tensor:
-    """Statistics as one vector of moderate numbers, (B, INPUTS)."""
+    """Statistics as one vector of moderate numbers, (B, 2 * all channels)."""
     parts = [part[layer] for layer in STYLE_LAYERS for part in (means, stds)]
     return (torch.cat(parts, dim=1) + FLOOR).log()

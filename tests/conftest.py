@@ -1,5 +1,7 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from styletransfer import StyleTransfer
+from styletransfer import StyleTransfer, vgg
 from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
@@ -17,6 +19,31 @@ from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
+WIDE = vgg.CONVOLUTIONS
+NARROWER = 8  # how many times fewer channels VGG-19 has in tests
+
+
+@contextmanager
+def narrow_vgg() -> Iterator[None]:
+    """Makes VGG-19 a narrow network of random weights."""
+    narrow = tuple((name, max(3, inputs // NARROWER), outputs // NARROWER) for name, inputs, outputs in WIDE)
+    generator = torch.Generator().manual_seed(0)
+    weights, incoming = {}, 64.0  # about the size of what goes in, where colours are 0 to 255
+    for name, inputs, outputs in narrow:
+        weight = torch.randn(outputs, inputs, 3, 3, generator=generator) * (2 / (9 * inputs)) ** 0.5
+        weights[name] = weight * vgg.OXFORD_SCALES[name] / incoming, torch.zeros(outputs)
+        incoming = vgg.OXFORD_SCALES[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg, "CONVOLUTIONS", narrow)
+        patch.setattr(vgg, "_read_oxford_file", lambda path: weights)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def vgg_weights() -> Iterator[None]:
+    """A module that wants the real ones has a fixture of this name that does nothing."""
+    with narrow_vgg():
+        yield
 
 
 @pytest.fixture
@@ -57,8 +84,9 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models")
     sha256 = save_base(folder, TransformerNetwork(TINY), {"command": "none"})
-    save_decoder(folder, AdainDecoder(), {"command": "none"})
-    save_predictor(folder, random_predictor(), sha256, {"command": "none"})
+    with narrow_vgg():
+        save_decoder(folder, AdainDecoder(), {"command": "none"})
+        save_predictor(folder, random_predictor(), sha256, {"command": "none"})
     return folder
 
 
@@ -69,7 +97,8 @@ def tiny_styles(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> 
     folder = tmp_path_factory.mktemp("styles")
     sha256 = file_sha256(tiny_models / BASE_FILE)
     for seed, slug in enumerate(("amber", "blue", "coral")):
-        save_style(folder / f"{slug}.safetensors", random_style(slug, sha256, seed))
+        with narrow_vgg():
+            save_style(folder / f"{slug}.safetensors", random_style(slug, sha256, seed))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Optimisation of pixels, on small pictures and the real VGG."""
+"""Optimisation of pixels, on small pictures."""
 
 import itertools
 import math

@@ -27,6 +27,11 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def vgg_weights():
+    """The real ones."""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with the photographs that the README speaks of."""

@@ -11,7 +11,7 @@ from styletransfer import StyleTransfer, images
 from styletransfer.losses import content_loss, gram, mean_style_loss
 from styletransfer.methods import adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
-from styletransfer.settings import STYLE_SIDE
+from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.stylebank import SUFFIX, StyleBank, check_style
 from styletransfer.targets import style_target
 from styletransfer.training.style_job import read_style_picture
@@ -28,6 +28,11 @@ pytestmark = pytest.mark.real
 
 PHOTOS = ("lion.jpg", "cheetah.jpg", "tower.jpg")
 FEATURES = [CONTENT_LAYER, *STYLE_LAYERS]
+
+
+@pytest.fixture(scope="module")
+def vgg_weights():
+    """The real ones."""
 
 
 def photo_path(name: str) -> Path:
@@ -214,6 +219,25 @@ def test_adain_at_strength_zero_is_the_photo_and_its_distance_grows(transfer, vg
     ]
     assert distances == sorted(distances)
     assert distances[0] < 1e-3
+
+
+def test_optimising_pixels_comes_near_a_painting_and_keeps_the_photo(transfer, vgg):
+    photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("lion.jpg")).rgb, 128))
+    optimization = Optimization(steps=20, least_side=96, start="photo")
+    painted = transfer.stylize(photo, photo_path("bus.png"), method="gatys", optimization=optimization)
+    before, after = (style_loss_of(vgg, each, photo_path("bus.png")) for each in (photo, painted))
+    assert after < 0.4 * before
+    own, changed = (features(vgg, picture)[CONTENT_LAYER] for picture in (photo, painted))
+    assert content_loss(changed, own).item() < 1.5
+
+
+def test_a_short_fit_brings_a_new_style_nearer_to_its_picture(tmp_path, vgg):
+    transfer = StyleTransfer(device="cpu", styles_dir=tmp_path)
+    photo, picture = photo_path("lion.jpg"), photo_path("bus.png")
+    at_once = transfer.stylize(photo, picture, size=256)
+    transfer.train_style(picture, "Bus", steps=20)
+    learned = transfer.stylize(photo, "bus", size=256)
+    assert style_loss_of(vgg, learned, picture) < 0.9 * style_loss_of(vgg, at_once, picture)
 
 
 @pytest.mark.parametrize(("method", "module"), [("cin", cin), ("adain", adain)])

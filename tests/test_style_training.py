@@ -21,11 +21,11 @@ from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
-from styletransfer.training.repetition import LAGS
+from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.training.start import Start, predicted_start
 from styletransfer.training.style import StyleFitter
 from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
-from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
 SMALL = StyleTraining(steps=8, photos=2, side=32, crops=6, style_side=64, warmup_steps=1)
 
@@ -45,7 +45,7 @@ def make_fitter(vgg, network, settings=SMALL):
     crops = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(settings.crops)]
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     row = torch.randn(2, TINY.row_length, generator=generator)
-    anything = torch.ones(1, 256, len(LAGS))
+    anything = torch.ones(1, channels(LAYER), len(LAGS))
     return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, anything, crops, settings)
 
 

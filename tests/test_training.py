@@ -16,8 +16,8 @@ from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
-from styletransfer.training.repetition import LAGS
-from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.training.repetition import LAGS, LAYER
+from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 from styletransfer.weights import load_base
 
 SMALL = BaseTraining(
@@ -40,7 +40,7 @@ def random_pictures(count, seed):
 
 def trainer(vgg, settings=SMALL):
     targets = [style_target(vgg, picture.image[None] / 255) for picture in random_pictures(3, 1)]
-    anything = torch.ones(3, 256, len(LAGS))
+    anything = torch.ones(3, channels(LAYER), len(LAGS))
     return BaseTrainer(vgg, random_pictures(4, 2), targets, anything, kept=2, settings=settings, config=TINY)
 
 

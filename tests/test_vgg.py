@@ -9,6 +9,11 @@ from styletransfer.errors import InvalidInput, MissingWeights
 
 
 @pytest.fixture(scope="module")
+def vgg_weights():
+    """The real ones."""
+
+
+@pytest.fixture(scope="module")
 def network():
     return vgg.load_vgg19("relu5_1")
 
