@@ -22,11 +22,11 @@ from styletransfer import StyleTransfer, images
 from styletransfer.errors import InvalidInput
 from styletransfer.page import build_page, many, serve, visitors
 from styletransfer.page.gallery import StylePictures
-from styletransfer.page.look import CSS, theme
+from styletransfer.page.look import look
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.paint import PaintTab, _within
 from styletransfer.page.site import _is_local
-from styletransfer.page.visitors import KEPT_FOLDERS, Visitor
+from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import LONGEST_QUEUE, telling
 
@@ -67,7 +67,7 @@ def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    page.launch(**options, theme=theme(), css=CSS, ssr_mode=False, show_error=True)
+    page.launch(**options, **look(), ssr_mode=False, show_error=True)
     yield f"http://127.0.0.1:{port}"
     page.close()
     patch.undo()
@@ -185,6 +185,27 @@ def test_the_page_paints_what_the_api_paints(page, photo_file, tiny_models, tiny
     expected = transfer.stylize(photo_file, "blue", size=1024)
     with Image.open(io.BytesIO(download(page))) as picture:
         assert picture.tobytes() == expected.tobytes()
+
+
+@needs_browser
+def test_a_photo_that_browsers_do_not_show_is_shown_and_painted_as_it_is(page, transfer, tmp_path):
+    make_photo(96, 128).save(tmp_path / "photo.TIFF")
+    give(page, "#photo", tmp_path / "photo.TIFF")
+    assert soon(lambda: page.locator("#photo img").evaluate("image => image.naturalWidth") == SHOWN_SIDE)
+    choose(page, 1)
+    wait_painted(page)
+    with Image.open(io.BytesIO(download(page))) as picture:
+        assert picture.tobytes() == transfer.stylize(tmp_path / "photo.TIFF", "blue", size=1024).tobytes()
+
+
+@needs_browser
+def test_styles_have_names_and_tell_whether_they_are_chosen(page):
+    amber = page.get_by_role("button", name="Amber · Nobody, 1900")
+    expect(amber).to_have_attribute("aria-pressed", "false")
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "true")
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "false")
 
 
 @needs_browser

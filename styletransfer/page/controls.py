@@ -11,6 +11,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.page.gallery import title_of
 from styletransfer.page.pad import CORNERS, blend_pad, corner_names
 from styletransfer.page.photo import photo_input
+from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
@@ -26,7 +27,8 @@ Values = Mapping[Any, Any]  # component -> what it holds
 class Controls:
     """The components, laid out in two columns where it is built."""
 
-    def __init__(self, examples: Sequence[Path]) -> None:
+    def __init__(self, visitors: Visitors, examples: Sequence[Path]) -> None:
+        self._visitors = visitors
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 self._inputs(examples)
@@ -36,7 +38,7 @@ class Controls:
                 self._regions()
 
     def _inputs(self, examples: Sequence[Path]) -> None:
-        self.photo = photo_input("Photo", webcam=True, elem_id="photo")
+        self.photo = photo_input("Photo", self._visitors, webcam=True, elem_id="photo")
         if examples:
             gr.Examples(
                 [str(path) for path in examples], self.photo, label="Or one of these", elem_id="examples"
@@ -56,7 +58,7 @@ class Controls:
             elem_id="styles",
         )
         with gr.Accordion("Or any picture as a style", open=False):
-            self.picture = photo_input(YOURS, height=200, elem_id="picture")
+            self.picture = photo_input(YOURS, self._visitors, height=200, elem_id="picture")
             self.learn_button = gr.Button("Learn this style", interactive=False, elem_id="learn-this")
 
     def _results(self) -> None:
@@ -69,9 +71,9 @@ class Controls:
         )
         self.note = gr.Markdown("Choose a photo and a style.", elem_id="note")
         with gr.Row():
-            self.paint_button = gr.Button("Paint", variant="primary", elem_id="paint")
-            self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop")
-            self.download = gr.DownloadButton("Download", interactive=False, elem_id="download")
+            self.paint_button = gr.Button("Paint", variant="primary", elem_id="paint", min_width=90)
+            self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop", min_width=90)
+            self.download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=90)
 
     def _settings(self) -> None:
         self.mix = gr.Markdown("", elem_id="mix")

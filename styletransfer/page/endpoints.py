@@ -22,7 +22,7 @@ class Endpoints:
     def __init__(self, visitors: Visitors) -> None:
         self.visitors = visitors
         with gr.Group(visible=False):
-            photo, style_picture = photo_input("photo"), photo_input("style_picture")
+            photo, style_picture = photo_input("photo", visitors), photo_input("style_picture", visitors)
             styles = gr.JSON(label="styles")
             strength = gr.Number(STRENGTH.default, label="strength")
             preserve_color = gr.Number(PRESERVE_COLOR.default, label="preserve_color")
@@ -31,7 +31,7 @@ class Endpoints:
             method = gr.Textbox("cin", label="method")
             seconds = gr.Number(60, label="seconds")
             file, known = gr.File(label="painting"), gr.JSON(label="styles")
-            painting, name = photo_input("painting"), gr.Textbox(label="name")
+            painting, name = photo_input("painting", visitors), gr.Textbox(label="name")
             learn_seconds, slug = gr.Number(SECONDS, label="seconds"), gr.Textbox(label="style")
             button = gr.Button()
             button.click(

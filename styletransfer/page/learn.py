@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import InvalidInput
 from styletransfer.page.controls import Values
+from styletransfer.page.gallery import title_of
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import QUIET, PaintTab
+from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, telling
+from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, QUIET, Finished, follow, telling
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -35,7 +37,7 @@ class LearnTab:
                 gr.Markdown("Give a painting, a drawing, a fabric, anything with a look of its own.")
                 if not visitors.shared_styles:
                     gr.Markdown("A style is kept while this page is open: download its file under *My styles*.")
-                self.picture = photo_input("Picture to learn from", elem_id="teacher")
+                self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = gr.Slider(
                     10, 300, value=SECONDS, step=5, label="Seconds to learn", elem_id="learn-for"
@@ -116,13 +118,13 @@ class LearnTab:
 
             for event in follow(work, visitor.stopping):
                 if isinstance(event, Finished):
-                    slug = event.value.info.slug
+                    title = title_of(event.value.info)
                     break
                 if not curve:
                     began = time.monotonic()  # of the steps alone
                 curve += [(event.step, event.losses[loss], name) for loss, name in LOSSES.items()]
                 yield self._progress(event, time.monotonic() - began, seconds, curve)
-        told = progress_bar(1, f"Learned. <b>{slug}</b> is in the gallery of the first tab.")
+        told = progress_bar(1, f"Learned. <b>{escape(title)}</b> is in the gallery of the first tab.")
         yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
 
     def _progress(
@@ -156,4 +158,4 @@ class LearnTab:
     def _add(self, file: str, request: gr.Request) -> str:
         with telling():
             info = self.visitors.of(request).transfer.import_style(Path(file))
-        return progress_bar(1, f"{info.slug} is in the gallery of the first tab.")
+        return progress_bar(1, f"<b>{escape(title_of(info))}</b> is in the gallery of the first tab.")

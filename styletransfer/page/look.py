@@ -1,5 +1,7 @@
 """How the page looks: a theme with the system's own fonts, so that nothing is fetched from elsewhere."""
 
+from typing import Any
+
 import gradio as gr
 
 CSS = """
@@ -14,19 +16,60 @@ CSS = """
   line-height: 1.2; padding: .2rem .3rem 0; border: 0; max-height: calc(2.4em + .2rem); overflow: hidden;
   border-radius: 0; white-space: normal; text-align: left;
   display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
+#styles .thumbnail-item .caption-label, #sheet .thumbnail-item .caption-label { opacity: 1; }
+#styles .thumbnail-item[aria-pressed=true] { outline: 3px solid var(--primary-600); outline-offset: -1px; }
 #mix { margin: .25rem 0; }
+@media (max-width: 767px) {  /* on a phone the styles are a strip, so that the painting is near them */
+  #styles, #styles .grid-wrap { height: auto !important; min-height: 0; }
+  #styles .grid-container { grid-template-columns: none !important; grid-auto-flow: column;
+    grid-auto-columns: 6.5rem; overflow-x: auto; }
+}
 .progress { height: .5rem; border-radius: .25rem; background: var(--border-color-primary); overflow: hidden; }
 .progress > div { height: 100%; background: var(--primary-500); }
 """
 
 
-def theme() -> gr.themes.Default:
-    """Light and dark, by the visitor's system."""
-    return gr.themes.Default(
+# Gradio calls the pictures of a gallery by their number, and says nothing of a text that changes.
+SCRIPT = """
+() => {
+  const describe = () => {
+    for (const button of document.querySelectorAll('#styles .thumbnail-item, #sheet .thumbnail-item')) {
+      const caption = button.querySelector('.caption-label')?.textContent.trim();
+      if (!caption || button.dataset.caption === caption) continue;
+      button.dataset.caption = caption;
+      button.setAttribute('aria-label', caption.replace('✓ ', ''));
+      if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
+    }
+    for (const id of ['note', 'mix', 'learning', 'many'])
+      document.getElementById(id)?.setAttribute('aria-live', 'polite');
+  };
+  new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true});
+  describe();
+}
+"""
+
+
+def look() -> dict[str, Any]:
+    """What Gradio's `launch` is to be given."""
+    return {"theme": _theme(), "css": CSS, "js": SCRIPT}
+
+
+def _theme() -> gr.themes.Base:
+    """Light and dark, by the visitor's system; text has the contrast that it takes to be read."""
+    theme = gr.themes.Default(
         primary_hue="orange",
         neutral_hue="stone",
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
+    )
+    return theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+        input_placeholder_color="*neutral_500",
     )
 
 

@@ -19,10 +19,10 @@ from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError
 from styletransfer.page.controls import Values
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import QUIET, PaintTab
+from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, Finished, follow, telling
+from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, QUIET, Finished, follow, telling
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked

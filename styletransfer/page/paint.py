@@ -22,18 +22,14 @@ from styletransfer.page.controls import (
 )
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.visitors import Painted, Visitor, Visitors
+from styletransfer.page.visitors import SHOWN_SIDE, Painted, Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, Finished, follow, telling
+from styletransfer.page.work import HEAVY, QUIET, Finished, follow, telling
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
-SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
 WAITING = "Waiting for its turn…"
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
 RESTORED = 8  # controls that a painting restores, beside the rows of its styles
-
-
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 class PaintTab:
@@ -41,7 +37,7 @@ class PaintTab:
 
     def __init__(self, visitors: Visitors, pictures: StylePictures, examples: Sequence[Path]) -> None:
         self.visitors, self.pictures = visitors, pictures
-        self.controls = Controls(examples)
+        self.controls = Controls(visitors, examples)
         self._events()
 
     def painted_by(self, listener: Callable[..., Any], paint: Callable[..., Any] | None = None) -> None:
@@ -49,6 +45,7 @@ class PaintTab:
         controls = self.controls
         # A second click on the button is impatience; of moves of a slider the last one counts.
         again = {"trigger_mode": "once"} if paint else {}
+        listener(None, None, controls.note, js=f"() => '{WAITING}'", queue=False, **QUIET)
         listener(paint or self.paint_live, **(self._painting | again)).failure(
             lambda: ("Nothing was painted.", gr.update(interactive=False)),
             None,
@@ -223,6 +220,7 @@ class PaintTab:
         ):
             return gr.skip(), text
         with telling():
+            visitor.painted = None
             painted = wish.paint(
                 visitor.transfer, visitor.scaled(values[self.controls.photo], PREVIEW_SIDE), size=PREVIEW_SIDE
             )
@@ -232,11 +230,19 @@ class PaintTab:
         """Paint, where the method does it at once; otherwise say how long it would take."""
         if values[self.controls.photo] is None or not self.controls.wish(values).styles:
             yield gr.skip(), _next_step(values[self.controls.photo] is not None), gr.skip(), gr.skip()
+        elif (painted := self._shown_already(values, request)) is not None:
+            yield gr.skip(), painted.note, gr.skip(), gr.skip()
         elif values[self.controls.method] in PAINTED_BY_ITSELF:
             yield from self.paint(values, request)
         else:
             note = f"The finest method takes about {values[self.controls.seconds]:.0f} seconds. Press Paint."
             yield gr.skip(), note, gr.skip(), gr.skip()
+
+    def _shown_already(self, values: Values, request: gr.Request) -> Painted | None:
+        """The painting that the page shows, if it is what is wished for: two events may wish for the same."""
+        visitor = self.visitors.of(request)
+        there = visitor.has_painted(values[self.controls.photo], self.controls.wish(values))
+        return visitor.painted if there else None
 
     def paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """Paint at full size: result, note, download and stop button, again and again until it is done."""
@@ -247,7 +253,7 @@ class PaintTab:
         )
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
-        began = time.monotonic()
+        began, visitor.painted = time.monotonic(), None
         with telling():
             expected = _expectation(wish, visitor.transfer, photo)
             yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
@@ -258,11 +264,10 @@ class PaintTab:
                     note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
                     seen = _compare(visitor, photo, images.to_pil(event.preview))
                     yield seen, note, gr.skip(), gr.skip()
-            seconds = time.monotonic() - began
-            visitor.painted = Painted(photo, wish, painted)
+            note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
+            visitor.painted = Painted(photo, wish, painted, note)
             file = _saved(visitor, visitor.painted, values[self.controls.file_format])
-        note = f"{painted.width} x {painted.height} pixels, painted in {seconds:.1f} s"
         yield gr.skip(), note, gr.update(value=str(file), interactive=True), gr.skip()
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:

@@ -10,9 +10,9 @@ from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
 from styletransfer.page.controls import Values
 from styletransfer.page.gallery import looks
-from styletransfer.page.paint import QUIET, PaintTab
+from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, Finished, follow, telling
+from styletransfer.page.work import HEAVY, QUIET, Finished, follow, telling
 
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4

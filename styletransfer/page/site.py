@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import torch
@@ -21,12 +22,12 @@ from styletransfer.images import to_pil
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.learn import LearnTab
-from styletransfer.page.look import CSS, theme
+from styletransfer.page.look import look
 from styletransfer.page.many import ManyTab
-from styletransfer.page.paint import QUIET, PaintTab
+from styletransfer.page.paint import PaintTab
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import LONGEST_QUEUE
+from styletransfer.page.work import LONGEST_QUEUE, QUIET
 
 KEPT_SECONDS = 86_400  # how long Gradio's own copies of pictures stay, those of a page still open as well
 TIDIED_EVERY = 3600  # seconds
@@ -61,8 +62,12 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             with gr.Tab("All styles", id="sheet"):
                 SheetTab(visitors, paint_tab, tabs)
         controls = paint_tab.controls
+
+        def learn_this(picture: str | None, request: gr.Request) -> tuple[Any, Any]:
+            return visitors.of(request).shown(picture), gr.update(selected="learn")
+
         controls.learn_button.click(
-            lambda picture: (picture, gr.update(selected="learn")),
+            learn_this,
             controls.picture,
             [learn_tab.picture, tabs],
             **QUIET,
@@ -109,8 +114,7 @@ def serve(
             server_port=port,
             auth=auth,
             share=share,
-            theme=theme(),
-            css=CSS,
+            **look(),
             max_file_size=LARGEST_UPLOAD,
             prevent_thread_lock=not wait,
             quiet=not wait,

@@ -18,6 +18,7 @@ from styletransfer.errors import Cancelled, StyleTransferError
 # Painting uses every core: two at once would both be slower. Waiting work queues up behind this one name.
 HEAVY: dict[str, Any] = {"concurrency_id": "painting", "concurrency_limit": 1}
 LONGEST_QUEUE = 32
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 NOTHING_GOING_ON = "", gr.update(interactive=False)  # for a bar of progress and a button that stops
 
 
