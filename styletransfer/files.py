@@ -12,6 +12,8 @@ import torch
 
 from styletransfer.errors import UnwritableOutput
 
+LONGEST_NAME = 255  # bytes
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -30,6 +32,21 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Raise UnwritableOutput where no file can be written: before the work, not after it."""
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
+    try:
+        if path.is_dir():
+            raise UnwritableOutput(f"{path} is a folder; name a file")
+        if not path.parent.is_dir():
+            raise UnwritableOutput(f"the folder {path.parent} does not exist; create it first")
+    except OSError as error:  # a folder above it is closed
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+    if not os.access(path.parent, os.W_OK):
+        raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:

@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -122,29 +122,49 @@ class Request:
 
         Raises InvalidInput.
         """
-        options, size = self.options, pictures[0].size
+        size = pictures[0].size
         height, width = self._painted_size(size)
         if height * width > MAX_PIXELS:
             raise InvalidInput(
-                f"stroke size {options.stroke_size:g} would make {height * width:,} pixels of this photo, more "
-                f"than {MAX_PIXELS:,}; give a smaller size as well"
+                f"stroke size {self.options.stroke_size:g} would make {height * width:,} pixels of this photo, "
+                f"more than {MAX_PIXELS:,}; give a smaller size as well"
             )
         photos = [_resized(picture.rgb, (height, width)) for picture in pictures]
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
         weights, strength = self._shares((height, width))
         if photo.dtype == torch.uint8:
             on_step = _releasing(on_step)
-        painted = self.stylizer.stylize(photo, self.styles, weights, strength, on_step, options.optimization)
-        paintings = []
-        for picture, one in zip(pictures, painted.split(1), strict=True):
-            rgb = _resized(one, size)
-            if options.preserve_color > 0:
-                rgb = keep_color(rgb, picture.rgb, options.preserve_color, options.color_mode)
-            if self.masks:
-                shade = self._shades(size).amax(dim=0, keepdim=True)
-                rgb = keep_photo(rgb, picture.rgb, (shade / FULLY_COVERED).clamp(max=1))
-            paintings.append(Painting(rgb, picture.alpha, self.parameters()))
-        return paintings
+        elif on_step and len(pictures) == 1:
+            on_step = self._showing_as_finished(on_step, pictures[0].rgb)
+        painted = self.stylizer.stylize(
+            photo, self.styles, weights, strength, on_step, self.options.optimization
+        )
+        return [
+            Painting(self._finished(_resized(one, size), picture.rgb), picture.alpha, self.parameters())
+            for picture, one in zip(pictures, painted.split(1), strict=True)
+        ]
+
+    def _finished(self, rgb: Tensor, photo: Tensor) -> Tensor:
+        """What was painted, with what is to stay of the photo, which has the same size."""
+        options = self.options
+        if options.preserve_color > 0:
+            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode)
+        if self.masks:
+            shade = self._shades((rgb.shape[2], rgb.shape[3])).amax(dim=0, keepdim=True)
+            rgb = keep_photo(rgb, photo, (shade / FULLY_COVERED).clamp(max=1))
+        return rgb
+
+    def _showing_as_finished(self, on_step: OnStep, photo: Tensor) -> OnStep:
+        """`on_step` with previews of the work in progress, of any size, as the painting will be."""
+
+        def finish_and_go_on(progress: Progress) -> None:
+            seen = progress.preview
+            if seen is not None:
+                seen = self._finished(seen, _resized(photo, (seen.shape[2], seen.shape[3])))
+                progress = replace(progress, preview=seen)
+            on_step(progress)
+
+        return finish_and_go_on
 
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""

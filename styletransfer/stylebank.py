@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
 LONGEST_SLUG = 80  # bytes
+_ACCENTS = 200  # from this combining class of Unicode on, marks are accents above and below letters
 _INFO = "style"
 _TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # of what is known of a style
 _NO_PREVIEW = b"\0"
@@ -87,8 +88,9 @@ def load_style(path: Path) -> Style:
 def to_slug(title: str) -> str:
     """The name that a title is used by: "My Style, II" becomes "my-style-ii". Raises InvalidInput."""
     plain = unicodedata.normalize("NFKD", title).casefold()
-    kept = "".join(letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
-    slug = "-".join(kept.split())
+    bare = (letter for letter in plain if unicodedata.combining(letter) < _ACCENTS)
+    kept = "".join(letter if _is_written(letter) else " " for letter in bare)
+    slug = unicodedata.normalize("NFC", "-".join(kept.split()))
     if not slug:
         raise InvalidInput(f"the name {title!r} has no letter or digit; give the style another one")
     if len(slug.encode()) > LONGEST_SLUG:
@@ -96,6 +98,11 @@ def to_slug(title: str) -> str:
             f"the name {title[:40]!r}... is too long; give at most {LONGEST_SLUG} bytes of letters"
         )
     return slug
+
+
+def _is_written(letter: str) -> bool:
+    """Whether it is a letter, a digit, or a sign without which a word of some scripts is another one."""
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")
 
 
 def check_base(style: Style, base_sha256: str) -> None:

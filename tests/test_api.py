@@ -240,6 +240,21 @@ def test_where_a_mask_is_black_the_photo_stays_as_it_is(transfer, method, wish):
     assert change[:, :62].mean() > 1
 
 
+def test_previews_of_a_masked_painting_keep_the_photo_as_well(transfer, monkeypatch):
+    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", 0)
+    photo, mask = make_photo(64, 128), Image.new("L", (128, 64))
+    mask.paste(255, (0, 0, 64, 64))
+    few = Optimization(steps=3, least_side=128)
+    seen = []
+    wish = {"method": "gatys", "masks": {"amber": mask}, "optimization": few}
+    transfer.stylize(photo, "amber", on_step=lambda progress: seen.append(progress.preview), **wish)
+    assert len(seen) > 1
+    for preview in seen:
+        change = 255 * (preview - images.read_picture(photo).rgb).abs()
+        assert change[..., 66:].max() < 1
+        assert change[..., :62].mean() > 1
+
+
 def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
     white = Image.new("L", (9, 9), 255)
     masked = np.asarray(transfer.stylize(photo, "amber", strength=0.1, masks={"amber": white}), float)

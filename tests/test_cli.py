@@ -165,6 +165,7 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber=-1"], "weight of style 'amber' is -1"),
         (["photo.png", "--style", "amber=much"], "'much' is no number"),
         (["photo.png", "--style", "amber", "--style", "amber"], "given twice"),
+        (["photo.png", "--style", "a" * 300], "too long"),
         (["photo.png", "--style", "amber", "--strength", "7"], "strength is 7"),
         (["photo.png", "--style", "amber", "-o", "none/out.png"], "does not exist"),
         (["photo.png", "--style", "amber", "-o", "out.xyz"], "end it in"),
@@ -248,6 +249,12 @@ def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo, tmp_path):
 def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
     run("sheet", photo, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
     assert Image.open(tmp_path / "one.png").width < 2 * 40
+
+
+def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, photo, tmp_path):
+    code, _, err = run("sheet", photo, "-o", tmp_path / "all.webp", "--size", 9000, "--columns", 4)
+    assert code == 2
+    assert "WEBP ends at" in err
 
 
 def test_a_sheet_does_not_replace_its_photo(run, photo):
@@ -351,6 +358,7 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
     [
         (["--steps", "3"], "for --method gatys alone"),
         (["--method", "gatys", "--plot", "plot.xyz"], "end it in .png"),
+        (["--method", "gatys", "--plot", "nowhere/plot.png"], "create it first"),
         (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),
         (["--method", "gatys", "--steps", "0"], "above 0"),
         (["--method", "gatys", "--set", "average=1"], "below 1"),

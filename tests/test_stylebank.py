@@ -195,6 +195,8 @@ def test_a_file_from_elsewhere_is_verified(bank, given, change, message):
         ("My Style, II", "my-style-ii"),
         ("Café à Arles", "cafe-a-arles"),
         ("神奈川沖浪裏", "神奈川沖浪裏"),
+        ("हिन्दी शैली", "हिन्दी-शैली"),
+        ("한국 그림", "한국-그림"),
         ("../x", "x"),
     ],
 )

@@ -9,7 +9,7 @@ from styletransfer import settings
 from styletransfer.cli import bench, paint, serve, styles, train  # noqa: F401 (their commands register themselves)
 from styletransfer.cli.shared import EXIT_BAD_INPUT, app, report
 from styletransfer.device import keep_freed_memory
-from styletransfer.errors import StyleTransferError
+from styletransfer.errors import InvalidInput, StyleTransferError
 
 
 def main() -> None:
@@ -19,6 +19,11 @@ def main() -> None:
         app()
     except StyleTransferError as error:
         report(error)
+        sys.exit(EXIT_BAD_INPUT)
+    except OSError as error:  # of a path that was given: a closed folder, a name that is too long
+        if error.filename is None:
+            raise
+        report(InvalidInput(f"{error.filename}: {error.strerror}"))
         sys.exit(EXIT_BAD_INPUT)
 
 

@@ -166,27 +166,29 @@ def sheet(
     images.check_writable(output)
     refuse_replacing(photo, output)
     picture = images.read_picture(photo)
-    original = images.to_pil(picture.rgb, picture.alpha)
+    small = images.with_long_side(picture.size, size)
+    alpha = None if picture.alpha is None else images.resize(picture.alpha, small)
+    original = images.to_pil(images.resize(picture.rgb, small), alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
+    across = len(steps) if len(steps) > 1 else columns
+    photos = [("photo", original)] if with_photo and len(steps) == 1 else []
+    images.check_fits(output, images.sheet_size(small, len(photos) + len(names) * len(steps), across))
     cells: list[tuple[str, Image]] = []
     with progress("painting", len(names) * len(steps), quiet) as bar:
         for name in names:
             for strength in steps:
                 label = name if len(steps) == 1 else f"{name} {strength:g}"
                 try:
-                    cells.append((label, transfer.stylize(original, name, strength=strength, size=size)))
+                    cells.append((label, transfer.stylize(original, name, strength=strength)))
                 except InvalidStyleFile as error:  # one that was learned with an earlier network
                     if style:
                         raise
                     report(error)
                     break
                 bar.advance(bar.task_ids[0])
-    if with_photo and len(steps) == 1:
-        original.thumbnail((size, size))
-        cells.insert(0, ("photo", original))
-    images.save_picture(images.contact_sheet(cells, len(steps) if len(steps) > 1 else columns), output)
+    images.save_picture(images.contact_sheet([*photos, *cells], across), output)
     if not quiet:
         say(f"wrote {output}")
 

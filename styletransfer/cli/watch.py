@@ -11,7 +11,7 @@ from rich.progress import Progress
 from styletransfer import core, images
 from styletransfer.cli.shared import show_losses
 from styletransfer.errors import Cancelled, InvalidInput, UnwritableOutput
-from styletransfer.files import make_folder, replacing
+from styletransfer.files import check_place, make_folder, replacing
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -86,6 +86,7 @@ class Watch:
 def _check_plot(path: Path) -> None:
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise UnwritableOutput(f"cannot draw a plot as {path.name!r}; end it in {', '.join(PLOT_SUFFIXES)}")
+    check_place(path)
     try:
         import matplotlib  # noqa: F401
     except ImportError:

@@ -22,7 +22,7 @@ from styletransfer.images.resizing import (
     resize_short_side,
     with_long_side,
 )
-from styletransfer.images.sheets import contact_sheet
+from styletransfer.images.sheets import contact_sheet, sheet_size
 from styletransfer.images.writing import (
     Painting,
     check_fits,
@@ -55,6 +55,7 @@ __all__ = [
     "resize_long_side",
     "resize_short_side",
     "save_picture",
+    "sheet_size",
     "to_jpeg",
     "to_pil",
     "with_long_side",

@@ -6,20 +6,27 @@ from PIL import Image, ImageDraw, ImageFont
 
 MARGIN = 8
 LABEL_SIZE = 15
+LABEL_SPACE = LABEL_SIZE + 6
+
+
+def sheet_size(cell: tuple[int, int], count: int, columns: int) -> tuple[int, int]:
+    """Height and width of a `contact_sheet` of so many pictures; `cell` is as high and wide as the largest."""
+    across, down = min(columns, count), -(-count // columns)
+    return down * (cell[0] + MARGIN + LABEL_SPACE) + MARGIN, across * (cell[1] + MARGIN) + MARGIN
 
 
 def contact_sheet(cells: Sequence[tuple[str, Image.Image]], columns: int) -> Image.Image:
     """Pictures with a label under each, row by row.
 
     Args:    cells: (label, picture), at least one; columns: at least 1.
-    Returns: RGB, as large as it takes: every cell is as large as the largest picture.
+    Returns: RGB, of `sheet_size`; every cell is as large as the largest picture.
     """
     font = ImageFont.load_default(LABEL_SIZE)
     width = max(picture.width for _, picture in cells)
     height = max(picture.height for _, picture in cells)
-    across, down = min(columns, len(cells)), -(-len(cells) // columns)
-    step_x, step_y = width + MARGIN, height + MARGIN + LABEL_SIZE + 6
-    sheet = Image.new("RGB", (across * step_x + MARGIN, down * step_y + MARGIN), "white")
+    step_x, step_y = width + MARGIN, height + MARGIN + LABEL_SPACE
+    sheet_height, sheet_width = sheet_size((height, width), len(cells), columns)
+    sheet = Image.new("RGB", (sheet_width, sheet_height), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (label, picture) in enumerate(cells):
         left = MARGIN + index % columns * step_x

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.files import replacing
+from styletransfer.files import check_place, replacing
 from styletransfer.images import large
 from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS, register_formats
 from styletransfer.images.resizing import as_bytes
@@ -83,14 +82,7 @@ def check_writable(path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UnwritableOutput(f"cannot write {path.name!r}; end it in {', '.join(sorted(FORMATS))}")
-    if len(os.fsencode(path.name)) > 255:
-        raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
-    if path.is_dir():
-        raise UnwritableOutput(f"{path} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise UnwritableOutput(f"the folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
+    check_place(path)
 
 
 def check_fits(path: Path, size: tuple[int, int]) -> None:
