@@ -457,3 +457,34 @@ def test_the_machine_is_measured(run, monkeypatch):
     assert "GFLOP/s" in out
     assert "cin" in out
     assert "adain" in out
+
+
+def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
+    """As the README has them, on little pictures and for two steps."""
+    for folder, count in (("photographs", 18), ("paintings", 2), ("more-paintings", 3)):
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            make_photo(44, 52, index).save(tmp_path / folder / f"{folder}-{index}.png")
+    for module in ("base_job", "adain_job", "predictor_job"):
+        monkeypatch.setattr(f"styletransfer.training.{module}.CONTENT_SIDE", 40)
+    monkeypatch.setattr("styletransfer.training.base_job.WIDE_SIDES", (40, 48))
+    monkeypatch.setattr("styletransfer.training.looks.SIDES", (40, 48))
+    photos, more = ("--content", "photographs"), ("--styles", "more-paintings")
+    small = ("--steps", 2, "--set", "side=32", "--set", "contents=1", "--device", "cpu")
+    large = ("--set", "final_side=32")
+    few = ("--set", "textures=2")
+    base = ("--styles", "paintings", "--wide", "more-paintings", "--set", "identity_side=32", *large)
+    for command, *options in (
+        ("train-base", *base, "--out", "run"),
+        ("train-predictor", "--base", "run", *more, *few, "--set", "techniques=3", "--out", "predictor-run"),
+        ("train-adain", *more, *few, *large, "--out", "adain-run"),
+    ):
+        code, out, err = run(command, *photos, *small, *options)
+        assert (code, err) == (0, "")
+        assert options[-1] in out
+        manifest = json.loads((tmp_path / options[-1] / "models" / "manifest.json").read_text())
+        assert f"styletransfer {command} --content photographs" in json.dumps(manifest)
+    assert sorted(path.name for path in (tmp_path / "run" / "styles").glob("*.safetensors")) == [
+        "paintings-0.safetensors",
+        "paintings-1.safetensors",
+    ]

@@ -249,6 +249,7 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
     for path, message in (
         (tmp_path / "out.xyz", "end it in"),
         (tmp_path / "none" / "out.png", "does not exist"),
+        (tmp_path / f"{'x' * 256}.png", "too long"),
     ):
         with pytest.raises(UnwritableOutput, match=message):
             images.save_picture(picture, path)
