@@ -495,6 +495,16 @@ def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
     tab.visitors.close()
 
 
+def test_what_is_shown_already_is_not_painted_again_until_something_else_is_shown(paint_tab):
+    tab, values = paint_tab
+    told = [note for _, note, *_ in tab.paint_live(values, VISITOR)]
+    assert "painted in" in told[-1]
+    assert list(tab.paint_live(values, VISITOR)) == [(gr.skip(), told[-1], gr.skip(), gr.skip())]
+    tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert len(list(tab.paint_live(values, VISITOR))) > 1
+    tab.visitors.close()
+
+
 def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
     tab, values = paint_tab
     assert tab.controls.wish(values | {tab.controls.sliders[0]: 0}).styles == {"blue": 100}

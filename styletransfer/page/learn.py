@@ -151,8 +151,10 @@ class LearnTab:
 
     def _remove(self, values: Values, request: gr.Request) -> list[Any]:
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
+        visitor = self.visitors.of(request)
         with telling():
-            self.visitors.of(request).transfer.remove_style(own)
+            visitor.transfer.remove_style(own)
+        visitor.painted = None  # another style may come under that name
         return [progress_bar(1, f"{own} is removed."), *self.paint_tab.rechosen(chosen, values, request)]
 
     def _add(self, file: str, request: gr.Request) -> str:
