@@ -30,7 +30,7 @@ from styletransfer.settings import (
     Optimization,
     StyleTraining,
 )
-from styletransfer.stylebank import StyleBank, check_base, to_slug
+from styletransfer.stylebank import SUFFIX, StyleBank, check_base, to_slug
 from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
@@ -143,9 +143,14 @@ class StyleTransfer:
         self._bank.remove(name)
 
     def export_style(self, name: str, path: str | Path) -> None:
-        """Copy the file of a style to `path`, to be given away. Raises UnknownStyle, UnwritableOutput."""
-        source = self._bank.find(name)
-        with replacing(Path(path)) as temporary:
+        """Copy the file of a style to `path`, which ends in .safetensors, to be given away.
+
+        Raises UnknownStyle, InvalidInput, UnwritableOutput.
+        """
+        source, path = self._bank.find(name), Path(path)
+        if path.suffix != SUFFIX:
+            raise InvalidInput(f"cannot export to {path.name!r}; end it in {SUFFIX}")
+        with replacing(path) as temporary:
             temporary.write_bytes(source.read_bytes())
 
     def import_style(self, path: str | Path) -> StyleInfo:
@@ -235,6 +240,8 @@ class StyleTransfer:
         Args:  workers: how many photos are read at a time, and wait in memory; the others as for `stylize`.
         """
         check("workers", workers, WORKERS)
+        if isinstance(sources, str | Path):
+            raise InvalidInput(f"{str(sources)!r} is one photo; give a list, or use `stylize`")
         options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
         return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(
             sources, on_step, workers
@@ -319,4 +326,9 @@ def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
     pairs = list(style.items() if isinstance(style, Mapping) else style)
     if not pairs:
         raise InvalidInput("no style is given; give at least one")
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str | Path | Image):
+            raise InvalidInput(
+                f"{pair!r} is no style with a weight; write {{'udnie': 0.5}}, or [(picture, 0.5)]"
+            )
     return pairs

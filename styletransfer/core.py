@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Protocol
 
 import torch
@@ -66,8 +67,8 @@ def blend(statistics: Tensor, weights: Tensor) -> Tensor:
 def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """The weights of a mix, summing to 1, without those that are 0. Raises InvalidInput."""
     for name, weight in weights.items():
-        if not math.isfinite(weight) or weight < 0:
-            raise InvalidInput(f"the weight of style {name!r} is {weight:g}; weights must be 0 or more")
+        if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
+            raise InvalidInput(f"the weight of style {name!r} is {weight}; weights must be numbers, 0 or more")
     total = sum(weights.values())
     if total <= 0:
         raise InvalidInput("no style has a weight above 0; give at least one")
@@ -78,7 +79,8 @@ def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
 class Progress:
     """Where a piece of work stands: handed to `on_step`, which may raise `Cancelled` to stop it.
 
-    `losses` are named means of the step; `preview` is a picture (1, 3, H, W) in [0, 1], now and then.
+    `losses` are named means of the step; `preview` is a picture (1, 3, H, W) in [0, 1], now and
+    then; (B, 3, H, W) where B photos are painted at once, and uint8 where it is large.
     """
 
     step: int

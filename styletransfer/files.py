@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from styletransfer.errors import UnwritableOutput
+from styletransfer.errors import InvalidInput, UnwritableOutput
 
 LONGEST_NAME = 255  # bytes
 
@@ -56,6 +57,17 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
             torch.save(state, temporary)
         except RuntimeError as error:  # which is what PyTorch makes of a full disk
             raise OSError(str(error)) from error
+
+
+def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """What `save_checkpoint` wrote. Raises InvalidInput where it is no such file, FileNotFoundError of none."""
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise InvalidInput(f"{path} is damaged, or no file of this program; delete it") from error
+    if not isinstance(state, dict):
+        raise InvalidInput(f"{path} is no file of this program; delete it")
+    return state
 
 
 def printable(name: str) -> str:

@@ -122,6 +122,10 @@ class Request:
 
         Raises InvalidInput.
         """
+        if self.options.strength == 0:
+            if on_step:
+                on_step(Progress(1, 1, preview=pictures[0].rgb))
+            return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
         size = pictures[0].size
         height, width = self._painted_size(size)
         if height * width > MAX_PIXELS:

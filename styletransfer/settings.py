@@ -1,5 +1,6 @@
 """Defaults, limits and help texts: the command line, the API and the page share these."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -52,6 +53,8 @@ STYLE_SIZE = Range(
 # The weight of the style loss where pictures are compared: J = content + 3 * style.
 COMPARISON_STYLE_WEIGHT = 3.0
 
+MOST_SEEDS = 2**63
+
 LICENCE = "Apache-2.0"  # of code, weights and style files
 
 
@@ -93,14 +96,34 @@ class Optimization:
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("content_weight", "variation_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise InvalidInput(f"seed is {self.seed}; it must be from 0 to {MOST_SEEDS - 1}")
         if not 0 <= self.average < 1:
             raise InvalidInput(f"average is {self.average:g}; it must be at least 0 and below 1")
         if not self.seconds >= 0:
             raise InvalidInput(f"seconds is {self.seconds:g}; it must be above 0, or 0 for no limit")
 
 
+class _Training:
+    """Checks the numbers of a training: all are finite and at least 0, and some above. Raises InvalidInput."""
+
+    _above_zero: ClassVar = {
+        *("steps", "photos", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
+        *("style_weight_start", "style_weight", "gentle_share", "decay_share", "warmup_steps"),
+    }
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf or (value == 0 and name in self._above_zero):
+                least = "above 0" if name in self._above_zero else "0 or more"
+                raise InvalidInput(f"{name} is {value}; it must be {least}")
+
+
 @dataclass(frozen=True)
-class BaseTraining:
+class BaseTraining(_Training):
     """How the base network is trained."""
 
     steps: int = 6000
@@ -130,7 +153,7 @@ class BaseTraining:
 
 
 @dataclass(frozen=True)
-class StyleTraining:
+class StyleTraining(_Training):
     """How gamma and beta of one new style are fitted, with the convolutions as they are."""
 
     most_steps: ClassVar[int] = 5000
@@ -152,7 +175,7 @@ class StyleTraining:
 
 
 @dataclass(frozen=True)
-class AdainTraining:
+class AdainTraining(_Training):
     """How the decoder of the method "adain" is trained."""
 
     steps: int = 4000
@@ -179,7 +202,7 @@ class AdainTraining:
 
 
 @dataclass(frozen=True)
-class PredictorTraining:
+class PredictorTraining(_Training):
     """How the predictor of gamma and beta is trained, with the base network as it is."""
 
     steps: int = 3200

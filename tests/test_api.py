@@ -255,6 +255,34 @@ def test_previews_of_a_masked_painting_keep_the_photo_as_well(transfer, monkeypa
         assert change[..., :62].mean() > 1
 
 
+@pytest.mark.parametrize("wish", [{}, {"stroke_size": 4.0}, {"method": "adain"}, {"method": "gatys"}])
+def test_strength_zero_is_the_photo_to_the_pixel(transfer, photo, wish):
+    seen = []
+    painted = transfer.stylize(photo, "amber", strength=0, on_step=seen.append, **wish)
+    assert painted.tobytes() == photo.tobytes()
+    assert seen[-1].step == seen[-1].steps
+
+
+@pytest.mark.parametrize(
+    ("photo", "style", "message"),
+    [
+        (None, "amber", "NoneType is no picture"),
+        (np.zeros((4, 4, 3)), "amber", "ndarray is no picture"),
+        ("photo.png", ["amber", "blue"], "'amber' is no style with a weight"),
+        ("photo.png", {"amber": "0.5"}, "weights must be numbers"),
+        ("photo.png", {7: 1.0}, "is no style with a weight"),
+    ],
+)
+def test_what_is_no_photo_and_no_style_is_told(transfer, photo, style, message):
+    with pytest.raises(InvalidInput, match=message):
+        transfer.stylize(photo, style)
+
+
+def test_one_photo_is_no_batch(transfer):
+    with pytest.raises(InvalidInput, match="give a list"):
+        transfer.stylize_batch("photo.png", "amber")
+
+
 def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
     white = Image.new("L", (9, 9), 255)
     masked = np.asarray(transfer.stylize(photo, "amber", strength=0.1, masks={"amber": white}), float)

@@ -166,6 +166,7 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber=much"], "'much' is no number"),
         (["photo.png", "--style", "amber", "--style", "amber"], "given twice"),
         (["photo.png", "--style", "a" * 300], "too long"),
+        (["photo.png", "--style", "amber", "-o", "out.png", "--manifest", "photo.png"], "would replace"),
         (["photo.png", "--style", "amber", "--strength", "7"], "strength is 7"),
         (["photo.png", "--style", "amber", "-o", "none/out.png"], "does not exist"),
         (["photo.png", "--style", "amber", "-o", "out.xyz"], "end it in"),
@@ -227,7 +228,27 @@ def test_names_that_are_no_text_are_no_trouble(run, photo, tmp_path):
 def test_a_style_is_not_exported_to_a_folder(run):
     code, _, err = run("export", "amber", "-o", ".")
     assert code == 2
-    assert "name a file" in err
+    assert "end it in .safetensors" in err
+
+
+def test_a_style_is_not_exported_over_a_photo(run, photo):
+    before = photo.read_bytes()
+    assert run("export", "amber", "-o", photo)[0] == 2
+    assert photo.read_bytes() == before
+
+
+def test_a_sheet_of_no_size_is_refused(run, photo, tmp_path):
+    code, _, err = run("sheet", photo, "-o", tmp_path / "all.png", "--size", 0)
+    assert code == 2
+    assert "size is 0" in err
+
+
+def test_settings_of_a_training_that_make_no_sense_are_refused(run, tmp_path):
+    paths = ("--content", tmp_path, "--styles", tmp_path, "--out", tmp_path / "run")
+    for setting in ("gentle_share=0", "warmup_steps=0", "average=nan", "wide_share=-1"):
+        code, _, err = run("train-base", *paths, "--set", setting)
+        assert code == 2
+        assert f"{setting.split('=')[0]} is" in err
 
 
 def test_styles_are_a_table_and_json(run):
@@ -362,6 +383,9 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),
         (["--method", "gatys", "--steps", "0"], "above 0"),
         (["--method", "gatys", "--set", "average=1"], "below 1"),
+        (["--method", "gatys", "--set", "content_weight=nan"], "content_weight is nan"),
+        (["--method", "gatys", "--set", f"seed={10**23}"], "it must be from 0 to"),
+        (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
         (["--mask", "amber"], "write style=PICTURE"),
         (["--mask", "blue=photo.png"], "not in the mix"),
         (["--mask", "amber=none.png"], "no such file"),

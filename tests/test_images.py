@@ -144,6 +144,20 @@ def test_alpha_is_kept_apart():
 
 
 @pytest.mark.usefixtures("decoder")
+def test_what_hides_where_a_picture_is_transparent_does_not_count(tmp_path):
+    cut_outs = []
+    for hidden in ("black", "red"):
+        picture = Image.new("RGBA", (40, 30), hidden)
+        picture.putalpha(0)
+        picture.paste(make_photo(20, 20).convert("RGBA"), (5, 5))
+        picture.save(tmp_path / f"{hidden}.png")
+        cut_outs.append(images.read_picture(tmp_path / f"{hidden}.png"))
+    assert torch.equal(cut_outs[0].rgb, cut_outs[1].rgb)
+    make_photo(20, 20).save(tmp_path / "visible.png")
+    visible = images.read_picture(tmp_path / "visible.png").rgb
+    assert torch.equal(cut_outs[0].rgb[:, :, 5:25, 5:25], visible)
+
+
 def test_transparency_of_a_palette_is_alpha(tmp_path):
     palette = red().quantize(4)
     palette.save(tmp_path / "clear.png", transparency=palette.getpixel((0, 0)))

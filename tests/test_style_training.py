@@ -271,3 +271,10 @@ def test_photographs_of_ones_own_serve_as_content(learn, tmp_path):
     for seed in range(3):
         make_photo(60, 70, seed=seed).save(tmp_path / "photos" / f"{seed}.png")
     assert learn(content=tmp_path / "photos").info.recipe["data"] == {"photographs": "photos"}
+
+
+def test_an_unfinished_fit_that_is_damaged_is_told(learn, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / ".my-style.unfinished").write_bytes(b"no checkpoint at all")
+    with pytest.raises(InvalidInput, match="damaged"):
+        learn(resume=True)

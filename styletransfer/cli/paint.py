@@ -26,6 +26,7 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
+from styletransfer.request import check
 
 Styles = Annotated[
     list[str],
@@ -108,6 +109,9 @@ def stylize(
     masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
     style_masks = dict(split(each, "--style-mask", "name=PICTURE") for each in style_mask or [])
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
+    for other in filter(None, (manifest, plot)):
+        for source in outputs:
+            refuse_replacing(source, other)
     planned = len(outputs)
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not target.exists()}
@@ -163,6 +167,7 @@ def sheet(
     quiet: Quiet = False,
 ) -> None:
     """Paint a photo in every style, as one labelled grid."""
+    check("size", size, settings.SIZE)
     images.check_writable(output)
     refuse_replacing(photo, output)
     picture = images.read_picture(photo)

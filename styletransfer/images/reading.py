@@ -17,7 +17,7 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
 from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
-from styletransfer.images.resizing import as_float, resize
+from styletransfer.images.resizing import as_bytes, as_float, resize
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
@@ -47,15 +47,19 @@ class Picture:
 def read_picture(source: ImageSource) -> Picture:
     """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
 
+    What is wholly transparent has the mean colour of the rest: whatever a file hides there, often black, would
+    count in the statistics that a painting is normalised by.
+
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
     """
     if _is_large_file(source):
-        _check_pixels(large.size_of(Path(source)), str(source))
+        height, width = large.size_of(Path(source))
+        _check_pixels((width, height), str(source))
         pixels = large.read(Path(source))
-        return Picture(pixels[:, :3], pixels[:, 3:] if pixels.shape[1] > 3 else None)
+        return _filled(Picture(pixels[:, :3], pixels[:, 3:] if pixels.shape[1] > 3 else None))
     with _opened(source) as (image, name):
-        return _decode(image, name)
+        return _filled(_decode(image, name))
 
 
 def read_size(source: ImageSource) -> tuple[int, int]:
@@ -69,7 +73,7 @@ def read_size(source: ImageSource) -> tuple[int, int]:
 
 def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
     """Whether it is a file that is not to be held in memory. What is wrong with it shows when it is read."""
-    if isinstance(source, Image.Image):
+    if not isinstance(source, str | Path):
         return False
     try:
         with warnings.catch_warnings():
@@ -86,6 +90,8 @@ def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
 @contextmanager
 def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
     """A PIL image and what to call it; whatever is wrong with it is UnreadableImage."""
+    if not isinstance(source, str | Path | Image.Image):
+        raise InvalidInput(f"{type(source).__name__} is no picture; give the path of a file or a PIL image")
     name = "the picture" if isinstance(source, Image.Image) else str(source)
     register_formats()
     with warnings.catch_warnings():
@@ -138,6 +144,25 @@ def _decode(image: Image.Image, name: str) -> Picture:
     return _to_picture(image)
 
 
+def _filled(picture: Picture) -> Picture:
+    """The same picture, in place, with one colour where it is wholly transparent."""
+    if picture.alpha is None:
+        return picture
+    rgb, count, total = picture.rgb, 0, torch.zeros(1, 3, 1, 1, dtype=torch.float64)
+    strips = [slice(top, top + STRIP_ROWS) for top in range(0, rgb.shape[2], STRIP_ROWS)]
+    for strip in strips:
+        visible = picture.alpha[:, :, strip] > 0
+        count += int(visible.sum())
+        total += (as_float(rgb[:, :, strip]) * visible).sum((2, 3), keepdim=True, dtype=torch.float64)
+    if 0 < count < rgb.shape[2] * rgb.shape[3]:
+        mean = (total / count).float()
+        colour = as_bytes(mean) if rgb.dtype == torch.uint8 else mean
+        for strip in strips:
+            visible = picture.alpha[:, :, strip] > 0
+            rgb[:, :, strip] = torch.where(visible, rgb[:, :, strip], colour)
+    return picture
+
+
 def _check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise UnreadableImage(
@@ -161,8 +186,8 @@ def _to_picture(image: Image.Image) -> Picture:
 def _to_srgb(image: Image.Image) -> Image.Image:
     """RGB of 8 bits in the sRGB colour space, without alpha."""
     profile = image.info.get("icc_profile")
-    if image.mode in ("LA", "PA", "P", "1", "RGBA", "RGBX", "RGBa", "La"):
-        image = image.convert("L" if image.mode in ("LA", "La", "1") else "RGB")
+    if image.mode in ("LA", "P", "1", "RGBA", "RGBX"):
+        image = image.convert("L" if image.mode in ("LA", "1") else "RGB")
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

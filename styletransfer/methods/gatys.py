@@ -82,7 +82,7 @@ class GatysStylizer:
         if content.dtype == torch.uint8:
             as_float = images.as_float(content)
             return images.as_bytes(self.stylize(as_float, styles, weights, strength, on_step, optimization))
-        if bool((strength == 0).all()):
+        if bool((strength**3 == 0).all()):
             if on_step:
                 on_step(Progress(1, 1, preview=content))
             return content

@@ -10,7 +10,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder, save_checkpoint
+from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
@@ -134,13 +134,13 @@ def _targets(
     names = [f"{path.name} {side}" for path, side in paintings]
     cache = job.out / "targets.pt"
     if cache.exists():
-        stored = torch.load(cache, weights_only=True)
-        if stored["names"] != names:
+        stored = load_checkpoint(cache)
+        if stored.get("names") != names:
             raise InvalidInput(f"{job.out} holds a run with other paintings; give this one another --out")
         return [StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"]
     targets, repetitions = [], []
     for path, side in paintings:
-        picture = images.resize_short_side(images.read_picture(path).rgb, side)
+        picture = images.resize_short_side(images.read_on_white(path), side)
         targets.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture))
     repetition = torch.cat(repetitions)
@@ -197,7 +197,7 @@ def _export(
     preview = images.resize_long_side(preview, PREVIEW_SIDE)
     vgg = load_vgg19(GRAM_LAYERS[-1])
     for index, (info, path) in enumerate(infos):
-        picture = images.resize_short_side(images.read_picture(path).rgb, info.style_side)
+        picture = images.resize_short_side(images.read_on_white(path), info.style_side)
         target = style_target(vgg, picture, GRAM_LAYERS)
         with torch.inference_mode():
             row = model.rows([index])

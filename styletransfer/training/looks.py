@@ -13,7 +13,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput
-from styletransfer.files import save_checkpoint
+from styletransfer.files import load_checkpoint, save_checkpoint
 from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.repetition import painting_repetition
@@ -55,8 +55,8 @@ def look_at_paintings(
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]
     if cache.exists():
-        stored = torch.load(cache, weights_only=True, mmap=True)
-        if stored["names"] != names:
+        stored = load_checkpoint(cache, mmap=True)
+        if stored.get("names") != names:
             raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
         return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
     targets: list[StyleTarget] = []

@@ -13,7 +13,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import make_folder, save_checkpoint
+from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
@@ -170,10 +170,10 @@ def _fit(
 def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
     """Bring the fitter to where the checkpoint stands; the seconds spent so far."""
     try:
-        state = torch.load(job.checkpoint, weights_only=True, map_location="cpu")
+        state = load_checkpoint(job.checkpoint)
     except FileNotFoundError:
         raise InvalidInput(f"no unfinished fit of {job.slug!r} to go on with; leave --resume out") from None
-    if state["fingerprint"] != fingerprint:
+    if state.get("fingerprint") != fingerprint:
         raise InvalidInput(
             f"the unfinished fit of {job.slug!r} is of another picture, size or network; leave --resume out"
         )

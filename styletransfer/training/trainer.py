@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import TrainingDiverged
-from styletransfer.files import save_checkpoint
+from styletransfer.errors import InvalidInput, TrainingDiverged
+from styletransfer.files import load_checkpoint, save_checkpoint
 
 CHECKPOINT_SECONDS = 240
 SHEET_STEPS = 250
@@ -178,7 +178,10 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
     checkpoint = checkpoint_of(out)
     if not checkpoint.exists():
         return False
-    trainer.restore(torch.load(checkpoint, weights_only=True, map_location="cpu"))
+    try:
+        trainer.restore(load_checkpoint(checkpoint))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InvalidInput(f"{checkpoint} is of another network or version; give another --out") from error
     return True
 
 
