@@ -71,6 +71,11 @@ def test_without_an_output_the_result_lies_in_the_current_folder(run, photo, tmp
     assert (tmp_path / "photo-amber.png").exists()
 
 
+def test_one_photo_can_be_painted_into_a_new_folder(run, photo, tmp_path):
+    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "new")[0] == 0
+    assert (tmp_path / "new" / "photo.png").exists()
+
+
 def test_a_folder_is_painted_into_a_folder_and_a_bad_file_passed_over(run, tmp_path):
     source = tmp_path / "photos"
     source.mkdir()

@@ -122,6 +122,13 @@ def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
     assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
 
 
+def test_an_enlarged_picture_takes_over_what_the_start_has_beyond_its_size():
+    start = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    small = images.resize(start, (32, 32))
+    found = gatys._with_detail(images.resize(small, (64, 64)), start, (32, 32))
+    torch.testing.assert_close(found, start, atol=1e-5, rtol=0)
+
+
 def test_the_same_seed_gives_the_same_picture(stylizer, style):
     settings = Optimization(steps=2, least_side=64, start="noise", seed=5)
     first, second = (paint(stylizer, style, picture(64, 64), settings) for _ in range(2))

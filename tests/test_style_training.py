@@ -40,13 +40,13 @@ def frozen(network):
     return network.requires_grad_(False)
 
 
-def make_fitter(vgg, network, settings=SMALL):
+def make_fitter(vgg, network, settings=SMALL, repetition=1.0):
     generator = torch.Generator().manual_seed(1)
     crops = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(settings.crops)]
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     row = torch.randn(2, TINY.row_length, generator=generator)
-    anything = torch.ones(1, channels(LAYER), len(LAGS))
-    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, anything, crops, settings)
+    allowed = torch.full((1, channels(LAYER), len(LAGS)), repetition)
+    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, allowed, crops, settings)
 
 
 # Where a fit begins
@@ -69,6 +69,17 @@ def test_a_fit_lowers_the_objective_and_leaves_the_network_alone(vgg, frozen):
     objectives = [fitter.take_step(0.0).objective for _ in range(24)]
     assert sum(objectives[-6:]) < 0.8 * sum(objectives[:6])
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
+
+
+def test_a_fit_keeps_from_repeating_what_neither_painting_nor_photo_repeats(vgg, frozen):
+    def fitted(**more):
+        fitter = make_fitter(vgg, frozen, **more)
+        fitter.take_step(0.0)
+        return fitter.row()
+
+    assert not torch.equal(fitted(repetition=-1.0), fitted(repetition=1.0))
+    indifferent = dataclasses.replace(SMALL, repetition_weight=0.0)
+    assert torch.equal(fitted(settings=indifferent, repetition=-1.0), fitted(repetition=1.0))
 
 
 def test_resuming_a_fit_is_exact(vgg, frozen):

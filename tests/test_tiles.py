@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
@@ -39,6 +40,17 @@ def test_tiles_are_of_one_size_and_no_larger_than_asked_for(length):
     heights = [tile.outer.height for tile in tiles(length, 40, side=64, margin=16)]
     assert max(heights) - min(heights) < 8  # what the last lacks of a multiple of 8
     assert max(heights) <= 64
+
+
+def test_a_rim_around_a_region_is_painted_as_well():
+    strength = torch.zeros(40, 60)
+    strength[10:20, 20:30] = 0.5
+    spread = cin._with_rim(strength)
+    assert torch.equal(spread > 0, F.max_pool2d(strength[None], 2 * cin.RIM + 1, 1, cin.RIM)[0] > 0)
+    assert spread[10 - cin.RIM, 20] == 0.5
+    assert spread[10 - cin.RIM - 1, 20] == 0
+    weak = torch.tensor([[0.2, 0.9]]).repeat_interleave(20, dim=1)
+    assert torch.equal(cin._with_rim(weak), weak)
 
 
 @pytest.mark.parametrize("method", [cin, adain])

@@ -38,16 +38,37 @@ def random_pictures(count, seed):
     ]
 
 
-def trainer(vgg, settings=SMALL):
+def trainer(vgg, settings=SMALL, repetition=1.0):
     targets = [style_target(vgg, picture.image[None] / 255) for picture in random_pictures(3, 1)]
-    anything = torch.ones(3, channels(LAYER), len(LAGS))
-    return BaseTrainer(vgg, random_pictures(4, 2), targets, anything, kept=2, settings=settings, config=TINY)
+    allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
+    return BaseTrainer(vgg, random_pictures(4, 2), targets, allowed, kept=2, settings=settings, config=TINY)
 
 
 def test_training_lowers_the_objective(vgg):
     run = trainer(vgg, BaseTraining(**{**vars(SMALL), "steps": 20, "style_weight": 0.5, "final_share": 0.0}))
     objectives = [run.take_step().objective for _ in range(16)]
     assert sum(objectives[-4:]) < 0.8 * sum(objectives[:4])
+
+
+def test_the_identity_is_trained_on_photos_alone(vgg):
+    """No style needs it where none is painted at part strength."""
+    changed = {}
+    for weight in (0.0, 1.0):
+        run = trainer(vgg, dataclasses.replace(SMALL, part_strength_share=0.0, identity_weight=weight))
+        before = run.model.network.identity.detach().clone()
+        run.take_step()
+        changed[weight] = not torch.equal(run.model.network.identity, before)
+    assert changed == {0.0: False, 1.0: True}
+
+
+def test_training_keeps_from_repeating_what_neither_painting_nor_photo_repeats(vgg):
+    def trained(allowed, weight=30.0):
+        run = trainer(vgg, dataclasses.replace(SMALL, repetition_weight=weight), allowed)
+        run.take_step()
+        return run.model.network.eighth_blocks[0].weight.detach()
+
+    assert not torch.equal(trained(-1.0), trained(1.0))
+    assert torch.equal(trained(-1.0, weight=0.0), trained(1.0))
 
 
 def test_resuming_is_exact(vgg):

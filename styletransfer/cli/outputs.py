@@ -20,17 +20,19 @@ def plan_outputs(
 ) -> dict[Path, Path]:
     """Photo -> file to write, for photos and folders of photos.
 
-    Args:    output: a file for one photo, a folder for more, or None for names made from `styles`;
+    Args:    output: a file for one photo, a folder for more or where it has no suffix, or None for names made
+             from `styles`;
              recursive: look into the folders' folders as well, and keep their order in `output`.
     Raises:  InvalidInput, UnwritableOutput.
     """
     sources = _find_sources(photos, recursive, output or Path(styles[:200]))
-    one_file = len(photos) == 1 and not photos[0].is_dir()
-    if one_file and not (output and output.is_dir()):
+    to_folder = output is not None and (output.is_dir() or not output.suffix)
+    one_file = len(photos) == 1 and not photos[0].is_dir() and not to_folder
+    if one_file:
         planned = {photos[0]: output or Path(f"{photos[0].stem}-{styles}"[:200] + ".png")}
     else:
         folder = output or Path(styles[:200])
-        if folder.suffix.lower() in images.FORMATS:
+        if folder.suffix.lower() in images.FORMATS and not folder.is_dir():
             raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
         planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
     if len({str(target).casefold() for target in planned.values()}) < len(sources):
@@ -38,7 +40,7 @@ def plan_outputs(
     photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
         refuse_replacing(photos_there.get(target.resolve(), source), target)
-        if one_file or target.parent.exists():  # a folder for several photos is made when painting begins
+        if one_file or target.parent.exists():  # a folder is made when painting begins
             images.check_writable(target)
     return planned
 

@@ -54,7 +54,9 @@ def stylize(
     ] = "luminance",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A file for one photo, a folder for several or for a folder."),
+        typer.Option(
+            "--output", "-o", help="A file for one photo; a folder, which is made if need be, for any number."
+        ),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into the folders of a folder as well.")
