@@ -131,7 +131,7 @@ class Controls:
 
     def _regions(self) -> None:
         with gr.Accordion("Regions", open=False):
-            gr.Markdown("Paint on the photo, then say where each style belongs.")
+            gr.Markdown("Paint on the photo, press ✓, then say where each style belongs.")
             self.region = gr.ImageEditor(
                 label="Region",
                 type="pil",

@@ -35,16 +35,24 @@ SCRIPT = """
   const describe = () => {
     for (const button of document.querySelectorAll('#styles .thumbnail-item, #sheet .thumbnail-item')) {
       const caption = button.querySelector('.caption-label')?.textContent.trim();
-      if (!caption || button.dataset.caption === caption) continue;
+      const name = caption?.replace('✓ ', '');
+      if (!name || (button.dataset.caption === caption && button.getAttribute('aria-label') === name)) continue;
       button.dataset.caption = caption;
-      button.setAttribute('aria-label', caption.replace('✓ ', ''));
+      button.setAttribute('aria-label', name);
       if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
     }
     for (const id of ['note', 'mix', 'learning', 'many'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
   };
-  new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true});
+  new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true,
+    attributeFilter: ['aria-label']});
   describe();
+  // A slider tells that it was released upon these alone, not when it was moved by keys or by a typed number.
+  document.addEventListener('keyup', ({target, key}) => {
+    if (target.matches?.('input[type=range]') && /^(Arrow|Page|Home|End)/.test(key))
+      target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
+    if (target.matches?.('input[type=number]') && key === 'Enter') target.blur();
+  });
 }
 """
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
+from styletransfer.core import normalise_weights
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.controls import (
     METHODS,
@@ -45,11 +46,13 @@ class PaintTab:
         controls = self.controls
         # A second click on the button is impatience; of moves of a slider the last one counts.
         again = {"trigger_mode": "once"} if paint else {}
-        listener(None, None, controls.note, js=f"() => '{WAITING}'", queue=False, **QUIET)
+        waiting = f"(note) => document.querySelector('#stop')?.disabled ? '{WAITING}' : note"
+        listener(None, controls.note, controls.note, js=waiting, queue=False, **QUIET)
         listener(paint or self.paint_live, **(self._painting | again)).failure(
             lambda: ("Nothing was painted.", gr.update(interactive=False)),
             None,
             [controls.note, controls.stop_button],
+            queue=False,  # one that is full is a failure as well
             **QUIET,
         )
 
@@ -118,6 +121,8 @@ class PaintTab:
         self.painted_by(it.elsewhere.release)
         self.painted_by(it.seconds.release)
         self.painted_by(it.region.apply)
+        # Its own button takes the photo away as well.
+        it.region.clear(self._shown_for_painting, it.photo, it.region, **quiet)
         self.painted_by(it.paint_button.click, self.paint)
         it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
 
@@ -207,6 +212,9 @@ class PaintTab:
             *self._settings_of(found, values[it.search], self._picture_weight(values), request),
         ]
 
+    def _shown_for_painting(self, photo: str | None, request: gr.Request) -> Any:
+        return None if photo is None else self.visitors.of(request).scaled(photo, SHOWN_SIDE)
+
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
         wish, visitor = self.controls.wish(values), self.visitors.of(request)
@@ -231,7 +239,7 @@ class PaintTab:
         if values[self.controls.photo] is None or not self.controls.wish(values).styles:
             yield gr.skip(), _next_step(values[self.controls.photo] is not None), gr.skip(), gr.skip()
         elif (painted := self._shown_already(values, request)) is not None:
-            yield gr.skip(), painted.note, gr.skip(), gr.skip()
+            yield gr.skip(), painted.note, self._saved(painted, request), gr.skip()
         elif values[self.controls.method] in PAINTED_BY_ITSELF:
             yield from self.paint(values, request)
         else:
@@ -253,8 +261,11 @@ class PaintTab:
         )
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
-        began, visitor.painted = time.monotonic(), None
         with telling():
+            normalise_weights(wish.styles)  # before the painting there is gives way to another
+            visitor.file_format = values[self.controls.file_format]
+            images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
+            began, visitor.painted = time.monotonic(), None
             expected = _expectation(wish, visitor.transfer, photo)
             yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
             for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.stopping):
@@ -267,16 +278,21 @@ class PaintTab:
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
             visitor.painted = Painted(photo, wish, painted, note)
-            file = _saved(visitor, visitor.painted, values[self.controls.file_format])
-        yield gr.skip(), note, gr.update(value=str(file), interactive=True), gr.skip()
+            yield gr.skip(), note, self._saved(visitor.painted, request), gr.skip()
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:
         """The last painting in another format."""
         visitor = self.visitors.of(request)
-        if visitor.painted is None:
-            return gr.skip()
+        visitor.file_format = file_format
+        return gr.skip() if visitor.painted is None else self._saved(visitor.painted, request)
+
+    def _saved(self, painted: Painted, request: gr.Request) -> Any:
+        """Update of the download for a painting, in the format that is wanted."""
+        visitor = self.visitors.of(request)
+        file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
         with telling():
-            return gr.update(value=str(_saved(visitor, visitor.painted, file_format)))
+            images.save_picture(painted.painting, file)
+        return gr.update(value=str(file), interactive=True)
 
     def _restore(self, values: Values, request: gr.Request) -> list[Any]:
         it = self.controls
@@ -329,18 +345,14 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
     """How long it will take."""
     if wish.method == "gatys":
         return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
-    size = images.read_size(photo)
-    if wish.size:
-        size = images.with_long_side(size, wish.size)
-    height, width = (max(1, round(side / wish.stroke_size)) for side in size)
+    height, width = (max(1, round(side / wish.stroke_size)) for side in _size(wish, photo))
     return f"Painting, about {transfer.estimate((height, width), method=wish.method).seconds + 0.2:.1f} s…"
 
 
-def _saved(visitor: Visitor, painted: Painted, file_format: str) -> Path:
-    """A file of a painting, to be downloaded."""
-    file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
-    images.save_picture(painted.painting, file)
-    return file
+def _size(wish: Wish, photo: str) -> tuple[int, int]:
+    """Height and width of the painting."""
+    size = images.read_size(photo)
+    return images.with_long_side(size, wish.size) if wish.size else size
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

@@ -1,17 +1,38 @@
 """Pictures that visitors give: the very file they chose, untouched."""
 
+import secrets
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
 
-from styletransfer.page.visitors import Visitors
+from styletransfer.errors import UnreadableImage
+from styletransfer.page.quick_import import no_stubs
+from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
 from styletransfer.page.work import QUIET
+
+SHOWN = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # by every browser
+MOST_COPIES = 10_000  # whose originals are remembered
+
+_originals: dict[str, str] = {}  # name of a copy that is shown -> the photo that was given
+
+with no_stubs():
+    # Not an instance with a method of its own: Gradio makes new instances whenever one is updated.
+    class PhotoInput(gr.Image):
+        """Gives the path of the file, or None."""
+
+        is_template = True  # to the browser it is an image like any other
+
+        def preprocess(self, payload: ImageData | None) -> str | None:
+            if payload is None or payload.path is None:
+                return None
+            return _originals.get(Path(payload.path).name, payload.path)
 
 
 def photo_input(
     label: str, visitors: Visitors, *, webcam: bool = False, height: int = 300, elem_id: str | None = None
-) -> gr.Image:
+) -> PhotoInput:
     """An input for a picture, whose value is the path of the file or None.
 
     The file stays as it is, with its orientation, colours and embedded parameters; and where it is no picture,
@@ -19,7 +40,7 @@ def photo_input(
     small copy is shown, and the value is the file all the same.
     """
     sources: Any = ["upload", "clipboard", *(["webcam"] if webcam else [])]
-    image = gr.Image(
+    image = PhotoInput(
         label=label,
         sources=sources,
         height=height,
@@ -29,14 +50,24 @@ def photo_input(
         buttons=[],
     )
 
-    def path(payload: ImageData | None) -> str | None:
-        return visitors.original(payload.path) if payload and payload.path else None
-
     def show(photo: str | None, request: gr.Request) -> Any:
-        shown = visitors.of(request).shown(photo)
-        return gr.skip() if shown == photo else shown
+        found = shown(visitors.of(request), photo)
+        return gr.skip() if found == photo else found
 
-    # On the instance: Gradio writes a file beside the source of every class derived from its components.
-    image.preprocess = path  # type: ignore[method-assign]
     image.upload(show, image, image, **QUIET)
     return image
+
+
+def shown(visitor: Visitor, photo: str | None) -> str | None:
+    """What the browser shows as that photo: itself, or a copy whose name leads back to it."""
+    if photo is None or Path(photo).suffix.lower() in SHOWN:
+        return photo
+    copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
+    try:
+        visitor.scaled(photo, SHOWN_SIDE).save(copy, quality=90)
+    except UnreadableImage:
+        return photo  # what is wrong with it is told when it is used
+    _originals[copy.name] = photo
+    while len(_originals) > MOST_COPIES:
+        del _originals[next(iter(_originals))]
+    return str(copy)

@@ -25,6 +25,7 @@ from styletransfer.page.learn import LearnTab
 from styletransfer.page.look import look
 from styletransfer.page.many import ManyTab
 from styletransfer.page.paint import PaintTab
+from styletransfer.page.photo import shown
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import LONGEST_QUEUE, QUIET
@@ -64,7 +65,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
         controls = paint_tab.controls
 
         def learn_this(picture: str | None, request: gr.Request) -> tuple[Any, Any]:
-            return visitors.of(request).shown(picture), gr.update(selected="learn")
+            return shown(visitors.of(request), picture), gr.update(selected="learn")
 
         controls.learn_button.click(
             learn_this,
@@ -73,7 +74,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             **QUIET,
         )
         Endpoints(visitors)
-        shown = page.load(
+        loaded = page.load(
             learn_tab.listing,
             [controls.search, controls.chosen],
             [controls.gallery, controls.listed, learn_tab.own],
@@ -81,7 +82,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
         )
         if warm_up:
             # Not before: the processor is needed to show the page at all.
-            shown.then(_once(lambda: _load_networks(transfer)), None, None, queue=False, **QUIET)
+            loaded.then(_once(lambda: _load_networks(transfer)), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
     return page
 

@@ -1,11 +1,9 @@
 """Who is on the page: each visitor has a folder for pictures, own styles, and at most one long work to stop."""
 
-import secrets
 import shutil
 import tempfile
 import threading
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,12 +12,10 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.errors import UnreadableImage
 from styletransfer.page.wish import Wish
 
 KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
-NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # files that browsers do not show
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 
 
@@ -37,16 +33,17 @@ class Painted:
 class Visitor:
     """`transfer` paints with the visitor's own styles; `folder` is removed when they leave.
 
-    `painted` is what was last painted in full, as long as it is what the page shows.
+    `painted` is what was last painted in full, as long as it is what the page shows;
+    `file_format` what downloads are wanted in, which may change while it is painted.
     """
 
     transfer: StyleTransfer
     folder: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     painted: Painted | None = None
+    file_format: str = "PNG"
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
-    _originals: dict[str, str] = field(default_factory=dict)
 
     def has_painted(self, photo: str, wish: Wish) -> bool:
         """Whether that was what was painted last."""
@@ -67,21 +64,6 @@ class Visitor:
         """Stop what is under way, and remove all files."""
         self.stopping.set()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def shown(self, photo: str | None) -> str | None:
-        """What the browser shows as that photo: itself, or a copy by whose name `original` finds it."""
-        if photo is None or Path(photo).suffix.lower() not in NOT_SHOWN:
-            return photo
-        copy = self.new_file(f"{secrets.token_hex(16)}.jpg")
-        with suppress(UnreadableImage):  # which will be told when it is used
-            self.scaled(photo, SHOWN_SIDE).save(copy, quality=90)
-            self._originals[copy.name] = photo
-            return str(copy)
-        return photo
-
-    def original(self, name: str) -> str | None:
-        """The photo that a copy of this name is of."""
-        return self._originals.get(name)
 
     def scaled(self, photo: str, side: int) -> Image.Image:
         """A photo on white with its long side at `side` pixels; of the last photo it is kept.
@@ -128,13 +110,6 @@ class Visitors:
         for each in forgotten:
             each.forget()
         return visitor
-
-    def original(self, path: str) -> str:
-        """The photo that was given, of what is shown in its place."""
-        with self._lock:
-            visitors = list(self._known.values())
-        name = Path(path).name
-        return next((found for visitor in visitors if (found := visitor.original(name))), path)
 
     def stop(self, request: gr.Request) -> None:
         """End what the visitor has under way."""
