@@ -6,9 +6,11 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import gradio as gr
@@ -19,7 +21,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from styletransfer import StyleTransfer, images
-from styletransfer.errors import InvalidInput
+from styletransfer.core import Progress
+from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import build_page, many, serve, visitors
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.look import look
@@ -28,7 +31,7 @@ from styletransfer.page.paint import PaintTab, _within
 from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import LONGEST_QUEUE, telling
+from styletransfer.page.work import LONGEST_QUEUE, Finished, follow, telling
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -545,6 +548,19 @@ def test_what_is_shown_already_is_not_painted_again_until_something_else_is_show
     tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
     assert len(list(tab.paint_live(values, VISITOR))) > 1
     tab.visitors.close()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_what_is_stopped_ends_unless_all_is_done_by_then(steps):
+    stopping = threading.Event()
+
+    def work(on_step):
+        stopping.set()
+        on_step(Progress(1, steps))
+        return "painting"
+
+    with pytest.raises(Cancelled) if steps > 1 else nullcontext():
+        assert list(follow(work, stopping))[-1] == Finished("painting")
 
 
 def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):

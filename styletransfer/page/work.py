@@ -32,14 +32,15 @@ class Finished:
 def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator[Progress | Finished]:
     """The newest progress of a work, again and again, and at last what it returned.
 
-    Setting `stopping` makes the work's `on_step` raise `Cancelled`; so does leaving the iteration early.
+    Setting `stopping` makes the work's `on_step` raise `Cancelled`, unless all is done by then; so does leaving
+    the iteration early.
     Raises whatever the work raises.
     """
     stopping.clear()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
     def on_step(progress: Progress) -> None:
-        if stopping.is_set():
+        if stopping.is_set() and progress.step < progress.steps:
             raise Cancelled
         events.put(progress)
 
