@@ -278,7 +278,7 @@ def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
 
 
 def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, photo, tmp_path):
-    code, _, err = run("sheet", photo, "-o", tmp_path / "all.webp", "--size", 9000, "--columns", 4)
+    code, _, err = run("sheet", photo, "-o", tmp_path / "all.webp", "--size", 4096, "--columns", 4)
     assert code == 2
     assert "WEBP ends at" in err
 
