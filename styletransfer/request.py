@@ -138,7 +138,7 @@ class Request:
         weights, strength = self._shares((height, width))
         if photo.dtype == torch.uint8:
             on_step = _releasing(on_step)
-        elif on_step and len(pictures) == 1:
+        elif on_step and len(pictures) == 1 and (self.masks or self.options.preserve_color > 0):
             on_step = self._showing_as_finished(on_step, pictures[0].rgb)
         painted = self.stylizer.stylize(
             photo, self.styles, weights, strength, on_step, self.options.optimization

@@ -239,7 +239,7 @@ class PaintTab:
         if values[self.controls.photo] is None or not self.controls.wish(values).styles:
             yield gr.skip(), _next_step(values[self.controls.photo] is not None), gr.skip(), gr.skip()
         elif (painted := self._shown_already(values, request)) is not None:
-            yield gr.skip(), painted.note, self._saved(painted, request), gr.skip()
+            yield gr.skip(), painted.note, gr.skip(), gr.skip()
         elif values[self.controls.method] in PAINTED_BY_ITSELF:
             yield from self.paint(values, request)
         else:
@@ -277,8 +277,10 @@ class PaintTab:
                     yield seen, note, gr.skip(), gr.skip()
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
-            visitor.painted = Painted(photo, wish, painted, note)
-            yield gr.skip(), note, self._saved(visitor.painted, request), gr.skip()
+            done = Painted(photo, wish, painted, note)
+            file = self._saved(done, request)
+            visitor.painted = done  # which means that it can be downloaded
+            yield gr.skip(), note, file, gr.skip()
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:
         """The last painting in another format."""
