@@ -10,7 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import gradio as gr
@@ -19,6 +19,7 @@ from conftest import make_photo
 from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress
@@ -124,9 +125,13 @@ def wait_painted(page: Page) -> None:
 
 
 def download(page: Page, button: str = "#download") -> bytes:
-    with page.expect_download() as waiting:
-        page.locator(button).click()
-    return Path(waiting.value.path()).read_bytes()
+    """What the button gives; a click in the moment when it closes for a new painting brings nothing."""
+    for timeout in (2_000, 2_000, SLOW):
+        with suppress(NothingCame):
+            with page.expect_download(timeout=timeout) as waiting:
+                page.locator(button).click()
+            return Path(waiting.value.path()).read_bytes()
+    raise AssertionError(f"{button} gives no download")
 
 
 def settings_of(content: bytes) -> dict:
