@@ -143,19 +143,27 @@ def test_alpha_is_kept_apart():
     assert images.to_pil(read.rgb, read.alpha).getchannel("A").tobytes() == picture.getchannel("A").tobytes()
 
 
+@pytest.mark.parametrize("hidden", ["black", "red"])
 @pytest.mark.usefixtures("decoder")
-def test_what_hides_where_a_picture_is_transparent_does_not_count(tmp_path):
-    cut_outs = []
-    for hidden in ("black", "red"):
-        picture = Image.new("RGBA", (40, 30), hidden)
-        picture.putalpha(0)
-        picture.paste(make_photo(20, 20).convert("RGBA"), (5, 5))
-        picture.save(tmp_path / f"{hidden}.png")
-        cut_outs.append(images.read_picture(tmp_path / f"{hidden}.png"))
-    assert torch.equal(cut_outs[0].rgb, cut_outs[1].rgb)
-    make_photo(20, 20).save(tmp_path / "visible.png")
-    visible = images.read_picture(tmp_path / "visible.png").rgb
-    assert torch.equal(cut_outs[0].rgb[:, :, 5:25, 5:25], visible)
+def test_a_picture_is_continued_where_it_is_transparent_whatever_hides_there(tmp_path, hidden):
+    picture = Image.new("RGBA", (64, 50), hidden)
+    picture.putalpha(0)
+    picture.paste(make_photo(20, 24).convert("RGBA"), (15, 5))
+    picture.save(tmp_path / "cut-out.png")
+    make_photo(20, 24).save(tmp_path / "visible.png")
+    visible = images.read_picture(tmp_path / "visible.png").rgb[0]
+    expected = np.pad(visible, ((0, 0), (5, 25), (15, 25)), mode="symmetric")
+    np.testing.assert_array_equal(images.read_picture(tmp_path / "cut-out.png").rgb[0], expected)
+
+
+def test_holes_of_any_shape_are_filled_by_what_is_around_them():
+    picture = make_photo(40, 40).convert("RGBA")
+    shape = Image.radial_gradient("L").resize((40, 40)).point(lambda value: 255 if 60 < value < 180 else 0)
+    picture.putalpha(shape)  # a ring
+    visible = np.asarray(picture)[np.asarray(shape) > 0][:, :3]
+    filled = np.asarray(images.to_pil(images.read_picture(picture).rgb))
+    assert {tuple(each) for each in filled.reshape(-1, 3)} == {tuple(each) for each in visible}
+    assert np.array_equal(filled[np.asarray(shape) > 0], visible)
 
 
 def test_transparency_of_a_palette_is_alpha(tmp_path):

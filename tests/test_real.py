@@ -3,9 +3,11 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from styletransfer import StyleTransfer, images
 from styletransfer.losses import content_loss, gram, mean_style_loss
@@ -252,3 +254,14 @@ def test_a_large_picture_in_tiles_is_like_the_whole(transfer, monkeypatch, metho
     steps = (tiled[:, :, 1:] - tiled[:, :, :-1]).abs().mean(dim=(0, 1, 3))
     seams = steps[[511, 1023]]
     assert (seams < steps.mean() + 4 * steps.std()).all()
+
+
+def test_a_cut_out_is_painted_like_the_same_picture_without_its_transparency(transfer):
+    """What lies around it would count in the means and contrasts that its painting is normalised by."""
+    photo = images.to_pil(images.read_picture(photo_path("lion.jpg")).rgb).resize((240, 240))
+    cut_out = Image.new("RGBA", (600, 500))
+    cut_out.paste(photo, (70, 150))
+    alone = np.asarray(transfer.stylize(photo, "starry-night"))
+    painted = transfer.stylize(cut_out, "starry-night").convert("RGB").crop((70, 150, 310, 390))
+    assert np.asarray(painted).std() == pytest.approx(alone.std(), rel=0.1)
+    assert np.abs(np.asarray(painted).mean((0, 1)) - alone.mean((0, 1))).max() < 10

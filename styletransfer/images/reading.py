@@ -17,7 +17,7 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
 from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
-from styletransfer.images.resizing import as_bytes, as_float, resize
+from styletransfer.images.resizing import as_float, resize
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
@@ -47,8 +47,8 @@ class Picture:
 def read_picture(source: ImageSource) -> Picture:
     """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
 
-    What is wholly transparent has the mean colour of the rest: whatever a file hides there, often black, would
-    count in the statistics that a painting is normalised by.
+    What is wholly transparent is continued from the rest, mirrored: whatever a file hides there, often black,
+    would count in the statistics that a painting is normalised by, and so would an even colour.
 
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
@@ -145,22 +145,33 @@ def _decode(image: Image.Image, name: str) -> Picture:
 
 
 def _filled(picture: Picture) -> Picture:
-    """The same picture, in place, with one colour where it is wholly transparent."""
+    """The same picture, in place, continued where it is wholly transparent: row by row, then in whole rows."""
     if picture.alpha is None:
         return picture
-    rgb, count, total = picture.rgb, 0, torch.zeros(1, 3, 1, 1, dtype=torch.float64)
-    strips = [slice(top, top + STRIP_ROWS) for top in range(0, rgb.shape[2], STRIP_ROWS)]
-    for strip in strips:
-        visible = picture.alpha[:, :, strip] > 0
-        count += int(visible.sum())
-        total += (as_float(rgb[:, :, strip]) * visible).sum((2, 3), keepdim=True, dtype=torch.float64)
-    if 0 < count < rgb.shape[2] * rgb.shape[3]:
-        mean = (total / count).float()
-        colour = as_bytes(mean) if rgb.dtype == torch.uint8 else mean
-        for strip in strips:
-            visible = picture.alpha[:, :, strip] > 0
-            rgb[:, :, strip] = torch.where(visible, rgb[:, :, strip], colour)
+    pixels, alpha = picture.rgb[0].permute(1, 2, 0).numpy(), picture.alpha[0, 0].numpy()  # (H, W, 3), (H, W)
+    shown = np.zeros(len(alpha), dtype=bool)
+    for row, line in enumerate(alpha):
+        visible = line > 0
+        shown[row] = visible.any()
+        if shown[row] and not visible.all():
+            pixels[row] = pixels[row].take(_mirrored(visible), axis=0)
+    if shown.any():
+        for row, source in enumerate(_mirrored(shown)):
+            if not shown[row]:
+                pixels[row] = pixels[source]
     return picture
+
+
+def _mirrored(there: np.ndarray) -> np.ndarray:
+    """Along a line, where to take each of its places from: itself, or going back through those there are.
+
+    At the ends it turns, so that all of them come about equally often.
+    """
+    places, known, ranks = np.arange(len(there)), np.flatnonzero(there), np.cumsum(there) - 1
+    last = np.maximum.accumulate(np.where(there, places, -1))
+    back = np.where(ranks < 0, known[0] - 1 - places, ranks + 1 - (places - last))
+    wrapped = back % (2 * len(known))
+    return np.where(there, places, known[np.minimum(wrapped, 2 * len(known) - 1 - wrapped)])
 
 
 def _check_pixels(size: tuple[int, int], name: str) -> None:
