@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,6 @@ class StyleTransfer:
         slug = to_slug(name)
         bank = StyleBank(self._bank.shipped, Path(folder)) if folder else self._bank
         bank.check_free(slug)
-        source = printable(Path(image).name) if isinstance(image, str | Path) else "PICTURE"
         job = StyleJob(
             image=image,
             title=name,
@@ -121,7 +121,7 @@ class StyleTransfer:
             folder=bank.own,
             content=Path(content) if content else None,
             resume=resume,
-            command=f"styletransfer train-style {source} --name {name!r}",
+            command=_command(image, name, content, steps, seconds, style_side),
         )
         dtype = choose_dtype(self._device)
         base = cin.load(self._models_dir, self._device, dtype)
@@ -312,6 +312,27 @@ class StyleTransfer:
                 *(self._models_dir, self._device, choose_dtype(self._device), computes_int8(self._device))
             )
         return self._stylizers[method]
+
+
+def _command(
+    image: ImageSource,
+    name: str,
+    content: str | Path | None,
+    steps: int | None,
+    seconds: float | None,
+    style_side: int,
+) -> str:
+    """The command that learns the same style, as its file records it: where things lie is nobody's business."""
+    source = Path(image).name if isinstance(image, str | Path) else "PICTURE"
+    options = {
+        "--name": name,
+        "--content": content and Path(content).name,
+        "--steps": steps,
+        "--seconds": seconds,
+        "--style-size": style_side if style_side != STYLE_SIDE else None,
+    }
+    given = [word for option, value in options.items() if value for word in (option, str(value))]
+    return printable(shlex.join(["styletransfer", "train-style", source, *given]))
 
 
 def _numbered(name: str) -> Iterator[str]:

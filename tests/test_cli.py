@@ -392,6 +392,7 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", f"seed={10**23}"], "it must be from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
         (["--mask", "amber"], "write style=PICTURE"),
+        (["--mask", "amber=a.png", "--mask", "amber=b.png"], "--mask is given twice for amber"),
         (["--mask", "blue=photo.png"], "not in the mix"),
         (["--mask", "amber=none.png"], "no such file"),
     ],
@@ -418,6 +419,8 @@ def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tm
     code, out, _ = run("train-style", painting, "--name", "My Style", "--steps", 1, "--out", own)
     assert code == 0
     assert "--style my-style --styles-dir" in out
+    recorded = load_style(own / "my-style.safetensors").info.recipe["command"]
+    assert recorded == "styletransfer train-style painting.png --name 'My Style' --steps 1"
     here = ("--styles-dir", own)
     assert run("stylize", photo, "--style", "my-style=0.5", "--style", "amber=0.5", *here)[0] == 0
     assert "My Style" in run("styles", *here)[1]

@@ -18,11 +18,11 @@ from styletransfer.cli.shared import (
     Quiet,
     StylesDir,
     app,
+    pairs,
     parse_settings,
     progress,
     report,
     say,
-    split,
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
@@ -108,8 +108,8 @@ def stylize(
     if method != "gatys" and (wishes or plot or previews):
         raise InvalidInput(f"{(*wishes, '--plot', '--previews')[0]} is for --method gatys alone")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
-    masks = dict(split(each, "--mask", "style=PICTURE") for each in mask or [])
-    style_masks = dict(split(each, "--style-mask", "name=PICTURE") for each in style_mask or [])
+    masks = pairs(mask, "--mask", "style=PICTURE")
+    style_masks = pairs(style_mask, "--style-mask", "name=PICTURE")
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
     for other in filter(None, (manifest, plot)):
         for source in outputs:

@@ -59,11 +59,17 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
     return replace(defaults, **values)
 
 
-def split(option: str, name: str, expected: str) -> tuple[str, str]:
-    left, found, right = option.partition("=")
-    if not found:
-        raise InvalidInput(f"{name} {option}: write {expected}")
-    return left, right
+def pairs(options: list[str] | None, name: str, expected: str) -> dict[str, str]:
+    """What stands before and after the "=" of an option `name` that may be given again. Raises InvalidInput."""
+    found: dict[str, str] = {}
+    for option in options or []:
+        left, separator, right = option.partition("=")
+        if not separator:
+            raise InvalidInput(f"{name} {option}: write {expected}")
+        if left in found:
+            raise InvalidInput(f"{name} is given twice for {left}; give it once")
+        found[left] = right
+    return found
 
 
 @contextmanager
