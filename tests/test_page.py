@@ -460,6 +460,35 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, pho
 
 
 @needs_browser
+def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_label("Finest").check()
+    page.locator("#paint").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    other = browser.new_page()
+    other.goto(site)
+    expect(other.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    give(other, "#photo", photo_file)
+    for tab, button, shown in (
+        ("Learn a style", "#learn", "#learning"),
+        ("Many photos", "#paint-all", "#many"),
+        ("All styles", "#paint-sheet", "#sheet-note"),
+    ):
+        other.get_by_role("tab", name=tab).click()
+        other.locator(button).click()
+        expect(other.locator(shown)).to_contain_text("Waiting for its turn")
+    other.get_by_role("tab", name="Paint").click()
+    choose(other, 1)
+    expect(other.locator("#note")).to_contain_text("Waiting for its turn")
+    page.locator("#stop").click()
+    wait_painted(other)
+    expect(other.locator("#learning")).to_be_empty()  # nothing was given to learn from
+    other.close()
+
+
+@needs_browser
 def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file):
     before = set(visitors_folder.iterdir())
     page = browser.new_page()

@@ -18,7 +18,15 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, QUIET, Finished, follow, telling
+from styletransfer.page.work import (
+    HEAVY,
+    NOTHING_GOING_ON,
+    QUIET,
+    Finished,
+    follow,
+    tell_waiting,
+    telling,
+)
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -73,6 +81,7 @@ class LearnTab:
     def _events(self) -> None:
         tab, quiet = self.paint_tab.controls, QUIET
         gallery = [tab.gallery, tab.listed, self.own]
+        tell_waiting(self.learn_button.click, self.progress, self.stop_button)
         learned = self.learn_button.click(
             self._learn,
             [self.picture, self.name, self.seconds],

@@ -41,7 +41,7 @@ SCRIPT = """
       button.setAttribute('aria-label', name);
       if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
     }
-    for (const id of ['note', 'mix', 'learning', 'many'])
+    for (const id of ['note', 'mix', 'learning', 'many', 'sheet-note'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
   };
   new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true,

@@ -22,7 +22,15 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, NOTHING_GOING_ON, QUIET, Finished, follow, telling
+from styletransfer.page.work import (
+    HEAVY,
+    NOTHING_GOING_ON,
+    QUIET,
+    Finished,
+    follow,
+    tell_waiting,
+    telling,
+)
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
@@ -55,6 +63,7 @@ class ManyTab:
             self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-all")
             self.download = gr.DownloadButton("Download the zip", interactive=False, elem_id="download-all")
         self.progress = gr.HTML("", elem_id="many")
+        tell_waiting(self.start.click, self.progress, self.stop_button)
         self.start.click(
             self._paint,
             {self.files, *paint_tab.controls.all},

@@ -25,10 +25,9 @@ from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import SHOWN_SIDE, Painted, Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, QUIET, Finished, follow, telling
+from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, follow, tell_waiting, telling
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
-WAITING = "Waiting for its turn…"
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
 RESTORED = 8  # controls that a painting restores, beside the rows of its styles
 
@@ -46,8 +45,7 @@ class PaintTab:
         controls = self.controls
         # A second click on the button is impatience; of moves of a slider the last one counts.
         again = {"trigger_mode": "once"} if paint else {}
-        waiting = f"(note) => document.querySelector('#stop')?.disabled ? '{WAITING}' : note"
-        listener(None, controls.note, controls.note, js=waiting, queue=False, **QUIET)
+        tell_waiting(listener, controls.note, controls.stop_button)
         listener(paint or self.paint_live, **(self._painting | again)).failure(
             lambda: ("Nothing was painted.", gr.update(interactive=False)),
             None,

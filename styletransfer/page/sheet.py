@@ -12,10 +12,11 @@ from styletransfer.page.controls import Values
 from styletransfer.page.gallery import looks
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, QUIET, Finished, follow, telling
+from styletransfer.page.work import HEAVY, QUIET, Finished, follow, tell_waiting, telling
 
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
+HINT = "Click a picture to go on with its style."
 
 
 class SheetTab:
@@ -26,7 +27,7 @@ class SheetTab:
         with gr.Row():
             self.start = gr.Button("Paint the photo in all styles", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
-        gr.Markdown("Click a picture to go on with its style.")
+        self.note = gr.Markdown(HINT, elem_id="sheet-note")
         self.names = gr.State([])
         self.gallery = gr.Gallery(
             label="The photo in all styles",
@@ -38,13 +39,14 @@ class SheetTab:
             buttons=[],
             elem_id="sheet",
         )
+        tell_waiting(self.start.click, self.note, self.stop_button)
         self.start.click(
             self._paint,
             paint_tab.controls.all,
-            [self.gallery, self.names, self.stop_button],
+            [self.gallery, self.names, self.note, self.stop_button],
             **QUIET,
             **HEAVY,
-        ).failure(lambda: gr.update(interactive=False), None, self.stop_button, **QUIET)
+        ).failure(lambda: (HINT, gr.update(interactive=False)), None, [self.note, self.stop_button], **QUIET)
         self.stop_button.click(visitors.stop, None, None, queue=False, **QUIET)
         controls = paint_tab.controls
         chosen = self.gallery.select(
@@ -61,7 +63,7 @@ class SheetTab:
             raise gr.Error("Choose a photo in the first tab.", print_exception=False)
         styles = looks(visitor.transfer)
         painted: list[tuple[str, str, str]] = []  # name, file, caption
-        yield [], [], gr.update(interactive=True)
+        yield [], [], HINT, gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
             small, folder = visitor.scaled(photo, SIDE), visitor.new_folder()
@@ -78,8 +80,8 @@ class SheetTab:
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:
-                    yield *_shown(painted), gr.skip()
-        yield *_shown(painted), gr.update(interactive=False)
+                    yield *_shown(painted), gr.skip(), gr.skip()
+        yield *_shown(painted), gr.skip(), gr.update(interactive=False)
 
     def _choose(
         self, names: list[str], search: str, picture: str | None, event: gr.SelectData, request: gr.Request

@@ -19,6 +19,7 @@ from styletransfer.errors import Cancelled, StyleTransferError
 HEAVY: dict[str, Any] = {"concurrency_id": "painting", "concurrency_limit": 1}
 LONGEST_QUEUE = 32
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+WAITING = "Waiting for its turn…"
 NOTHING_GOING_ON = "", gr.update(interactive=False)  # for a bar of progress and a button that stops
 
 
@@ -63,6 +64,12 @@ def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator
     finally:
         stopping.set()
         thread.join()
+
+
+def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
+    """Say at once upon an event that its work waits, unless the visitor has such work under way."""
+    script = f"(told) => document.getElementById('{stop_button.elem_id}')?.disabled ? '{WAITING}' : told"
+    listener(None, shown, shown, js=script, queue=False, **QUIET)
 
 
 def stoppable(stopping: threading.Event) -> OnStep:
