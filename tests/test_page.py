@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import gradio as gr
+import httpx
 import pytest
 from conftest import make_photo
 from gradio_client import Client, handle_file
@@ -164,6 +165,14 @@ def test_from_upload_to_downloaded_painting(page, photo_file):
     assert settings_of(content)["styles"] == {"amber": 1.0}
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.size == (1024, 768)
+
+
+@needs_browser
+def test_an_example_is_painted(page):
+    page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#photo img")).to_be_visible()
+    choose(page, 0)
+    wait_painted(page)
 
 
 @needs_browser
@@ -542,6 +551,21 @@ def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, 
             style_picture=None,
             api_name="/stylize",
         )
+
+
+@pytest.mark.parametrize("place", ["photo", "style_picture"])
+def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, tmp_path, place):
+    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
+    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
+    given = {"photo": {"path": upload, "meta": {"_type": "gradio.FileData"}}, "style_picture": None}
+    told = {}
+    for path in (upload, str(tmp_path / "private.png")):
+        given[place] = {"path": path}
+        values = [given["photo"], {"amber": 0.5}, given["style_picture"], 0, 0, 1, 0, "cin", 1]
+        call = httpx.post(f"{site}/gradio_api/call/stylize", json={"data": values}).json()["event_id"]
+        told[path] = httpx.get(f"{site}/gradio_api/call/stylize/{call}", timeout=60).text
+    assert "event: complete" in told[upload]
+    assert "event: error" in told[str(tmp_path / "private.png")]
 
 
 def test_programs_can_teach_a_style(client, photo_file, own_styles):

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
+from gradio.processing_utils import check_all_files_in_cache
 
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.quick_import import no_stubs
@@ -20,13 +21,17 @@ _originals: dict[str, str] = {}  # name of a copy that is shown -> the photo tha
 with no_stubs():
     # Not an instance with a method of its own: Gradio makes new instances whenever one is updated.
     class PhotoInput(gr.Image):
-        """Gives the path of the file, or None."""
+        """Gives the path of the file, or None. Raises gradio.Error for a file that nobody uploaded.
+
+        Gradio itself checks uploads only where they say that they are some, which is up to whoever sends them.
+        """
 
         is_template = True  # to the browser it is an image like any other
 
         def preprocess(self, payload: ImageData | None) -> str | None:
             if payload is None or payload.path is None:
                 return None
+            check_all_files_in_cache(payload.model_dump())
             return _originals.get(Path(payload.path).name, payload.path)
 
 
