@@ -1,6 +1,7 @@
 """Style files: one `<slug>.safetensors` a style, and the bank that finds, lists, loads and saves them."""
 
 import difflib
+import functools
 import json
 import logging
 import unicodedata
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
 LONGEST_SLUG = 80  # bytes
+MOST_KEPT = 64  # styles in memory, 2.4 MB each
 _ACCENTS = 200  # from this combining class of Unicode on, marks are accents above and below letters
 _INFO = "style"
 _TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # of what is known of a style
@@ -148,7 +150,6 @@ class StyleBank:
 
     def __init__(self, shipped: Path, own: Path | None = None) -> None:
         self.shipped, self.own = shipped, own or shipped
-        self._loaded: dict[Path, tuple[float, Style]] = {}
 
     def paths(self) -> dict[str, Path]:
         """Style name -> file, in order of name."""
@@ -207,10 +208,7 @@ class StyleBank:
     def load(self, name: str) -> Style:
         """The style of that name. Raises UnknownStyle, InvalidStyleFile."""
         path = self.find(name)
-        changed = path.stat().st_mtime
-        if path not in self._loaded or self._loaded[path][0] != changed:
-            self._loaded[path] = (changed, load_style(path))
-        return self._loaded[path][1]
+        return _kept(path, path.stat().st_mtime_ns)
 
     def preview(self, name: str) -> bytes:
         """The small picture in a style's file, without its numbers. Raises UnknownStyle, InvalidStyleFile."""
@@ -227,6 +225,12 @@ class StyleBank:
         if name not in paths:
             raise unknown(name, list(paths))
         return paths[name]
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _kept(path: Path, changed: int) -> Style:
+    """A style file as it is since it was `changed`, for all banks: visitors of the page have one each."""
+    return load_style(path)
 
 
 def unknown(name: str, known: Sequence[str]) -> UnknownStyle:

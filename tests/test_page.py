@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from styletransfer.page.paint import PaintTab, _within
 from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import LONGEST_QUEUE, Finished, follow, telling
+from styletransfer.page.work import LONGEST_QUEUE, Dropped, Finished, Halt, follow, telling
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -469,6 +468,25 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, pho
 
 
 @needs_browser
+def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
+    page, browser, site, photo_file, own_styles, tmp_path
+):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    leaving = browser.new_page()
+    leaving.goto(site)
+    leaving.get_by_role("tab", name="Learn a style").click()
+    give(leaving, "#teacher", tmp_path / "teacher.png")
+    leaving.get_by_label("Name of the style").fill("Unfinished")
+    leaving.locator("#learn").click()
+    expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
+    leaving.close()
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    assert not list(own_styles.glob("unfinished*"))
+
+
+@needs_browser
 def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
     give(page, "#photo", photo_file)
     choose(page, 0)
@@ -498,7 +516,8 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
 
 
 @needs_browser
-def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file):
+def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
     before = set(visitors_folder.iterdir())
     page = browser.new_page()
     page.goto(site)
@@ -608,15 +627,39 @@ def test_what_is_shown_already_is_not_painted_again_until_something_else_is_show
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_what_is_stopped_ends_unless_all_is_done_by_then(steps):
-    stopping = threading.Event()
+    halt = Halt()
 
     def work(on_step):
-        stopping.set()
+        halt.stopped = True
         on_step(Progress(1, steps))
         return "painting"
 
     with pytest.raises(Cancelled) if steps > 1 else nullcontext():
-        assert list(follow(work, stopping))[-1] == Finished("painting")
+        assert list(follow(work, halt))[-1] == Finished("painting")
+
+
+def test_what_nobody_waits_for_any_more_is_dropped_not_kept():
+    ends = []
+
+    def work(on_step):
+        for step in range(1000):
+            time.sleep(0.01)
+            try:
+                on_step(Progress(step, 1000))
+            except Exception as error:
+                ends.append(type(error))
+                raise
+
+    halt = Halt()
+    events = follow(work, halt)
+    next(events)
+    events.close()  # as Gradio does when a tab is closed
+    events = follow(work, halt)
+    next(events)
+    halt.dropped = True
+    with pytest.raises(Dropped):
+        list(events)
+    assert ends == [Dropped, Dropped]
 
 
 def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
@@ -675,6 +718,19 @@ def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
     assert known.of(gr.Request(session_hash="a")) is first
     known.close()
     assert not first.folder.exists()
+
+
+def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0.2)
+    known = visitors.Visitors(transfer, shared_styles=False)
+    back, gone = (known.of(gr.Request(session_hash=name)) for name in "ab")
+    for name in "ab":
+        known.leave(gr.Request(session_hash=name))
+    assert known.of(gr.Request(session_hash="a")) is back
+    assert soon(lambda: not gone.folder.exists())
+    assert back.folder.exists()
+    assert known.of(gr.Request(session_hash="a")) is back
+    known.close()
 
 
 def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ class Endpoints:
                 stroke_size=stroke_size,
                 preserve_color=preserve_color,
                 optimization=Optimization(seconds=seconds) if method == "gatys" else None,
-                on_step=stoppable(visitor.stopping),
+                on_step=stoppable(visitor.halt),
             )
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
@@ -112,6 +112,6 @@ class Endpoints:
             if not 0 < seconds <= MOST_SECONDS:
                 raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
             visitor = self.visitors.of(request)
-            on_step = stoppable(visitor.stopping)
+            on_step = stoppable(visitor.halt)
             style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug

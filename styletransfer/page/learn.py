@@ -125,7 +125,7 @@ class LearnTab:
             def work(on_step: Any) -> Any:
                 return visitor.transfer.train_style(teacher, name, seconds=seconds, on_step=on_step)
 
-            for event in follow(work, visitor.stopping):
+            for event in follow(work, visitor.halt):
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
                     break

@@ -86,7 +86,7 @@ class ManyTab:
             def work(on_step: OnStep) -> Outcome:
                 return paint_all(visitor, wish, files, suffix, on_step)
 
-            for event in follow(work, visitor.stopping):
+            for event in follow(work, visitor.halt):
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value
                     break

@@ -266,7 +266,7 @@ class PaintTab:
             began, visitor.painted = time.monotonic(), None
             expected = _expectation(wish, visitor.transfer, photo)
             yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
-            for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.stopping):
+            for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.halt):
                 if isinstance(event, Finished):
                     painted = event.value
                 elif event.preview is not None and wish.method == "gatys":
@@ -275,9 +275,11 @@ class PaintTab:
                     yield seen, note, gr.skip(), gr.skip()
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
-            done = Painted(photo, wish, painted, note)
+            done, file_format = Painted(photo, wish, painted, note), visitor.file_format
             file = self._saved(done, request)
-            visitor.painted = done  # which means that it can be downloaded
+            visitor.painted = done  # from now on another format is saved when it is chosen
+            if visitor.file_format != file_format:
+                file = self._saved(done, request)
             yield gr.skip(), note, file, gr.skip()
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:

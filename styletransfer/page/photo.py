@@ -31,7 +31,8 @@ with no_stubs():
         def preprocess(self, payload: ImageData | None) -> str | None:
             if payload is None or payload.path is None:
                 return None
-            check_all_files_in_cache(payload.model_dump())
+            named: Any = {"path": payload.path}
+            check_all_files_in_cache(named)
             return _originals.get(Path(payload.path).name, payload.path)
 
 

@@ -76,7 +76,7 @@ class SheetTab:
                         painted.append((look.name, str(file), look.caption))
 
         with telling():
-            for event in follow(work, visitor.stopping):
+            for event in follow(work, visitor.halt):
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:

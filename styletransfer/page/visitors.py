@@ -13,10 +13,12 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.page.wish import Wish
+from styletransfer.page.work import Halt
 
 KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
+KEPT_SECONDS = 3600  # for those who left: a phone that is locked, or out of reach, cuts the connection as well
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,18 @@ class Painted:
 
 @dataclass
 class Visitor:
-    """`transfer` paints with the visitor's own styles; `folder` is removed when they leave.
+    """`transfer` paints with the visitor's own styles; `folder` is removed some time after they left.
 
-    `painted` is what was last painted in full, as long as it is what the page shows;
-    `file_format` what downloads are wanted in, which may change while it is painted.
+    `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
+    downloads are wanted in, which may change while it is painted; `leaving` runs while the connection is cut.
     """
 
     transfer: StyleTransfer
     folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
+    halt: Halt = field(default_factory=Halt)
     painted: Painted | None = None
     file_format: str = "PNG"
+    leaving: threading.Timer | None = None
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
 
@@ -60,9 +63,16 @@ class Visitor:
         """A path of that name in a folder of its own, so that names never meet."""
         return self.new_folder() / name
 
+    def stay(self) -> None:
+        """Be here, or here again."""
+        if self.leaving is not None:
+            self.leaving.cancel()
+            self.leaving = None
+
     def forget(self) -> None:
-        """Stop what is under way, and remove all files."""
-        self.stopping.set()
+        """Drop what is under way, and remove all files."""
+        self.stay()
+        self.halt.dropped = True
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def scaled(self, photo: str, side: int) -> Image.Image:
@@ -103,6 +113,7 @@ class Visitors:
                     transfer = transfer.with_styles(own)
                 self._known[key] = Visitor(transfer, folder)
             self._known[key] = self._known.pop(key)  # the last in order is the one seen last
+            self._known[key].stay()
             forgotten = [
                 self._known.pop(next(iter(self._known))) for _ in range(len(self._known) - MOST_VISITORS)
             ]
@@ -113,14 +124,26 @@ class Visitors:
 
     def stop(self, request: gr.Request) -> None:
         """End what the visitor has under way."""
-        self.of(request).stopping.set()
+        self.of(request).halt.stopped = True
 
     def leave(self, request: gr.Request) -> None:
-        """Stop what the visitor has under way and forget their files."""
+        """Forget the visitor and their files after a while, unless they are back by then."""
+        key = request.session_hash or ""
         with self._lock:
-            visitor = self._known.pop(request.session_hash or "", None)
-        if visitor:
-            visitor.forget()
+            visitor = self._known.get(key)
+            if visitor is None:
+                return
+            visitor.stay()
+            visitor.leaving = threading.Timer(KEPT_SECONDS, self._left, (key, visitor))
+            visitor.leaving.daemon = True
+            visitor.leaving.start()
+
+    def _left(self, key: str, visitor: Visitor) -> None:
+        with self._lock:
+            if visitor.leaving is not threading.current_thread():
+                return  # back, or forgotten, in the last moment
+            del self._known[key]
+        visitor.forget()
 
     def close(self) -> None:
         """Forget all of them."""

@@ -30,19 +30,38 @@ class Finished:
     value: Any
 
 
-def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator[Progress | Finished]:
+class Dropped(Exception):
+    """Raised in a work that nobody waits for any more: unlike with `Cancelled`, nothing of it is kept."""
+
+
+@dataclass
+class Halt:
+    """How a visitor's work is ended from outside: `stopped`, with what is done by then kept, or `dropped`."""
+
+    stopped: bool = False
+    dropped: bool = False
+
+    def check(self, progress: Progress) -> None:
+        """An `on_step`. Raises Dropped, or Cancelled unless all is done."""
+        if self.dropped:
+            raise Dropped
+        if self.stopped and progress.step < progress.steps:
+            raise Cancelled
+
+
+def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
     """The newest progress of a work, again and again, and at last what it returned.
 
-    Setting `stopping` makes the work's `on_step` raise `Cancelled`, unless all is done by then; so does leaving
-    the iteration early.
+    It ends when it is halted from now on, and is dropped when the iteration is left early.
     Raises whatever the work raises.
     """
-    stopping.clear()
+    halt.stopped = False
+    own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
     def on_step(progress: Progress) -> None:
-        if stopping.is_set() and progress.step < progress.steps:
-            raise Cancelled
+        own.check(progress)
+        halt.check(progress)
         events.put(progress)
 
     def run() -> None:
@@ -62,7 +81,7 @@ def follow(work: Callable[[OnStep], Any], stopping: threading.Event) -> Iterator
             if isinstance(event, Finished):
                 return
     finally:
-        stopping.set()
+        own.dropped = True
         thread.join()
 
 
@@ -72,15 +91,10 @@ def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> 
     listener(None, shown, shown, js=script, queue=False, **QUIET)
 
 
-def stoppable(stopping: threading.Event) -> OnStep:
-    """For a work that nobody follows: an `on_step` that ends it when `stopping` is set from now on."""
-    stopping.clear()
-
-    def on_step(_: Progress) -> None:
-        if stopping.is_set():
-            raise Cancelled
-
-    return on_step
+def stoppable(halt: Halt) -> OnStep:
+    """For a work that nobody follows: an `on_step` that ends it when it is halted from now on."""
+    halt.stopped = False
+    return halt.check
 
 
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
