@@ -1,5 +1,6 @@
 """Pictures as styles: their statistics, and gamma and beta guessed from these, at a glance."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,15 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import Style, StyleInfo
+from styletransfer.errors import MissingWeights
 from styletransfer.images import ImageSource
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_predictor
+
+log = logging.getLogger(__name__)
 
 KEPT = 2  # pictures, whose styles are kept
 
@@ -58,11 +62,17 @@ class PictureStyles:
         return replace(style, picture=picture, picture_mask=whole)
 
     def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
-        """Gamma and beta (2, N), and the base network they are for; (2, 0) where there is no predictor."""
+        """Gamma and beta (2, N), and the base network they are for; (2, 0) where nothing can predict them.
+
+        What is wrong with a predictor is only logged: other methods need none."""
         if not (self._models_dir / PREDICTOR_FILE).exists():
             return torch.zeros(2, 0), ""
         if self._predictor is None:
-            self._predictor = load_predictor(self._models_dir)
+            try:
+                self._predictor = load_predictor(self._models_dir)
+            except MissingWeights as error:
+                log.warning("%s", error)
+                return torch.zeros(2, 0), ""
         predictor, base_sha256 = self._predictor
         with torch.no_grad():
             return predictor(target.means, target.stds)[0], base_sha256

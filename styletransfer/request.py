@@ -212,7 +212,9 @@ class Request:
 
     def _shares(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
-        weights, strength = torch.tensor(list(self.weights.values())), torch.tensor(self.options.strength)
+        # Numbers out of NumPy would else bring their own number format along.
+        weights = torch.tensor(list(self.weights.values()), dtype=torch.float32)
+        strength = torch.tensor(self.options.strength, dtype=torch.float32)
         if not self.masks:
             return weights, strength
         shades = self._shades(size)[:, 0]  # (S, H, W)

@@ -76,9 +76,9 @@ def load_style(path: Path) -> Style:
             grams={
                 layer: _symmetric(tensors[_GRAM + layer].float()) * tensors[_SCALE + layer] for layer in layers
             },
-            bounds={layer: tensors[_BOUND + layer][0] for layer in layers},
-            means={layer: tensors[_MEAN + layer] for layer in layers},
-            stds={layer: tensors[_STD + layer] for layer in layers},
+            bounds={layer: tensors[_BOUND + layer][0].float() for layer in layers},
+            means={layer: tensors[_MEAN + layer].float() for layer in layers},
+            stds={layer: tensors[_STD + layer].float() for layer in layers},
             preview=preview,
         )
     except FileNotFoundError:

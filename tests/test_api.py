@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from conftest import make_photo
+from conftest import make_photo, random_predictor
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
@@ -20,7 +20,7 @@ from styletransfer.errors import (
     UnwritableOutput,
 )
 from styletransfer.stylebank import load_style, save_style
-from styletransfer.weights import PREDICTOR_FILE
+from styletransfer.weights import PREDICTOR_FILE, save_predictor
 
 MIX = {"amber": 0.75, "blue": 0.25}
 
@@ -290,6 +290,14 @@ def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
     assert np.abs(masked - plain).mean() < 1
 
 
+@pytest.mark.parametrize("method", ["cin", "adain"])
+def test_numpys_doubles_are_numbers(transfer, photo, method):
+    mix = {"amber": 0.5, "blue": 0.5}
+    doubles = {name: np.float64(weight) for name, weight in mix.items()}
+    painted = transfer.stylize(photo, doubles, method=method, strength=np.linspace(0, 1, 5)[2])
+    assert same(painted, transfer.stylize(photo, mix, method=method, strength=0.5))
+
+
 def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
     painted = transfer.stylize(photo, "amber", size=np.int64(40), strength=np.float32(0.5))
     save_picture(painted, tmp_path / "painted.png")
@@ -345,6 +353,16 @@ def test_without_a_predictor_a_picture_is_a_style_of_the_other_methods_alone(tra
     with pytest.raises(InvalidInput, match="train-style"):
         without.stylize(photo, picture)
     assert without.stylize(photo, picture, method="adain").size == photo.size
+
+
+def test_a_predictor_of_an_earlier_network_is_no_hindrance_to_the_other_methods(transfer, photo, tmp_path):
+    models = shutil.copytree(transfer._models_dir, tmp_path / "models")
+    save_predictor(models, random_predictor(), "0" * 64, {"command": "none"})
+    with_it = StyleTransfer(device="cpu", models_dir=models, styles_dir=transfer._bank.own)
+    picture = make_photo(40, 40, seed=4)
+    with pytest.raises(InvalidInput, match="train-style"):
+        with_it.stylize(photo, picture)
+    assert with_it.stylize(photo, picture, method="adain").size == photo.size
 
 
 def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
@@ -250,6 +250,10 @@ def test_a_picture_of_other_origin_has_no_parameters(tmp_path):
     exif[0x010E] = json.dumps({"a": "caption"})
     red().save(tmp_path / "caption.jpg", exif=exif)
     assert images.read_metadata(tmp_path / "caption.jpg") == {}
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("styletransfer", "[" * 100_000)
+    red().save(tmp_path / "deep.png", pnginfo=chunks)
+    assert images.read_metadata(tmp_path / "deep.png") == {}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])

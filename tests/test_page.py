@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import socket
@@ -15,20 +16,24 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
+import torch
 from conftest import make_photo
 from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import build_page, many, serve, visitors
+from styletransfer.page.controls import mix_text
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.look import look
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.paint import PaintTab, _within
+from styletransfer.page.paint import RESTORED, PaintTab, _within
 from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor
 from styletransfer.page.wish import Wish
@@ -561,6 +566,11 @@ def test_programs_are_told_what_was_wrong(client, photo_file):
         )
 
 
+def test_programs_give_styles_with_weights(client, photo_file):
+    with pytest.raises(Exception, match="give names and weights"):
+        client.predict(handle_file(photo_file), ["amber"], None, api_name="/stylize")
+
+
 def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, tmp_path):
     make_photo(40, 40, seed=8).save(tmp_path / "private.png")
     with pytest.raises(Exception, match="no style named"):
@@ -759,6 +769,19 @@ def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
         many.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
+def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.mkdir("trip.png")
+        for name in ("D:b.png", "trip.png/A.png", "a.png"):
+            archive.write(tmp_path / "photo.png", name)
+    wish = Wish({"blue": 1.0}, size=40)
+    files = [tmp_path / "photos.zip"]
+    found = many.paint_all(Visitor(transfer, tmp_path), wish, files, ".png", lambda _: None)
+    names = zipfile.ZipFile(found.archive).namelist()
+    assert (names, found.failed) == (["D_b-painted.png", "A-painted.png", "a-painted-2.png"], [])
+
+
 def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
     make_photo(40, 40).save(tmp_path / "photo.png")
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
@@ -773,7 +796,40 @@ def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
 
 def test_settings_from_a_file_fit_the_sliders():
     slider = gr.Slider(0.5, 2, value=1)
-    assert [_within(slider, value) for value in (4, 0.1, 1.5, None, "x")] == [2, 0.5, 1.5, 1, 1]
+    values = (4, 0.1, 1.5, None, "x", math.nan)
+    assert [_within(slider, value) for value in values] == [2, 0.5, 1.5, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"styles": {"blue": 7, "amber": -1}, "optimization": [], "size": "large", "method": ["cin"]},
+        {"styles": {"blue": "x"}},
+        {"styles": {"blue": math.nan}},
+        {"styles": ["blue"]},
+    ],
+)
+def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
+    tab, values = paint_tab
+    painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
+    images.save_picture(painted, tmp_path / "photo.png")
+    assert len(tab._photo_given(values, VISITOR)) == 2 + RESTORED + len(tab.controls.rows)
+
+
+def test_a_title_cannot_be_more_than_text():
+    text = mix_text(["![](http://elsewhere/x.png)", "<b>’b’</b>"], [1, 1])
+    html = gr.Markdown(text).postprocess(text)
+    assert r"\!\[\]\(http\:\/\/elsewhere\/x\.png\)" in html
+    assert r"\<b\>’b’\<\/b\>" in html
+
+
+def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfer, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    with safe_open(tiny_styles / "amber.safetensors", framework="pt") as file:
+        save_file({"gamma": file.get_tensor("gamma")}, own / "bare.safetensors", file.metadata())
+    visitor = Visitor(transfer.with_styles(own), tmp_path)
+    assert "bare" in StylePictures(tmp_path).found(visitor, "", [])[1]
 
 
 def test_beyond_this_machine_visitors_do_not_share_styles():

@@ -80,6 +80,19 @@ def test_a_part_that_is_a_single_number_is_refused(tmp_path, style, name):
         check_style(load_style(path), BASE, TINY.row_length)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int32])
+def test_numbers_of_other_formats_are_read_as_floats(tmp_path, style, dtype):
+    path = tmp_path / "amber.safetensors"
+    save_style(path, style)
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
+    given = {name: value.to(dtype) for name, value in tensors.items() if name != "preview"}
+    save_file(tensors | given, path, metadata)
+    back = load_style(path)
+    parts = (*back.grams.values(), *back.bounds.values(), *back.means.values(), *back.stds.values(), back.row)
+    assert {value.dtype for value in parts} == {torch.float32}
+
+
 def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):
     save_style(tmp_path / "amber.safetensors", style)
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")

@@ -150,6 +150,6 @@ def read_metadata(path: Path) -> dict:
     try:
         # What libvips tells of EXIF goes on after the text.
         found, _ = json.JSONDecoder().raw_decode(keyed or described.partition(f"{_METADATA_KEY} ")[2])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """What a visitor can set: the components of the first tab, and the wish that they make."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -245,8 +246,14 @@ def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: fl
     if total <= 0:
         return "Give at least one style a weight."
     return " · ".join(
-        f"**{title}** {100 * weight / total:.0f} %" for title, weight in zip(titles, weights, strict=True)
+        f"**{_as_written(title)}** {100 * weight / total:.0f} %"
+        for title, weight in zip(titles, weights, strict=True)
     )
+
+
+def _as_written(text: str) -> str:
+    """A text that Markdown shows as it stands: a title out of somebody's file could else fetch a picture."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # what Markdown lets be escaped: signs of ASCII
 
 
 def _region(edited: Mapping[str, Any] | None) -> Image.Image | None:

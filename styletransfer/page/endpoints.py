@@ -67,6 +67,8 @@ class Endpoints:
         """
         visitor = self.visitors.of(request)
         with telling():
+            if not isinstance(styles, dict | None):
+                raise InvalidInput(f"styles is {styles!r}; give names and weights, such as {{'udnie': 1}}")
             mix: list[tuple[str, float]] = list((styles or {}).items())
             known = visitor.transfer.styles
             for name, _ in mix:  # which could else be the path of any picture of this machine

@@ -9,6 +9,7 @@ import gradio as gr
 
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
+from styletransfer.errors import InvalidStyleFile
 from styletransfer.page.visitors import Visitor
 
 
@@ -46,7 +47,10 @@ class StylePictures:
 
     def _file(self, visitor: Visitor, name: str) -> Path:
         """A style's small picture as a file; an own style may come anew under an old name."""
-        content = visitor.transfer.style_preview(name)
+        try:
+            content = visitor.transfer.style_preview(name)
+        except InvalidStyleFile:
+            content = b""  # the others have theirs
         folder = visitor.folder if name in visitor.transfer.own_styles else self.folder
         path = folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():

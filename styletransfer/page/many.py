@@ -1,5 +1,7 @@
 """The tab for many photos: one blend, a zip back. And the photos of a zip, taken out with care."""
 
+import lzma
+import re
 import shutil
 import tempfile
 import zipfile
@@ -34,6 +36,8 @@ from styletransfer.page.work import (
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
+UNREADABLE = (EOFError, OSError, ValueError, NotImplementedError, RuntimeError)  # what a damaged zip raises
+NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # of files on Windows, where a colon could lead to another disk
 LONGEST_STEM = 50  # letters of a photo's name that are kept; in UTF-8 up to four times as many bytes
 
 
@@ -107,7 +111,7 @@ def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
             found.append(file)
             continue
         with _opened(file) as archive:
-            members = [member for member in archive.infolist() if _is_photo(PurePosixPath(member.filename))]
+            members = [each for each in archive.infolist() if not each.is_dir() and _is_photo(each.filename)]
             size += sum(member.file_size for member in members)
             if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
                 raise InvalidInput(
@@ -126,18 +130,20 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *UNREADABLE) as error:
         raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
 
 
-def _is_photo(path: PurePosixPath) -> bool:
+def _is_photo(name: str) -> bool:
+    path = PurePosixPath(name)
     return path.suffix.lower() in images.PICTURE_SUFFIXES and not path.name.startswith(".")
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
     """A picture of a zip as a new file: where the zip says that it belongs does not matter."""
     name = PurePosixPath(member.filename)
-    path = Path(tempfile.mkdtemp(dir=folder)) / (name.stem[:LONGEST_STEM] + name.suffix)
+    stem = re.sub(NOT_IN_NAMES, "_", name.stem)[:LONGEST_STEM]
+    path = Path(tempfile.mkdtemp(dir=folder)) / (stem + name.suffix)
     with archive.open(member) as source, path.open("wb") as target:
         shutil.copyfileobj(source, target)
     return path
@@ -147,9 +153,8 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
     """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput."""
     archive = visitor.new_file("painted.zip")
     failed: list[BatchResult] = []
-    names: set[str] = set()
     with tempfile.TemporaryDirectory(dir=visitor.folder) as scratch, zipfile.ZipFile(archive, "w") as target:
-        sources = photos_of(files, Path(scratch))
+        sources, left = photos_of(files, Path(scratch)), 0
         for index, source in enumerate(sources):
             so_far = Progress(index, len(sources))
 
@@ -159,18 +164,18 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             try:
                 on_step(so_far)
                 painted = wish.paint(visitor.transfer, source, within)
-                name = _free_name(source.stem[:LONGEST_STEM], suffix, names)
+                name = _free_name(source.stem[:LONGEST_STEM], suffix, target.namelist())
                 file = Path(scratch) / name
                 images.save_picture(painted, file)
             except Cancelled:
-                return Outcome(archive if names else None, failed, len(sources) - index, len(sources))
+                left = len(sources) - index
+                break
             except StyleTransferError as error:
                 failed.append(BatchResult(source, error=error))
                 continue
-            names.add(name)
             target.write(file, name)
             file.unlink()
-    return Outcome(archive if names else None, failed, 0, len(sources))
+        return Outcome(archive if target.namelist() else None, failed, left, len(sources))
 
 
 def _error_of(result: BatchResult) -> str:
@@ -178,8 +183,8 @@ def _error_of(result: BatchResult) -> str:
     return str(result.error).replace(str(result.source), Path(str(result.source)).name)
 
 
-def _free_name(stem: str, suffix: str, taken: set[str]) -> str:
+def _free_name(stem: str, suffix: str, taken: Sequence[str]) -> str:
     name, count = f"{stem}-painted{suffix}", 2
-    while name in taken:
+    while name.casefold() in map(str.casefold, taken):  # on many disks A.jpg would replace a.jpg
         name, count = f"{stem}-painted-{count}{suffix}", count + 1
     return name

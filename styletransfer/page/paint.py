@@ -1,5 +1,6 @@
 """The tab that paints: what happens when its controls are touched."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -201,7 +202,7 @@ class PaintTab:
         with telling():
             scaled = self.visitors.of(request).scaled(photo, SHOWN_SIDE)
         found = images.read_metadata(Path(photo))
-        if not found.get("styles"):
+        if not _weights_in(found):
             return [scaled, WAITING if values[it.chosen] else _next_step(True), *as_they_are]
         gr.Info("The settings are those that this picture was painted with.")
         return [
@@ -300,7 +301,7 @@ class PaintTab:
         it = self.controls
         with telling():
             found = images.read_metadata(Path(values[it.restore]))
-            if not found.get("styles"):
+            if not _weights_in(found):
                 raise UnreadableImage(
                     "this picture carries no settings; give one that was painted and downloaded here"
                 )
@@ -309,33 +310,46 @@ class PaintTab:
     def _settings_of(
         self, found: dict, search: str, picture_weight: float | None, request: gr.Request
     ) -> list[Any]:
-        """Every control as it was when a picture with those parameters was painted.
+        """The controls as they were when a picture with those parameters was painted, but for regions.
 
         A picture that the visitor has given stays in the mix, with its weight."""
-        transfer = self.visitors.of(request).transfer
-        known = {name: weight for name, weight in found["styles"].items() if name in transfer.styles}
-        missing = [name for name in found["styles"] if name not in known]
+        transfer, weights = self.visitors.of(request).transfer, _weights_in(found)
+        known = {name: weight for name, weight in weights.items() if name in transfer.styles}
+        missing = [name for name in weights if name not in known]
         if missing:
             gr.Warning(f"These styles are not here: {', '.join(missing)}")
         chosen = list(known)[:MOST_STYLES]
-        weights = {name: round(100 * known[name]) for name in chosen}
+        shares = {name: min(100, max(0, round(100 * known[name]))) for name in chosen}
         method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
-        optimization = found.get("optimization") or {}
+        optimization = found.get("optimization")
+        seconds = optimization.get("seconds") if isinstance(optimization, dict) else None
         size, sizes = found.get("size"), [value for _, value in SIZES if value]
         return [
-            *self.choice(chosen, search, request, weights, picture_weight=picture_weight),
+            *self.choice(chosen, search, request, shares, picture_weight=picture_weight),
             _within(self.controls.strength, found.get("strength")),
             method,
             min(sizes, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0,
             _within(self.controls.preserve_color, found.get("preserve_color")),
             _within(self.controls.stroke_size, found.get("stroke_size")),
-            _within(self.controls.seconds, optimization.get("seconds") or None),
+            _within(self.controls.seconds, seconds or None),
         ]
 
 
-def _within(slider: gr.Slider, value: object) -> float:
+def _weights_in(found: Mapping[str, Any]) -> dict[str, float]:
+    """Styles and weights in the parameters of a picture, which anybody may have written; {} if none."""
+    styles = found.get("styles")
+    if not isinstance(styles, dict) or not all(map(_is_number, styles.values())):
+        return {}
+    return styles
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _within(slider: gr.Slider, value: Any) -> float:
     """A value from a file as the slider can show it; its own first one where it is none."""
-    number = value if isinstance(value, int | float) else slider.value
+    number = value if _is_number(value) else slider.value
     return min(max(number, slider.minimum), slider.maximum)
 
 
