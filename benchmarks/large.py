@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -122,7 +123,7 @@ def differences(photos: list[Path], megapixels: float) -> None:
         style, one = bank.load(STYLES[index % len(STYLES)]), torch.tensor(1.0)
         painted = []
         for limit in (picture.shape[2] * picture.shape[3], 0):  # whole, then in tiles
-            with mock.patch.object(cin, "WHOLE_PIXELS", limit):
+            with mock.patch.object(cin, "TILING", replace(cin.TILING, whole=limit)):
                 painted.append(images.as_float(stylizer.stylize(picture, [style], torch.ones(1), one)))
         means.append((painted[0] - painted[1]).abs().mean().item() * 255)
     print(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from styletransfer.core import Style, blend
 from styletransfer.networks import SUBPIXELS, Conv3, fit_stride
 from styletransfer.norm import adain, channel_statistics
-from styletransfer.vgg import VGG19, channels
+from styletransfer.vgg import VGG19, channels, stride
 
 ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 
@@ -71,16 +71,14 @@ def statistics_of(features: Mapping[str, Tensor]) -> Statistics:
     return {layer: channel_statistics(value) for layer, value in features.items()}
 
 
-def blended_statistics(
-    styles: Sequence[Style], weights: Tensor, sizes: Mapping[str, Sequence[int]]
-) -> Statistics:
+def blended_statistics(styles: Sequence[Style], weights: Tensor) -> Statistics:
     """Statistics of a mix of styles.
 
-    Args:    weights: (B, S), or maps (B, S, H, W), which are brought to the `sizes` of the layers.
+    Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
     """
     found = {}
-    for layer, size in sizes.items():
-        shares = weights if weights.ndim == 2 else F.adaptive_avg_pool2d(weights, (size[0], size[1]))
+    for layer in ADAIN_LAYERS:
+        shares = weights if weights.ndim == 2 else _at(layer, weights)
         parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
         mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)
         found[layer] = (mean, std)
@@ -90,14 +88,14 @@ def blended_statistics(
 def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
     """Statistics between a photo's own and those of a style.
 
-    Args:    strength: (B,), or maps (B, H, W): 0 is the photo, 1 the style.
+    Args:    strength: (B,), or maps (B, H, W) of the photo's size: 0 is the photo, 1 the style.
     """
     found = {}
     for layer, (mean, std) in own.items():
         style_mean, style_std = style[layer]
         share = strength[:, None, None, None]
         if strength.ndim == 3:
-            share = F.adaptive_avg_pool2d(strength[:, None], (style_mean.shape[2], style_mean.shape[3]))
+            share = _at(layer, strength[:, None])
         found[layer] = (mean + share * (style_mean - mean), std + share * (style_std - std))
     return found
 
@@ -105,6 +103,11 @@ def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
 def restyle(features: Mapping[str, Tensor], own: Statistics, goal: Statistics) -> dict[str, Tensor]:
     """Features with the statistics `goal` instead of their `own`."""
     return {layer: adain(value, *goal[layer], own[layer]) for layer, value in features.items()}
+
+
+def _at(layer: str, maps: Tensor) -> Tensor:
+    """Maps (B, N, H, W) of a photo's size, at the places of a layer, which are those of `encode`."""
+    return F.avg_pool2d(fit_stride(maps), stride(layer))
 
 
 def _as_map(values: Tensor) -> Tensor:

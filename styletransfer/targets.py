@@ -10,7 +10,7 @@ from torch import Tensor
 from styletransfer.core import Style, StyleInfo
 from styletransfer.losses import gram, mean_style_loss, style_bound
 from styletransfer.norm import channel_statistics
-from styletransfer.vgg import STYLE_LAYERS, VGG19
+from styletransfer.vgg import STYLE_LAYERS, VGG19, stride
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def style_target(
         found = vgg(image.to(vgg.mean.device), layers)
         features = {name: value.float().cpu() for name, value in found.items()}
         if mask is not None:
-            features = {name: _where(value, mask) for name, value in features.items()}
+            features = {
+                name: _where(value, F.avg_pool2d(mask, stride(name))) for name, value in features.items()
+            }
         statistics = {name: channel_statistics(value) for name, value in features.items()}
     return StyleTarget(
         grams={name: gram(value) for name, value in features.items()},
@@ -82,10 +84,9 @@ def style_target(
     )
 
 
-def _where(features: Tensor, mask: Tensor) -> Tensor:
-    """The places (1, C, 1, N) of a feature map that a mask covers, or those that it covers most."""
-    shares = F.adaptive_avg_pool2d(mask, (features.shape[2], features.shape[3]))[0, 0]  # (H, W)
-    return features[:, :, shares >= min(0.5, shares.max().item())].unsqueeze(2)
+def _where(features: Tensor, shares: Tensor) -> Tensor:
+    """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers, or those that it covers most."""
+    return features[:, :, shares[0, 0] >= min(0.5, shares.max().item())].unsqueeze(2)
 
 
 def collate(targets: Sequence[StyleTarget]) -> StyleTarget:

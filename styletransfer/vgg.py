@@ -131,6 +131,11 @@ def channels(layer: str) -> int:
     return CONVOLUTIONS[LAYERS.index(layer)][2]
 
 
+def stride(layer: str) -> int:
+    """How many pixels lie between the places of a layer: each block but the first begins by halving."""
+    return 2 ** (int(layer.removeprefix("relu")[0]) - 1)
+
+
 def check_layers(layers: Iterable[str]) -> None:
     """Raise InvalidInput unless every name is a layer of VGG-19."""
     for name in layers:

@@ -49,8 +49,7 @@ def content(height, width, seed=0):
 
 def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
     features = encode(vgg, content(96, 96))
-    sizes = {layer: value.shape[-2:] for layer, value in features.items()}
-    goal = blended_statistics(styles[:1], torch.ones(1, 1), sizes)
+    goal = blended_statistics(styles[:1], torch.ones(1, 1))
     # A channel that is flat in the photo stays flat, and has the mean alone.
     for layer, (mean, std) in statistics_of(restyle(features, statistics_of(features), goal)).items():
         lively = statistics_of(features)[layer][1] > 0.05
@@ -60,14 +59,23 @@ def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
 
 def test_a_blend_of_styles_is_the_blend_of_their_statistics(styles):
     weights = torch.tensor([[0.2, 0.5, 0.3]])
-    mixed = blended_statistics(styles, weights, {"relu4_1": (4, 4)})["relu4_1"][0]
+    mixed = blended_statistics(styles, weights)["relu4_1"][0]
     expected = sum(w * style.means["relu4_1"] for w, style in zip(weights[0], styles, strict=True))
     torch.testing.assert_close(mixed.flatten(), expected)
 
 
+def test_maps_lie_where_the_photo_lies_whatever_its_size(styles):
+    halves = torch.zeros(1, 2, 20, 20)  # a size that is continued to 32
+    halves[:, 0, :, :10] = halves[:, 1, :, 10:] = 1
+    mean = blended_statistics(styles[:2], halves)["relu2_1"][0][0]
+    for style, columns in zip(styles[:2], (slice(0, 5), slice(5, 10)), strict=True):
+        expected = style.means["relu2_1"][:, None, None].expand(-1, 10, 5)
+        torch.testing.assert_close(mean[:, :10, columns], expected)
+
+
 def test_strength_is_the_way_from_the_own_statistics_to_those_of_the_style(vgg, styles):
     own = statistics_of(encode(vgg, content(64, 64)))
-    style = blended_statistics(styles[:1], torch.ones(1, 1), dict.fromkeys(ADAIN_LAYERS, (8, 8)))
+    style = blended_statistics(styles[:1], torch.ones(1, 1))
     for share, expected in ((0.0, own), (1.0, style)):
         found = toward(own, style, torch.tensor([share]))
         for layer in ADAIN_LAYERS:
@@ -86,8 +94,7 @@ def test_tiles_are_the_whole(stylizer, styles, size, monkeypatch):
     photo = content(*size)
     features = statistics_of(encode(stylizer.vgg, photo))
     whole = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7))
-    monkeypatch.setattr(adain, "WHOLE_PIXELS", 100)
-    monkeypatch.setattr(adain, "TILE_SIDE", 248)
+    monkeypatch.setattr(adain, "TILING", dataclasses.replace(adain.TILING, whole=100, side=248))
     monkeypatch.setattr(stylizer, "_sampled", lambda _: features)  # the same as the whole picture's
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7), seen.append)

@@ -19,6 +19,7 @@ from styletransfer.errors import (
     UnreadableImage,
     UnwritableOutput,
 )
+from styletransfer.methods import cin
 from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_predictor
 
@@ -426,8 +427,8 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeyp
     if alpha is not None:
         photo.putalpha(alpha)
     whole = transfer.stylize(photo, "amber", preserve_color=0.5)
-    for module in ("styletransfer.images.reading", "styletransfer.methods.cin"):
-        monkeypatch.setattr(f"{module}.WHOLE_PIXELS", 100)
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
+    monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100))
     tiled = transfer.stylize(photo, "amber", preserve_color=0.5)
     assert tiled.mode == whole.mode
     assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 3  # bf16
@@ -435,8 +436,8 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, photo, monkeyp
 
 def test_a_large_file_is_painted_to_a_file(transfer, photo, monkeypatch, tmp_path):
     photo.save(tmp_path / "photo.png")
-    for module in ("styletransfer.images.reading", "styletransfer.methods.cin"):
-        monkeypatch.setattr(f"{module}.WHOLE_PIXELS", 100)
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
+    monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100))
     [result] = transfer.stylize_batch([tmp_path / "photo.png"], "amber")
     result.painting.save(tmp_path / "painted.png")
     assert read_metadata(tmp_path / "painted.png") == result.painting.parameters

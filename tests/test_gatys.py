@@ -13,10 +13,11 @@ from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.losses import wasserstein_loss
 from styletransfer.methods import gatys
-from styletransfer.methods.objective import Goal, Objective, _tiles
+from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
+from styletransfer.methods.tiles import tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.vgg import GRAM_LAYERS, load_vgg19
+from styletransfer.vgg import GRAM_LAYERS, load_vgg19, stride
 
 FEW = Optimization(steps=4, least_side=32)
 
@@ -61,7 +62,7 @@ def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, mask
     settings = Optimization(statistic=statistic)
     mask = torch.linspace(0, 1, 160).expand(1, 1, 96, 160) if masked else None
     goals = [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0, mask)]
-    whole, tiled = (Objective(vgg, photo, goals, settings, side) for side in (512, 96))
+    whole, tiled = (Objective(vgg, photo, goals, settings, side) for side in (512, 144))
     expected, losses = whole.gradient(image)
     found, tiled_losses = tiled.gradient(image)
     assert tiled_losses.style == pytest.approx(losses.style, rel=0.1)
@@ -69,17 +70,19 @@ def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, mask
     assert torch.cosine_similarity(found.flatten(), expected.flatten(), dim=0) > 0.9
 
 
-@pytest.mark.parametrize(
-    ("size", "side"), [((100, 30), 64), ((257, 513), 64), ((64, 64), 64), ((1000, 900), 256)]
-)
-def test_tiles_cover_the_picture_once_and_are_of_like_size(size, side):
-    seen = torch.zeros(1, 1, *size)
-    for tile in _tiles(*size, side):
-        whole = torch.zeros_like(seen)
-        tile.own(tile.cut(whole)).add_(1)
-        seen += whole
-        assert side // 2 - 16 <= tile.inner[1] - tile.inner[0] <= side + 16 or size[0] < side
-    assert torch.equal(seen, torch.ones_like(seen))
+@pytest.mark.parametrize("layer", GRAM_LAYERS)
+@pytest.mark.parametrize("size", [(100, 40), (47, 513), (300, 255)])
+def test_the_own_features_of_all_tiles_are_those_of_the_picture_once(vgg, layer, size):
+    apart = stride(layer)
+    seen = torch.zeros(size[0] // apart, size[1] // apart)
+    for tile in tiles(*size, side=208, margin=MARGIN, alignment=ALIGNMENT):
+        outer, inner = tile.outer, tile.inner
+        made = vgg(torch.rand(1, 3, outer.height, outer.width), [layer])[layer]
+        rows, columns = tile.own(made, apart).shape[-2:]
+        part = seen[inner.top // apart :, inner.left // apart :][:rows, :columns]
+        assert part.shape == (rows, columns)
+        part += 1
+    assert (seen == 1).all()
 
 
 def test_wasserstein_is_the_known_distance_of_diagonal_gaussians():

@@ -163,6 +163,15 @@ def test_a_run_ends_in_a_file_that_can_be_used(job, targets):
     assert predictor(targets[0].means, targets[0].stds).shape == (1, 2, TINY.row_length)
 
 
+def test_photos_that_cannot_be_read_are_passed_over(job):
+    for index in range(1, 13):
+        (job.content / f"{index:02}.png").write_bytes(b"broken")
+    settings = dataclasses.replace(SMALL, steps=1, techniques=12)
+    train_predictor(job, settings, CPU, torch.float32, lambda progress: None)
+    manifest = json.loads((job.out / "models" / MANIFEST_FILE).read_text())[PREDICTOR_FILE]
+    assert manifest["data"]["photographs"] == 4
+
+
 def test_a_cancelled_run_goes_on_from_its_checkpoint(job, monkeypatch):
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
 

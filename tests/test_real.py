@@ -1,6 +1,7 @@
 """The shipped weights and styles, on real photographs: those that come inside the gradio package."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -247,8 +248,7 @@ def test_a_large_picture_in_tiles_is_like_the_whole(transfer, monkeypatch, metho
     """Statistics are measured on parts: no seam, and a mean difference of few shades."""
     photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("tower.jpg")).rgb, 1500))
     whole = images.read_picture(transfer.stylize(photo, "starry-night", method=method)).rgb
-    monkeypatch.setattr(module, "WHOLE_PIXELS", 1_000_000)
-    monkeypatch.setattr(module, "TILE_SIDE", 512)
+    monkeypatch.setattr(module, "TILING", replace(module.TILING, whole=1_000_000, side=512))
     tiled = images.read_picture(transfer.stylize(photo, "starry-night", method=method)).rgb
     assert (tiled - whole).abs().mean() < 6 / 255
     steps = (tiled[:, :, 1:] - tiled[:, :, :-1]).abs().mean(dim=(0, 1, 3))

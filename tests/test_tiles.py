@@ -1,5 +1,7 @@
 """Large pictures in parts: they come out as if painted whole."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,13 +10,7 @@ from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
-from styletransfer.methods.tiles import (
-    Sampling,
-    Window,
-    painted_pixels,
-    sample_weights,
-    tiles,
-)
+from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.vgg import load_vgg19
 
@@ -55,7 +51,7 @@ def test_a_rim_around_a_region_is_painted_as_well():
 
 @pytest.mark.parametrize("method", [cin, adain])
 def test_a_line_of_pixels_counts_as_what_it_is_continued_to(tiny_models, styles, monkeypatch, method):
-    monkeypatch.setattr(method, "WHOLE_PIXELS", 60_000)
+    monkeypatch.setattr(method, "TILING", replace(method.TILING, whole=60_000))
     steps = []
     line = torch.rand(1, 3, 2, 8000)  # 16,000 pixels, continued to 32 lines
     stylizer = method.load(tiny_models, torch.device("cpu"), torch.float32)
@@ -112,8 +108,7 @@ def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, gen
     if maps:
         weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
     whole = stylizer.stylize(photo, styles, weights, FULL)
-    monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
-    monkeypatch.setattr(cin, "TILE_SIDE", 328)
+    monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=328))
     monkeypatch.setattr(Sampling, "windows", lambda self, height, width: [Window(0, 0, height, width)])
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
@@ -143,7 +138,7 @@ def test_the_margin_of_cin_covers_all_that_a_pixel_depends_on():
             statistics = network.measure(photo, row, one[None], one, one)
         return network(photo, row, one[None], one, statistics=statistics)
 
-    assert 100 < reach(paint) <= cin.MARGIN
+    assert 100 < reach(paint) <= cin.TILING.margin
 
 
 def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
@@ -155,12 +150,11 @@ def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
         own = {layer: (mean.detach(), std.detach()) for layer, (mean, std) in statistics_of(features).items()}
         return decoder(restyle(features, own, own))
 
-    assert 60 < reach(paint) <= adain.MARGIN
+    assert 60 < reach(paint) <= adain.TILING.margin
 
 
 def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypatch, generator):
-    monkeypatch.setattr(cin, "WHOLE_PIXELS", 100)
-    monkeypatch.setattr(cin, "TILE_SIDE", 280)
+    monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=280))
 
     def stop(progress):
         assert progress.step == 1
@@ -171,15 +165,15 @@ def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypa
 
 
 def test_tiles_begin_where_both_networks_can_be_cut():
-    for method in (cin, adain):
-        assert method.TILE_SIDE % 8 == method.MARGIN % 8 == method.SAMPLING.side % 8 == 0
+    for tiling in (cin.TILING, adain.TILING):
+        assert tiling.side % 8 == tiling.margin % 8 == tiling.sampling.side % 8 == 0
 
 
 @pytest.mark.parametrize("size", [(65, 64), (300, 200), (301, 407)])
 def test_painted_pixels_are_those_of_the_tiles(size):
     outer = [tile.outer for tile in tiles(*size, 64, 16)]
     sampling = Sampling(3, 40)
-    total, largest = painted_pixels(size, 4096, 64, 16, sampling)
+    total, largest = Tiling(4096, side=64, margin=16, sampling=sampling).pixels(size)
     areas = [window.height * window.width for window in outer]
     measured = sum(window.height * window.width for window in sampling.windows(*size))
     assert (total, largest) == (sum(areas) + measured, max(*areas, measured))

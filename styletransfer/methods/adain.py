@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer.core import Cost, OnStep, Progress, Style
+from styletransfer.core import Cost, OnStep, Style
 from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
@@ -18,27 +18,17 @@ from styletransfer.decoder import (
     toward,
 )
 from styletransfer.device import release_freed_memory
-from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import (
-    Sampling,
-    Tile,
-    Window,
-    computed_pixels,
-    painted_pixels,
-    sample_weights,
-    tiles,
-)
+from styletransfer.images import as_float
+from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.networks import Conv3
 from styletransfer.norm import joint_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
-WHOLE_PIXELS = 2_500_000  # larger pictures are painted in tiles
-TILE_SIDE = 1280  # pixels, with the margins
-# What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder.
-MARGIN = 80
-SAMPLING = Sampling(count=8, side=192)  # 2.4 megapixels
+# What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder. Samples are
+# 2.4 megapixels.
+TILING = Tiling(whole=2_500_000, side=1280, margin=80, sampling=Sampling(count=8, side=192))
 MULTIPLY_ADDS = 320_000  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 460  # bytes a pixel, of features and of the picture in float32
@@ -83,27 +73,23 @@ class AdainStylizer:
         optimization: Optimization | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
-        height, width = content.shape[-2:]
-        planned = [Tile(Window(0, 0, height, width), Window(0, 0, height, width))]
+        planned = TILING.plan((content.shape[2], content.shape[3]))
         own = None
-        if computed_pixels((height, width)) > WHOLE_PIXELS:
-            planned = list(tiles(height, width, TILE_SIDE, MARGIN))
+        if len(planned) > 1:
             own = self._sampled(content)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
-        result = empty_like(content)
-        for step, tile in enumerate(planned, 1):
-            shares = weights if weights.ndim == 1 else tile.outer.cut(weights)
-            degree = strength if strength.ndim == 0 else tile.outer.cut(strength)
-            painted = self._paint(tile.outer.cut(content), styles, shares[None], degree[None], own)
-            tile.inner.paste(tile.own(painted), result)
-            if on_step:
-                on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
-        return result
+
+        def paint(window: Window) -> Tensor:
+            shares = weights if weights.ndim == 1 else window.cut(weights)
+            degree = strength if strength.ndim == 0 else window.cut(strength)
+            return self._paint(window.cut(content), styles, shares[None], degree[None], own)
+
+        return paint_tiles(content, planned, paint, on_step)
 
     def _sampled(self, content: Tensor) -> Statistics:
         """Statistics of a large picture, measured on parts of it."""
         joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
-        windows = SAMPLING.windows(*content.shape[-2:])
+        windows = TILING.sampling.windows(*content.shape[-2:])
         shares = sample_weights(content, windows)
         for window in windows:
             features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
@@ -124,20 +110,19 @@ class AdainStylizer:
         photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
         own = own or statistics_of(features)
-        sizes = {layer: value.shape[-2:] for layer, value in features.items()}
-        style = blended_statistics(styles, weights, sizes)
+        style = blended_statistics(styles, weights)
         painted = self._decode(features, own, toward(own, style, strength), photo)
         if (strength < 1).any():
             lost = photo - self._decode(features, own, own, photo)
             share = strength[:, None, None, None] if strength.ndim == 1 else strength[:, None]
             painted = painted + (1 - share) * lost
-        return painted.clamp(0, 1).cpu()
+        return painted.clamp(0, 1)
 
     def _decode(self, features: dict[str, Tensor], own: Statistics, goal: Statistics, photo: Tensor) -> Tensor:
         height, width = photo.shape[-2:]
         return self.decoder(restyle(features, own, goal))[..., :height, :width]
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)
+        painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)

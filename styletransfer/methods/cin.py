@@ -7,26 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.core import Cost, OnStep, Progress, Style, blend
+from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
-from styletransfer.images import as_float, empty_like
-from styletransfer.methods.tiles import (
-    Sampling,
-    Window,
-    computed_pixels,
-    painted_pixels,
-    sample_weights,
-    tiles,
-)
+from styletransfer.images import as_float
+from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
-TILE_SIDE = 2624  # pixels, with the margins
-# What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8.
-MARGIN = 120
-SAMPLING = Sampling(count=8, side=256, rim=24)  # 4.2 megapixels; see `StyleRows.inner` for the rim
+# What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8. Samples
+# are 4.2 megapixels; see `StyleRows.inner` for their rim.
+TILING = Tiling(WHOLE_PIXELS, side=2624, margin=120, sampling=Sampling(count=8, side=256, rim=24))
 RIM = 8  # pixels around a region that are painted as well: a line would show where photo and painting meet
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
@@ -80,31 +72,26 @@ class CinStylizer:
         if weights.ndim == 1:
             rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
         rows = rows.to(self.device)
-        height, width = content.shape[-2:]
-        if computed_pixels((height, width)) <= WHOLE_PIXELS:
-            result = empty_like(content)
-            whole = Window(0, 0, height, width)
-            whole.paste(self._paint(whole, content, rows, weights, strength).cpu(), result)
-            if on_step:
-                on_step(Progress(1, 1, preview=result))
-            return result
-        statistics = self._measured(content, rows, weights, strength)
-        release_freed_memory()  # of all the parts at once, before that of a tile is added to it
-        result = empty_like(content)
-        planned = list(tiles(height, width, TILE_SIDE, MARGIN))
-        for step, tile in enumerate(planned, 1):
-            painted = self._paint(tile.outer, content, rows, weights, strength, statistics)
-            tile.inner.paste(tile.own(painted).cpu(), result)
-            if on_step:
-                on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
-        return result
+        planned = TILING.plan((content.shape[2], content.shape[3]))
+        statistics = None
+        if len(planned) > 1:
+            statistics = self._measured(content, rows, weights, strength)
+            release_freed_memory()  # of all the parts at once, before that of a tile is added to it
+
+        def paint(window: Window) -> Tensor:
+            photo, shares, degree = self._inputs(window, content, weights, strength)
+            origin = (window.top // STRIDE, window.left // STRIDE)
+            return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
+
+        return paint_tiles(content, planned, paint, on_step)
 
     def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
         """Statistics of a picture from samples of it."""
-        windows = SAMPLING.windows(*content.shape[-2:])
+        sampling = TILING.sampling
+        windows = sampling.windows(*content.shape[-2:])
         parts = [self._inputs(window, content, weights, strength) for window in windows]
         photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        shares = sample_weights(content, windows, SAMPLING.rim)
+        shares = sample_weights(content, windows, sampling.rim)
         return self.network.measure(photos, rows, mixes, degrees, shares)
 
     def _inputs(
@@ -116,21 +103,8 @@ class CinStylizer:
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         return photo, shares[None].to(self.device), degree[None].to(self.device)
 
-    def _paint(
-        self,
-        window: Window,
-        content: Tensor,
-        rows: Tensor,
-        weights: Tensor,
-        strength: Tensor,
-        statistics: Statistics | None = None,
-    ) -> Tensor:
-        photo, shares, degree = self._inputs(window, content, weights, strength)
-        origin = (window.top // STRIDE, window.left // STRIDE)
-        return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
-
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        painted, at_once = painted_pixels(size, WHOLE_PIXELS, TILE_SIDE, MARGIN, SAMPLING)
+        painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)
 

@@ -16,7 +16,7 @@ from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
-from styletransfer.methods.objective import MARGIN, Goal, Losses, Objective
+from styletransfer.methods.objective import Goal, Losses, Objective
 from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
@@ -24,7 +24,7 @@ from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
 MEMORY = 1800  # bytes a pixel, of features and their gradients
 STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, the optimiser's moments
-TILE_SIDE = 1280  # pixels; larger pictures are worked on in tiles, which bounds the memory
+TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds the memory
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
 LEAST_SIDE = 32  # pixels; VGG halves a picture four times
@@ -96,7 +96,7 @@ class GatysStylizer:
         plans = _plans(size, optimization or Optimization())
         pixel_steps = sum(plan.size[0] * plan.size[1] * plan.steps for plan in plans)
         height, width = plans[-1].size
-        at_once = min(height, TILE_SIDE + 2 * MARGIN) * min(width, TILE_SIDE + 2 * MARGIN)
+        at_once = min(height, TILE_SIDE) * min(width, TILE_SIDE)
         passes = 3 if max(height, width) > TILE_SIDE else 2
         state = STATE_MEMORY * height * width
         return Cost(passes * MULTIPLY_ADDS * pixel_steps, MEMORY * at_once + state)

@@ -4,8 +4,7 @@ Memory is bounded: a large picture is worked on in tiles. Style statistics are m
 are summed over the tiles first, and the gradient with respect to them is then carried back tile by tile.
 """
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.losses import TINY, content_loss, gram, style_loss, wasserstein_loss
+from styletransfer.methods.tiles import Tile, tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget
-from styletransfer.vgg import VGG19
+from styletransfer.vgg import VGG19, stride
 
 ALIGNMENT = 16  # pixels; tiles are cut at multiples of it, where all layers of VGG to relu5_1 can be cut
 MARGIN = 64  # pixels around a tile that its features see but that are not counted as its own
@@ -28,27 +28,6 @@ class Losses:
     objective: float
     content: float
     style: float
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """A part of a picture: `inner` is its own, `outer` has the margin as well; (top, bottom, left, right)."""
-
-    inner: tuple[int, int, int, int]
-    outer: tuple[int, int, int, int]
-
-    def cut(self, image: Tensor) -> Tensor:
-        """The part with its margin, a view."""
-        top, bottom, left, right = self.outer
-        return image[:, :, top:bottom, left:right]
-
-    def own(self, features: Tensor) -> Tensor:
-        """Features of `cut` without those of the margin."""
-        top, bottom, left, right = self.outer
-        stride = (bottom - top) // features.shape[2]
-        above, before = (self.inner[0] - top) // stride, (self.inner[2] - left) // stride
-        below, after = (bottom - self.inner[1]) // stride, (right - self.inner[3]) // stride
-        return features[:, :, above : features.shape[2] - below, before : features.shape[3] - after]
 
 
 @dataclass(frozen=True)
@@ -83,7 +62,7 @@ class Objective:
              style as a large one.
 
     Args:  photo: (1, 3, H, W) in [0, 1]; goals: one style, or one a region; settings: layers and the rest;
-           tile_side: pixels; larger pictures are worked on in tiles.
+           tile_side: pixels; larger pictures are worked on in tiles, which with their margins have that side.
     """
 
     def __init__(
@@ -101,8 +80,8 @@ class Objective:
 
     def gradient(self, image: Tensor) -> tuple[Tensor, Losses]:
         """Gradient of the objective with respect to `image` (1, 3, H, W), and the losses."""
-        tiles = list(_tiles(image.shape[-2], image.shape[-1], self.tile_side))
-        return self._whole(image) if len(tiles) == 1 else self._tiled(image, tiles)
+        planned = list(tiles(image.shape[2], image.shape[3], self.tile_side, MARGIN, ALIGNMENT))
+        return self._whole(image) if len(planned) == 1 else self._tiled(image, planned)
 
     def _whole(self, image: Tensor) -> tuple[Tensor, Losses]:
         layer = self.settings.content_layer
@@ -117,9 +96,9 @@ class Objective:
         (gradient,) = torch.autograd.grad(total, pixels)
         return gradient, Losses(total.item(), content.item(), style.item())
 
-    def _tiled(self, image: Tensor, tiles: list[_Tile]) -> tuple[Tensor, Losses]:
+    def _tiled(self, image: Tensor, planned: list[Tile]) -> tuple[Tensor, Losses]:
         layer = self.settings.content_layer
-        wholes, content_norm = self._measure(image, tiles)
+        wholes, content_norm = self._measure(image, planned)
         style = self._style(wholes)
         leaves = [
             part for whole in wholes for moments in whole.values() for part in (moments.mean, moments.gram)
@@ -127,12 +106,13 @@ class Objective:
         slopes = torch.autograd.grad(style, leaves, allow_unused=True)
         gradient = torch.zeros_like(image)
         content = 0.0
-        for tile in tiles:
-            pixels = tile.cut(image).detach().requires_grad_()
+        for tile in planned:
+            pixels = tile.outer.cut(image).detach().requires_grad_()
             features = self.vgg(pixels, [layer, *self.layers])
             with torch.no_grad():
-                photo = tile.own(self.vgg(tile.cut(self.photo), [layer])[layer])
-            tile_content = (tile.own(features[layer]) - photo).float().square().sum() / content_norm
+                photo = tile.own(self.vgg(tile.outer.cut(self.photo), [layer])[layer], stride(layer))
+            difference = tile.own(features[layer], stride(layer)) - photo
+            tile_content = difference.float().square().sum() / content_norm
             loss = self.settings.content_weight * tile_content
             left = iter(slopes)
             for goal, whole in zip(self.goals, wholes, strict=True):
@@ -141,23 +121,23 @@ class Objective:
                         slope = next(left)
                         if slope is not None:
                             loss = loss + moments.area / whole[name].area * (part * slope).sum()
-            tile.cut(gradient).add_(torch.autograd.grad(loss, pixels)[0])
+            tile.outer.cut(gradient).add_(torch.autograd.grad(loss, pixels)[0])
             content += tile_content.item()
         total = self.settings.content_weight * content + style.item()
         return gradient, Losses(total, content, style.item())
 
-    def _measure(self, image: Tensor, tiles: list[_Tile]) -> tuple[list[dict[str, _Moments]], Tensor]:
+    def _measure(self, image: Tensor, planned: list[Tile]) -> tuple[list[dict[str, _Moments]], Tensor]:
         """Moments of the whole picture for every goal, ready for a gradient; squared norm of the content."""
         wholes: list[dict[str, _Moments]] = [{} for _ in self.goals]
         layer = self.settings.content_layer
         content_norm = torch.zeros((), device=image.device)
         with torch.no_grad():
-            for tile in tiles:
-                features = self.vgg(tile.cut(image), self.layers)
+            for tile in planned:
+                features = self.vgg(tile.outer.cut(image), self.layers)
                 for goal, whole in zip(self.goals, wholes, strict=True):
                     for name, moments in self._statistics(features, goal.mask, tile).items():
                         whole[name] = moments.joined(whole[name]) if name in whole else moments
-                photo = tile.own(self.vgg(tile.cut(self.photo), [layer])[layer])
+                photo = tile.own(self.vgg(tile.outer.cut(self.photo), [layer])[layer], stride(layer))
                 content_norm += photo.float().square().sum()
         for whole in wholes:
             for moments in whole.values():
@@ -166,17 +146,18 @@ class Objective:
         return wholes, content_norm
 
     def _statistics(
-        self, features: Mapping[str, Tensor], mask: Tensor | None, tile: _Tile | None = None
+        self, features: Mapping[str, Tensor], mask: Tensor | None, tile: Tile | None = None
     ) -> dict[str, _Moments]:
         """Moments of the style layers where the mask is, of a whole picture or of what is a tile's own."""
         found = {}
         for name in self.layers:
             own, weights = features[name], None
             if mask is not None:
-                part = tile.cut(mask) if tile else mask
-                weights = F.adaptive_avg_pool2d(part, (own.shape[2], own.shape[3]))
+                part = tile.outer.cut(mask) if tile else mask
+                weights = F.avg_pool2d(part, stride(name))
             if tile:
-                own, weights = tile.own(own), None if weights is None else tile.own(weights)
+                apart = stride(name)
+                own, weights = tile.own(own, apart), None if weights is None else tile.own(weights, apart)
             found[name] = _moments(own, weights)
         return found
 
@@ -202,20 +183,3 @@ def _moments(features: Tensor, weights: Tensor | None) -> _Moments:
     even = weights * (features.shape[2] * features.shape[3] / max(area, TINY))  # of mean 1
     mean = (features.float() * even).mean(dim=(2, 3))
     return _Moments(mean, gram(features * even.sqrt().to(features.dtype)), area)
-
-
-def _tiles(height: int, width: int, side: int) -> Iterator[_Tile]:
-    """Tiles of at most `side` pixels that cover a picture, of like size."""
-    for top, bottom in _cuts(height, side):
-        for left, right in _cuts(width, side):
-            outer = (
-                *(max(0, top - MARGIN), min(height, bottom + MARGIN)),
-                *(max(0, left - MARGIN), min(width, right + MARGIN)),
-            )
-            yield _Tile((top, bottom, left, right), outer)
-
-
-def _cuts(length: int, side: int) -> Iterator[tuple[int, int]]:
-    count = -(-length // side)
-    edges = [round(length * index / count / ALIGNMENT) * ALIGNMENT for index in range(count)]
-    return itertools.pairwise([*edges, length])

@@ -1,13 +1,14 @@
 """Large pictures in parts: tiles that are painted one by one, and samples that tell what the whole is like."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.images import as_bytes, as_float
+from styletransfer.core import OnStep, Progress
+from styletransfer.images import as_bytes, as_float, empty_like
 from styletransfer.networks import LEAST_SIDE
 
 LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
@@ -65,53 +66,89 @@ class Tile:
     inner: Window
     outer: Window
 
-    def own(self, painted: Tensor) -> Tensor:
-        """The inner part of what was painted of the outer one."""
-        above, before = self.inner.top - self.outer.top, self.inner.left - self.outer.left
-        return Window(above, before, self.inner.height, self.inner.width).cut(painted)
+    def own(self, painted: Tensor, stride: int = 1) -> Tensor:
+        """The inner part of what was made of the outer one, whose places lie `stride` pixels apart; a view."""
+        inner, outer = self.inner, self.outer
+        above, before = (inner.top - outer.top) // stride, (inner.left - outer.left) // stride
+        below = (outer.top + outer.height - inner.top - inner.height) // stride
+        after = (outer.left + outer.width - inner.left - inner.width) // stride
+        return painted[..., above : painted.shape[-2] - below, before : painted.shape[-1] - after]
 
 
-def tiles(height: int, width: int, side: int, margin: int) -> Iterator[Tile]:
+def tiles(height: int, width: int, side: int, margin: int, alignment: int = 8) -> Iterator[Tile]:
     """Tiles that cover a picture once, with a margin where it goes on, and then of at most `side` pixels.
 
-    With their margins all are of one size: memory that one leaves is what the next one asks for.
+    With their margins all are of one size: memory that one leaves is what the next one asks for. They begin at
+    multiples of `alignment`, which divides the margin.
     """
-    for top, rows, above, outer_rows in _cuts(height, side, margin):
-        for left, columns, before, outer_columns in _cuts(width, side, margin):
+    for top, rows, above, outer_rows in _cuts(height, side, margin, alignment):
+        for left, columns, before, outer_columns in _cuts(width, side, margin, alignment):
             outer = Window(above, before, outer_rows, outer_columns)
             yield Tile(Window(top, left, rows, columns), outer)
 
 
-def _cuts(length: int, side: int, margin: int) -> Iterator[tuple[int, int, int, int]]:
-    """Start and size of the tiles along one side, without and with the margin; starts are multiples of 8."""
+def _cuts(length: int, side: int, margin: int, alignment: int) -> Iterator[tuple[int, int, int, int]]:
+    """Start and size of the tiles along one side, without and with the margin."""
     for count in range(1, length + 1):
-        step = -(-length // count // 8) * 8
+        step = -(-length // count // alignment) * alignment
         # One alone has no neighbour, two have one each.
         whole = min(length, step + min(count - 1, 2) * margin)
         if whole <= side:
             break
-    last = -(-(length - whole) // 8) * 8
+    last = -(-(length - whole) // alignment) * alignment
     for start in range(0, length, step):
         outer = min(max(0, start - margin), last)
         yield start, min(step, length - start), outer, min(whole, length - outer)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How a method paints large pictures.
+
+    `whole`: pixels up to which it paints them at once; `side`: of a tile with its margins; `margin`: what a
+    pixel of the painting depends on beside it, in pixels; `sampling`: where statistics are measured instead.
+    """
+
+    whole: int
+    side: int
+    margin: int
+    sampling: Sampling
+
+    def plan(self, size: tuple[int, int]) -> list[Tile]:
+        """The tiles of a picture of that height and width, or one that is all of it."""
+        if computed_pixels(size) > self.whole:
+            return list(tiles(*size, self.side, self.margin))
+        everything = Window(0, 0, *size)
+        return [Tile(everything, everything)]
+
+    def pixels(self, size: tuple[int, int]) -> tuple[int, int]:
+        """How many pixels are computed in all, and how many at once."""
+        if computed_pixels(size) <= self.whole:
+            return computed_pixels(size), computed_pixels(size)
+        areas = [tile.outer.height * tile.outer.width for tile in self.plan(size)]
+        measured = sum(window.height * window.width for window in self.sampling.windows(*size))
+        return sum(areas) + measured, max(*areas, measured)
+
+
+def paint_tiles(
+    content: Tensor, planned: Sequence[Tile], paint: Callable[[Window], Tensor], on_step: OnStep | None
+) -> Tensor:
+    """A painting of `content` (B, 3, H, W), in its number format, put together from tiles.
+
+    Args:  paint: the painting (B, 3, h, w) in [0, 1] of a window.
+    """
+    result = empty_like(content)
+    for step, tile in enumerate(planned, 1):
+        tile.inner.paste(tile.own(paint(tile.outer)).cpu(), result)
+        if on_step:
+            on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
+    return result
 
 
 def computed_pixels(size: tuple[int, int]) -> int:
     """How many pixels a network works on: a picture of a few lines is continued until it can be halved."""
     height, width = size
     return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)
-
-
-def painted_pixels(
-    size: tuple[int, int], whole: int, side: int, margin: int, sampling: Sampling
-) -> tuple[int, int]:
-    """How many pixels are computed in all, and how many at once; up to `whole` pixels there are no tiles."""
-    height, width = size
-    if computed_pixels(size) <= whole:
-        return computed_pixels(size), computed_pixels(size)
-    areas = [tile.outer.height * tile.outer.width for tile in tiles(height, width, side, margin)]
-    measured = sum(window.height * window.width for window in sampling.windows(height, width))
-    return sum(areas) + measured, max(*areas, measured)
 
 
 def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tensor:

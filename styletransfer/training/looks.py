@@ -4,6 +4,7 @@ And looks at what paintings are not: textures drawn by chance, and pictures in o
 """
 
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import load_checkpoint, save_checkpoint
 from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
@@ -20,6 +21,8 @@ from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
 from styletransfer.vgg import VGG19
+
+log = logging.getLogger(__name__)
 
 SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
 LEAST_CROP = 0.5  # of either side of a painting
@@ -66,7 +69,7 @@ def look_at_paintings(
     pictures = itertools.chain(
         _views(paintings, variants, generator),
         (texture(SIDES[0], generator) for _ in range(textures)),
-        (_done_over((paintings, photographs), generator) for _ in range(techniques)),
+        (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
     )
     for picture in pictures:
         target = style_target(vgg, picture)
@@ -98,10 +101,17 @@ def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator)
 
 
 def _done_over(sources: Sequence[Sequence[Path]], generator: torch.Generator) -> Tensor:
-    """A random picture of a random source, the square in its middle, in another technique."""
-    sources = [paths for paths in sources if paths]
-    paths = sources[int(torch.randint(len(sources), (), generator=generator))]
-    picture = read_painting(paths[int(torch.randint(len(paths), (), generator=generator))], SIDES[0])
+    """A random picture of a random source, the square in its middle, in another technique.
+
+    Files that cannot be read are passed over, as they are among photographs; the paintings were all read."""
+    picture = None
+    while picture is None:
+        paths = sources[int(torch.randint(len(sources), (), generator=generator))]
+        path = paths[int(torch.randint(len(paths), (), generator=generator))]
+        try:
+            picture = read_painting(path, SIDES[0])
+        except UnreadableImage as error:
+            log.warning("passed over: %s", error)
     height, width = picture.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
