@@ -33,7 +33,6 @@ from styletransfer.training.data import built_in_crops, load_pictures, random_cr
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.start import Start, predicted_start, spread_of
 from styletransfer.training.style import StyleFitter
-from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_predictor, package_folder
 
@@ -119,7 +118,7 @@ def main() -> None:
         paths = [path for path in paths if path.stem in options.only.split(",")]
     table = []
     for path in paths:
-        picture = read_style_picture(path, ours.style_side)
+        picture = images.as_style(images.read_on_white(path), ours.style_side)
         target = style_target(vgg, picture)
         repetition = painting_repetition(vgg, picture)
         judge = Judge(base, half, held_out, target)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from styletransfer import vgg
-from styletransfer.images import find_pictures
+from styletransfer.images import as_float, find_pictures
 from styletransfer.training.data import load_pictures
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     photos = load_pictures(find_pictures(options.folder)[: options.photos], short_side=288)
     with torch.inference_mode():
         for photo in photos:
-            for layer, features in network(photo.image[None].float() / 255, vgg.LAYERS).items():
+            for layer, features in network(as_float(photo), vgg.LAYERS).items():
                 sums[layer] += features.mean().item() / len(photos)
     for layer, mean in sums.items():
         print(f'    "{layer.removeprefix("relu")}": {mean:.4g},')

@@ -12,7 +12,7 @@ from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import MissingWeights
 from styletransfer.images import ImageSource
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, STYLE_SIDE
+from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_predictor
@@ -48,7 +48,7 @@ class PictureStyles:
 
     def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
         picture = images.read_on_white(source)
-        scaled = images.resize_short_side(picture, STYLE_SIDE, LONGEST_STYLE, LEAST_STYLE_SIDE)
+        scaled = images.as_style(picture, STYLE_SIDE)
         if self._vgg is None:
             self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
         whole, small = None, None

@@ -41,8 +41,6 @@ TOGETHER_PIXELS = 2**20
 
 # Short side of a style picture when its statistics are taken. It is the size of the strokes.
 STYLE_SIDE = 400
-LEAST_STYLE_SIDE = 16  # pixels, of a scroll made smaller: VGG halves a picture four times
-LONGEST_STYLE = 4  # times its short side, at most: a scroll is made smaller
 STYLE_SIZE = Range(
     STYLE_SIDE,
     64,

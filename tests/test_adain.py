@@ -22,11 +22,10 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.methods import adain
 from styletransfer.settings import AdainTraining
 from styletransfer.targets import style_target
-from styletransfer.training import adain_job, looks
+from styletransfer.training import data, looks
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.adain_job import AdainJob, train_adain
-from styletransfer.training.data import TrainingPicture
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import DECODER_FILE, load_decoder
 
@@ -123,11 +122,8 @@ def test_a_missing_decoder_says_what_to_do(tmp_path):
 
 def trainer(vgg, settings=SMALL):
     generator = torch.Generator().manual_seed(1)
-    pictures = [
-        TrainingPicture(str(index), torch.randint(256, (3, 44, 50), generator=generator).to(torch.uint8))
-        for index in range(6)
-    ]
-    targets = [style_target(vgg, picture.image[None] / 255) for picture in pictures[:3]]
+    pictures = torch.randint(256, (6, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
+    targets = [style_target(vgg, picture / 255) for picture in pictures[:3]]
     return AdainTrainer(vgg, pictures[3:], targets, settings)
 
 
@@ -156,7 +152,7 @@ def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    monkeypatch.setattr(adain_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
     monkeypatch.setattr(looks, "SIDES", (40, 48))
     for name, count in (("content", 18), ("paintings", 3)):
         (tmp_path / name).mkdir()

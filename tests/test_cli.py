@@ -497,8 +497,7 @@ def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         for index in range(count):
             make_photo(44, 52, index).save(tmp_path / folder / f"{folder}-{index}.png")
-    for module in ("base_job", "adain_job", "predictor_job"):
-        monkeypatch.setattr(f"styletransfer.training.{module}.CONTENT_SIDE", 40)
+    monkeypatch.setattr("styletransfer.training.data.CONTENT_SIDE", 40)
     monkeypatch.setattr("styletransfer.training.base_job.WIDE_SIDES", (40, 48))
     monkeypatch.setattr("styletransfer.training.looks.SIDES", (40, 48))
     photos, more = ("--content", "photographs"), ("--styles", "more-paintings")

@@ -14,9 +14,8 @@ from styletransfer.picturestyles import PictureStyles
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
 from styletransfer.targets import collate, style_target
-from styletransfer.training import looks, predictor_job
+from styletransfer.training import data, looks
 from styletransfer.training import trainer as trainer_module
-from styletransfer.training.data import TrainingPicture
 from styletransfer.training.looks import Looks
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
@@ -54,10 +53,8 @@ def base(tiny_models):
 def trainer(vgg, base, styles, targets):
     def make(settings=SMALL):
         pixels = torch.randint(256, (6, 3, 44, 50), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
-        pictures = [TrainingPicture(str(index), image) for index, image in enumerate(pixels)]
-        repetition = torch.cat(
-            [painting_repetition(vgg, picture.image[None] / 255) for picture in pictures[:3]]
-        )
+        pictures = list(pixels.split(1))
+        repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
         rows = torch.stack([style.row for style in styles])
         return PredictorTrainer(vgg, base.network, rows, pictures[3:], Looks(targets, repetition), settings)
 
@@ -129,7 +126,7 @@ def test_resuming_is_exact(trainer):
 
 @pytest.fixture
 def job(tmp_path, tiny_models, tiny_styles, monkeypatch):
-    monkeypatch.setattr(predictor_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
     monkeypatch.setattr(looks, "SIDES", (40, 48))
     for name, count in (("content", 18), ("paintings", 3)):
         (tmp_path / name).mkdir()

@@ -17,7 +17,6 @@ from styletransfer.networks import DEFAULT_CONFIG
 from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.stylebank import SUFFIX, StyleBank, check_style
 from styletransfer.targets import style_target
-from styletransfer.training.style_job import read_style_picture
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
 from styletransfer.weights import (
     BASE_FILE,
@@ -193,7 +192,7 @@ def test_a_picture_of_one_colour_has_no_border_band(transfer):
 
 def style_loss_of(vgg, painted, painting):
     """Mean style loss of a painted picture against a picture as a style."""
-    target = style_target(vgg, read_style_picture(painting, STYLE_SIDE))
+    target = style_target(vgg, images.as_style(images.read_on_white(painting), STYLE_SIDE))
     return target.loss(features(vgg, painted)).item()
 
 

@@ -7,6 +7,7 @@ import torch
 from conftest import TINY, make_photo, random_predictor
 from PIL import Image
 
+from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import (
     Cancelled,
@@ -24,7 +25,7 @@ from styletransfer.training.data import built_in_crops
 from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.training.start import Start, predicted_start
 from styletransfer.training.style import StyleFitter
-from styletransfer.training.style_job import StyleJob, read_style_picture, train_style
+from styletransfer.training.style_job import StyleJob, train_style
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
 SMALL = StyleTraining(steps=8, photos=2, side=32, crops=6, style_side=64, warmup_steps=1)
@@ -133,11 +134,11 @@ def test_the_built_in_crops_are_of_photographs_and_some_textures(monkeypatch):
 )
 def test_the_short_side_is_set_and_scrolls_stay_small(size, expected):
     picture = Image.new("RGB", size[::-1] if size[0] < size[1] else (size[1], size[0]))
-    assert read_style_picture(picture, 64).shape[-2:] in (expected, expected[::-1])
+    assert images.as_style(images.read_on_white(picture), 64).shape[-2:] in (expected, expected[::-1])
 
 
 def test_transparency_is_laid_on_white():
-    picture = read_style_picture(Image.new("RGBA", (64, 64), (255, 0, 0, 0)), 64)
+    picture = images.as_style(images.read_on_white(Image.new("RGBA", (64, 64), (255, 0, 0, 0))), 64)
     torch.testing.assert_close(picture, torch.ones(1, 3, 64, 64))
 
 

@@ -6,16 +6,17 @@ import pytest
 import torch
 from conftest import TINY, make_photo
 
+from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import style_target
-from styletransfer.training import base_job
+from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
-from styletransfer.training.data import TrainingPicture, load_pictures, random_crop, split_held_out
+from styletransfer.training.data import load_pictures, random_crop, split_held_out
 from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 from styletransfer.weights import load_base
@@ -32,14 +33,11 @@ def vgg():
 
 def random_pictures(count, seed):
     generator = torch.Generator().manual_seed(seed)
-    return [
-        TrainingPicture(str(i), torch.randint(256, (3, 44, 50), generator=generator).to(torch.uint8))
-        for i in range(count)
-    ]
+    return list(torch.randint(256, (count, 3, 44, 50), generator=generator).to(torch.uint8).split(1))
 
 
 def trainer(vgg, settings=SMALL, repetition=1.0):
-    targets = [style_target(vgg, picture.image[None] / 255) for picture in random_pictures(3, 1)]
+    targets = [style_target(vgg, picture / 255) for picture in random_pictures(3, 1)]
     allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
     return BaseTrainer(vgg, random_pictures(4, 2), targets, allowed, kept=2, settings=settings, config=TINY)
 
@@ -122,8 +120,7 @@ def test_a_crop_can_be_larger_than_the_picture():
 
 
 def test_a_crop_can_be_kept_to_a_small_part_of_a_large_picture(generator):
-    ramp = torch.arange(200, dtype=torch.uint8).expand(3, 200, 200)
-    pictures = [TrainingPicture("ramp", ramp)]
+    pictures = [torch.arange(200, dtype=torch.uint8).expand(1, 3, 200, 200)]
     for most, widest in ((1.0, 32), (2.0, 64)):
         crops = [random_crop(pictures, 32, generator, most) for _ in range(20)]
         extents = torch.stack([255 * (crop.max() - crop.min()) + 1 for crop in crops])
@@ -139,10 +136,11 @@ def test_held_out_pictures_are_never_trained_on():
 
 
 def test_unreadable_pictures_are_passed_over(tmp_path):
-    make_photo(40, 60).save(tmp_path / "good.png")
+    make_photo(40, 40).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_text("no picture")
     paths = [tmp_path / "bad.jpg", tmp_path / "good.png"]
-    assert [picture.name for picture in load_pictures(paths, 32)] == ["good"]
+    [picture] = load_pictures(paths, 40)
+    assert torch.equal(images.as_float(picture), images.read_picture(tmp_path / "good.png").rgb)
     with pytest.raises(InvalidInput, match="of 1 pictures"):
         load_pictures(paths[:1], 32)
 
@@ -170,7 +168,7 @@ def job(tmp_path):
 def tiny_job(monkeypatch, job):
     monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
     monkeypatch.setattr(base_job, "WIDE_SIDES", (40, 48))
-    monkeypatch.setattr(base_job, "CONTENT_SIDE", 40)
+    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
     monkeypatch.setattr(trainer_module, "LOG_STEPS", 2)
     monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
     return job

@@ -17,6 +17,7 @@ from styletransfer.images.reading import (
 from styletransfer.images.resizing import (
     as_bytes,
     as_float,
+    as_style,
     resize,
     resize_long_side,
     resize_short_side,
@@ -41,6 +42,7 @@ __all__ = [
     "Picture",
     "as_bytes",
     "as_float",
+    "as_style",
     "check_fits",
     "check_writable",
     "contact_sheet",

@@ -1,12 +1,13 @@
 """Changing the size of picture tensors."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.settings import WHOLE_PIXELS
+
+LONGEST_STYLE = 4  # times the short side
+LEAST_STYLE = 16  # pixels: VGG halves a picture four times
 
 
 def as_float(image: Tensor) -> Tensor:
@@ -23,14 +24,21 @@ def as_bytes(image: Tensor) -> Tensor:
     return signed.view(torch.uint8).bitwise_xor_(128)
 
 
-def resize_short_side(image: Tensor, side: int, longest: float = math.inf, least: int = 1) -> Tensor:
-    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased.
+def resize_short_side(image: Tensor, side: int) -> Tensor:
+    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased."""
+    height, width = image.shape[-2:]
+    scale = side / min(height, width)
+    return resize(image, (round(height * scale), round(width * scale)))
 
-    A picture longer than `longest` times `side` is made smaller than that, but no side less than `least`.
+
+def as_style(image: Tensor, side: int) -> Tensor:
+    """The picture (1, C, H, W) as it is looked at as a style, its short side at `side` pixels.
+
+    A scroll, longer than LONGEST_STYLE times that, is made smaller, but not so narrow that VGG cannot halve it.
     """
     height, width = image.shape[-2:]
-    scale = min(side / min(height, width), longest * side / max(height, width))
-    return resize(image, (max(least, round(height * scale)), max(least, round(width * scale))))
+    scale = min(side / min(height, width), LONGEST_STYLE * side / max(height, width))
+    return resize(image, (max(LEAST_STYLE, round(height * scale)), max(LEAST_STYLE, round(width * scale))))
 
 
 def resize_long_side(image: Tensor, side: int) -> Tensor:

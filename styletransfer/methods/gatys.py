@@ -17,7 +17,7 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
 from styletransfer.methods.objective import Goal, Losses, Objective
-from styletransfer.settings import LEAST_STYLE_SIDE, LONGEST_STYLE, MAX_PIXELS, STYLE_SIDE, Optimization
+from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 
@@ -122,7 +122,7 @@ class GatysStylizer:
     def _target(self, style: Style, side: int) -> StyleTarget:
         if style.picture is None:
             return StyleTarget.of(style, GRAM_LAYERS)
-        picture = images.resize_short_side(style.picture, side, LONGEST_STYLE, LEAST_STYLE_SIDE)
+        picture = images.as_style(style.picture, side)
         mask = style.picture_mask
         if mask is not None:
             mask = images.resize(mask, (picture.shape[2], picture.shape[3]))

@@ -10,7 +10,7 @@ from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, restyl
 from styletransfer.losses import content_loss, total_variation
 from styletransfer.settings import AdainTraining
 from styletransfer.targets import StyleTarget, collate
-from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.data import random_crop
 from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -36,7 +36,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
     def __init__(
         self,
         vgg: VGG19,
-        contents: Sequence[TrainingPicture],
+        contents: Sequence[Tensor],
         targets: Sequence[StyleTarget],
         settings: AdainTraining,
         *,

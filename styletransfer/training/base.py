@@ -22,7 +22,7 @@ from styletransfer.networks import (
 from styletransfer.settings import BaseTraining
 from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
-from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.data import random_crop
 from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -73,7 +73,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
     def __init__(
         self,
         vgg: VGG19,
-        contents: Sequence[TrainingPicture],
+        contents: Sequence[Tensor],
         targets: Sequence[StyleTarget],
         own_repetition: Tensor,
         kept: int,

@@ -16,14 +16,13 @@ from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, save_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
-from styletransfer.training.data import load_pictures, split_held_out
+from styletransfer.training.data import load_photographs
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, save_base
 
 PREVIEW_SIDE = 192  # pixels, long side
-CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
 
 
@@ -60,15 +59,12 @@ def train_base(
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    used, aside = split_held_out(images.find_pictures(job.content))
-    contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
+    contents, photos = load_photographs(job.content)
     targets, repetition = _targets(job, infos, vgg, settings)
     trainer = BaseTrainer(vgg, contents, targets, repetition, len(infos), settings, dtype=dtype, device=device)
     if not resume(trainer, job.out) and job.start:
         _start(trainer, job.start, infos)
-    samples = [picture.image[None].float() / 255 for picture in held_out[:3]]
-    run(trainer, job.out, lambda: _sample_sheet(trainer, samples), on_step)
-    photos = [picture.image[None].float() / 255 for picture in held_out]
+    run(trainer, job.out, lambda: _sample_sheet(trainer, photos[:3]), on_step)
     _export(job, infos, trainer, photos, photos[0] if preview is None else preview)
 
 
@@ -140,7 +136,7 @@ def _targets(
         return [StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"]
     targets, repetitions = [], []
     for path, side in paintings:
-        picture = images.resize_short_side(images.read_on_white(path), side)
+        picture = images.as_style(images.read_on_white(path), side)
         targets.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture))
     repetition = torch.cat(repetitions)
@@ -197,7 +193,7 @@ def _export(
     preview = images.resize_long_side(preview, PREVIEW_SIDE)
     vgg = load_vgg19(GRAM_LAYERS[-1])
     for index, (info, path) in enumerate(infos):
-        picture = images.resize_short_side(images.read_on_white(path), info.style_side)
+        picture = images.as_style(images.read_on_white(path), info.style_side)
         target = style_target(vgg, picture, GRAM_LAYERS)
         with torch.inference_mode():
             row = model.rows([index])

@@ -4,7 +4,6 @@ import importlib.util
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.images import read_picture, resize_short_side
+from styletransfer.images import as_bytes, as_float, find_pictures, read_picture, resize_short_side
 from styletransfer.training.textures import texture
 
 # The photographs that come inside the gradio package, for where no others are at hand.
@@ -21,20 +20,24 @@ BUILT_IN_SCALE = 2.1  # of their short side, to that of a crop: more of them is 
 BUILT_IN_MOST = 1.5  # extent of a crop in them, to its side
 TEXTURE_EVERY = 4
 HELD_OUT_EVERY = 16
+HELD_OUT = 8  # photographs that a training measures itself on
+CONTENT_SIDE = 288  # pixels, short side at which photographs are held in memory
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TrainingPicture:
-    """A picture kept small: `image` is (3, H, W) uint8."""
+def load_photographs(folder: Path) -> tuple[list[Tensor], list[Tensor]]:
+    """Photographs to train on, uint8, and a few that are kept aside, in [0, 1]; each (1, 3, H, W).
 
-    name: str
-    image: Tensor
+    Raises InvalidInput.
+    """
+    used, aside = split_held_out(find_pictures(folder))
+    held_out = [as_float(picture) for picture in load_pictures(aside[:HELD_OUT], CONTENT_SIDE)]
+    return load_pictures(used, CONTENT_SIDE), held_out
 
 
-def load_pictures(paths: Sequence[Path], short_side: int) -> list[TrainingPicture]:
-    """The pictures with the given short side.
+def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
+    """The pictures with the given short side, (1, 3, H, W) uint8, which is little memory.
 
     Files that cannot be read are logged and passed over. Raises InvalidInput where nothing is left.
     """
@@ -45,7 +48,7 @@ def load_pictures(paths: Sequence[Path], short_side: int) -> list[TrainingPictur
         except UnreadableImage as error:
             log.warning("passed over: %s", error)
             continue
-        pictures.append(TrainingPicture(path.stem, (rgb[0] * 255).round().to(torch.uint8)))
+        pictures.append(as_bytes(rgb))
     if not pictures:
         raise InvalidInput(
             f"of {len(paths)} pictures to train or measure on none can be read; give at least two"
@@ -60,21 +63,21 @@ def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def random_crop(
-    pictures: Sequence[TrainingPicture], side: int, generator: torch.Generator, most: float = math.inf
+    pictures: Sequence[Tensor], side: int, generator: torch.Generator, most: float = math.inf
 ) -> Tensor:
-    """A random square out of a random picture, (1, 3, side, side) in [0, 1].
+    """A random square out of a random picture (1, 3, H, W) uint8: (1, 3, side, side) in [0, 1].
 
     Its extent in the picture varies from three quarters of `side` to `most` times `side`, or to the whole short
     side where that is less, and every second one is mirrored.
     """
-    image = pictures[_below(len(pictures), generator)].image
+    image = pictures[_below(len(pictures), generator)]
     height, width = image.shape[-2:]
     largest = int(min(height, width, most * side))
     smallest = min(largest, 3 * side // 4)
     extent = smallest + _below(largest - smallest + 1, generator)
     top = _below(height - extent + 1, generator)
     left = _below(width - extent + 1, generator)
-    crop = image[None, :, top : top + extent, left : left + extent].float() / 255
+    crop = as_float(image[:, :, top : top + extent, left : left + extent])
     if extent != side:
         crop = F.interpolate(crop, (side, side), mode="bilinear", antialias=True)
     return crop.flip(3) if _below(2, generator) else crop

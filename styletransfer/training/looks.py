@@ -15,7 +15,6 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import load_checkpoint, save_checkpoint
-from styletransfer.settings import LONGEST_STYLE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.techniques import in_technique
@@ -96,7 +95,8 @@ def _moved(target: StyleTarget, places: Sequence[Tensor]) -> StyleTarget:
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:
     for path in paintings:
         for variant in range(variants):
-            picture = read_painting(path, int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator)))
+            side = int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator))
+            picture = images.as_style(images.read_on_white(path), side)
             yield varied(picture, generator) if variant else picture
 
 
@@ -109,18 +109,13 @@ def _done_over(sources: Sequence[Sequence[Path]], generator: torch.Generator) ->
         paths = sources[int(torch.randint(len(sources), (), generator=generator))]
         path = paths[int(torch.randint(len(paths), (), generator=generator))]
         try:
-            picture = read_painting(path, SIDES[0])
+            picture = images.as_style(images.read_on_white(path), SIDES[0])
         except UnreadableImage as error:
             log.warning("passed over: %s", error)
     height, width = picture.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return in_technique(picture[:, :, top : top + side, left : left + side], generator)
-
-
-def read_painting(path: Path, side: int) -> Tensor:
-    """A painting (1, 3, H, W) with that short side."""
-    return images.resize_short_side(images.read_on_white(path), side, LONGEST_STYLE)
 
 
 def varied(picture: Tensor, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,7 @@ from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
 from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
-from styletransfer.training.data import TrainingPicture, random_crop
+from styletransfer.training.data import random_crop
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.start import spread_of
@@ -44,7 +44,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         vgg: VGG19,
         network: TransformerNetwork,
         rows: Tensor,
-        contents: Sequence[TrainingPicture],
+        contents: Sequence[Tensor],
         looks: Looks,
         settings: PredictorTraining,
         *,

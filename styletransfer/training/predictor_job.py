@@ -9,20 +9,17 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep
 from styletransfer.files import make_folder
-from styletransfer.losses import content_loss
 from styletransfer.methods import cin
-from styletransfer.predictor import RowPredictor
-from styletransfer.settings import LICENCE, STYLE_SIDE, PredictorTraining
+from styletransfer.settings import LICENCE, PredictorTraining
 from styletransfer.stylebank import StyleBank
-from styletransfer.targets import StyleTarget, style_target
-from styletransfer.training.data import load_pictures, split_held_out
-from styletransfer.training.looks import look_at_paintings, read_painting
+from styletransfer.targets import StyleTarget
+from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
-from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
+from styletransfer.training.unseen import Paint, Unseen
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_predictor, package_folder, save_predictor
-
-CONTENT_SIDE = 288  # pixels, short side at which photos are held in memory
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,8 @@ def train_predictor(
     started = load_predictor(job.start, base.sha256)[0] if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    used, aside = split_held_out(images.find_pictures(job.content))
-    contents, held_out = load_pictures(used, CONTENT_SIDE), load_pictures(aside[:8], CONTENT_SIDE)
-    paintings, unseen = split_held_out(images.find_pictures(job.styles))
+    contents, photos = load_photographs(job.content)
+    paintings, aside = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(
         job.out / "looks.pt",
         paintings,
@@ -69,44 +65,24 @@ def train_predictor(
         textures=settings.textures,
         seed=settings.seed + 1,
         techniques=settings.techniques,
-        photographs=used,
+        photographs=split_held_out(images.find_pictures(job.content))[0],
     )
     trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
-    photos = [picture.image[None].float() / 255 for picture in held_out]
-    samples = [read_painting(path, STYLE_SIDE) for path in unseen[:24]]
-    goals = [style_target(vgg, sample) for sample in samples]
+    unseen = Unseen(vgg, photos, aside)
 
-    def paint(predictor: RowPredictor, photo: Tensor, goal: StyleTarget) -> Tensor:
-        one = torch.ones(1, device=device)
-        with torch.inference_mode():
-            row = predictor(goal.to(device).means, goal.to(device).stds)
-            return base.network(photo.to(device, dtype), row, one[None], one).clamp(0, 1).cpu()
+    def painter() -> Paint:
+        predictor, one = trainer.averaged(), torch.ones(1, device=device)
 
-    def sample_sheet() -> Tensor:
-        """Unseen paintings, each beside a photo and that photo painted in it."""
-        predictor = trainer.averaged()
-        cells = []
-        for index, (sample, goal) in enumerate(zip(samples, goals, strict=True)):
-            photo = images.resize(photos[index % len(photos)], (192, 256))
-            painted = paint(predictor, photo, goal)
-            cells.append(torch.cat([images.resize(sample, (192, 256)), photo, painted], dim=2))
-        across = min(8, len(cells))
-        cells += [torch.ones_like(cells[0])] * (-len(cells) % across)
-        lines = [torch.cat(cells[start : start + across], dim=3) for start in range(0, len(cells), across)]
-        return torch.cat(lines, dim=2)
+        def paint(photo: Tensor, goal: StyleTarget) -> Tensor:
+            with torch.inference_mode():
+                row = predictor(goal.to(device).means, goal.to(device).stds)
+                return base.network(photo.to(device, dtype), row, one[None], one).clamp(0, 1)
 
-    run(trainer, job.out, sample_sheet, on_step)
-    predictor = trainer.averaged()
-    losses = {"content": 0.0, "style": 0.0}
-    for index, goal in enumerate(goals):
-        photo = photos[index % len(photos)].to(device)
-        with torch.inference_mode():
-            features = vgg(paint(predictor, photo, goal).to(device), [CONTENT_LAYER, *STYLE_LAYERS])
-            own = vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-            losses["content"] += content_loss(features[CONTENT_LAYER], own).item() / len(goals)
-            losses["style"] += goal.to(device).loss(features).item() / len(goals)
+        return paint
+
+    run(trainer, job.out, lambda: unseen.sheet(painter()), on_step)
     description = {
         "command": job.command,
         "data": {
@@ -116,8 +92,8 @@ def train_predictor(
             "techniques": settings.techniques,
         },
         "settings": asdict(settings),
-        "losses": {name: round(value, 4) for name, value in losses.items()},
+        "losses": unseen.losses(painter()),
         "licence": LICENCE,
     }
     make_folder(job.out / "models")
-    save_predictor(job.out / "models", predictor, base.sha256, description)
+    save_predictor(job.out / "models", trainer.averaged(), base.sha256, description)

@@ -17,7 +17,7 @@ from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import LEAST_STYLE_SIDE, LICENCE, LONGEST_STYLE, StyleTraining
+from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import SUFFIX, save_style
 from styletransfer.targets import style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop
@@ -74,7 +74,7 @@ def train_style(
              begin.
     Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
     """
-    picture = read_style_picture(job.image, settings.style_side)
+    picture = images.as_style(images.read_on_white(job.image), settings.style_side)
     crops = _crops(job, settings)
     vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
     target = style_target(vgg, picture, GRAM_LAYERS)
@@ -107,11 +107,6 @@ def train_style(
     save_style(job.folder / f"{job.slug}{SUFFIX}", style)
     job.checkpoint.unlink(missing_ok=True)
     return style
-
-
-def read_style_picture(image: ImageSource, side: int) -> Tensor:
-    """A picture as a style sees it, (1, 3, H, W): transparency on white, short side `side` pixels."""
-    return images.resize_short_side(images.read_on_white(image), side, LONGEST_STYLE, LEAST_STYLE_SIDE)
 
 
 def _fit(
