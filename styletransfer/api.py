@@ -19,7 +19,7 @@ from styletransfer.files import printable, replacing
 from styletransfer.images import ImageSource
 from styletransfer.methods import METHODS, cin
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.request import BatchResult, Options, Request, check
+from styletransfer.request import BatchResult, Options, Request, check, painted_size
 from styletransfer.settings import (
     MAX_PIL_PIXELS,
     PRESERVE_COLOR,
@@ -248,14 +248,21 @@ class StyleTransfer:
         )
 
     def estimate(
-        self, size: tuple[int, int], *, method: str = "cin", optimization: Optimization | None = None
+        self,
+        size: tuple[int, int],
+        *,
+        method: str = "cin",
+        stroke_size: float = STROKE_SIZE.default,
+        optimization: Optimization | None = None,
     ) -> Estimate:
         """About how long painting a picture of that height and width takes here, and how much memory.
 
-        The first call measures how fast the machine is, which takes a fraction of a second. Raises InvalidInput
-        for an unknown method, MissingWeights.
+        The first call measures how fast the machine is, in a fraction of a second. Raises InvalidInput,
+        MissingWeights.
         """
-        found = estimate(self._stylizer(method).cost(size, optimization), self._device)
+        check("stroke_size", stroke_size, STROKE_SIZE)
+        cost = self._stylizer(method).cost(painted_size(size, stroke_size), optimization)
+        found = estimate(cost, self._device)
         if method == "gatys" and optimization and optimization.seconds > 0:
             return replace(found, seconds=optimization.seconds)
         return found

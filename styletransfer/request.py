@@ -127,7 +127,7 @@ class Request:
                 on_step(Progress(1, 1, preview=pictures[0].rgb))
             return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
         size = pictures[0].size
-        height, width = self._painted_size(size)
+        height, width = painted_size(size, self.options.stroke_size)
         if height * width > MAX_PIXELS:
             raise InvalidInput(
                 f"stroke size {self.options.stroke_size:g} would make {height * width:,} pixels of this photo, "
@@ -172,7 +172,7 @@ class Request:
 
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""
-        height, width = self._painted_size(size)
+        height, width = painted_size(size, self.options.stroke_size)
         return min(max(1, self.stylizer.together // (height * width)), MOST_TOGETHER)
 
     def paint_all(
@@ -205,11 +205,6 @@ class Request:
             return [BatchResult(source, error=error) for source, _ in group]
         return [BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)]
 
-    def _painted_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width that a photo is painted at, before that is brought back to its size."""
-        height, width = (max(1, round(side / self.options.stroke_size)) for side in size)
-        return height, width
-
     def _shares(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
         # Numbers out of NumPy would else bring their own number format along.
@@ -232,6 +227,12 @@ class Request:
                 for name in self.weights
             ]
         )
+
+
+def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
+    """Height and width that a photo is painted at, before that is brought back to its own."""
+    height, width = (max(1, round(side / stroke_size)) for side in size)
+    return height, width
 
 
 def _size(reading: Future[Picture]) -> tuple[int, int] | None:

@@ -61,3 +61,9 @@ def test_an_optimisation_takes_the_time_it_is_given(transfer):
 def test_the_cost_of_an_unknown_method_is_refused(transfer):
     with pytest.raises(InvalidInput, match="no method"):
         transfer.estimate((10, 10), method="magic")
+    with pytest.raises(InvalidInput, match="stroke_size is 9"):
+        transfer.estimate((10, 10), stroke_size=9)
+
+
+def test_larger_strokes_cost_less(transfer):
+    assert transfer.estimate((800, 800), stroke_size=2).memory == transfer.estimate((400, 400)).memory

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
@@ -33,12 +34,11 @@ def announce(
     optimization: Optimization | None,
 ) -> None:
     """Say how long paintings of these sizes will take and the memory they need, where either is much."""
-    painted = [
-        (max(1, round(height / stroke_size)), max(1, round(width / stroke_size))) for height, width in sizes
-    ]
-    if method != "gatys" and sum(height * width for height, width in painted) < LEAST_PIXELS:
+    sizes = list(sizes)
+    if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS * stroke_size**2:
         return
-    found = [transfer.estimate(each, method=method, optimization=optimization) for each in painted]
+    settings: dict[str, Any] = {"method": method, "stroke_size": stroke_size, "optimization": optimization}
+    found = [transfer.estimate(each, **settings) for each in sizes]
     seconds = sum(each.seconds for each in found)
     memory = max((each.memory for each in found), default=0.0)
     if seconds > LONG or memory > MUCH:

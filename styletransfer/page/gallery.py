@@ -18,6 +18,7 @@ class Look:
     """A style as the gallery shows it."""
 
     name: str
+    own: bool
     caption: str
     words: str  # that a search looks through
 
@@ -26,7 +27,7 @@ def looks(transfer: StyleTransfer) -> list[Look]:
     """All styles, own ones first."""
     own = set(transfer.own_styles)
     infos = sorted(transfer.styles.items(), key=lambda item: (item[0] not in own, item[0]))
-    return [Look(name, _caption(info), _words(info)) for name, info in infos]
+    return [Look(name, name in own, _caption(info), _words(info)) for name, info in infos]
 
 
 class StylePictures:
@@ -40,19 +41,19 @@ class StylePictures:
         wanted = search.casefold().split()
         found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
         items = [
-            (str(self._file(visitor, look.name)), ("✓ " if look.name in chosen else "") + look.caption)
+            (str(self._file(visitor, look)), ("✓ " if look.name in chosen else "") + look.caption)
             for look in found
         ]
         return gr.update(value=items, selected_index=None), [look.name for look in found]
 
-    def _file(self, visitor: Visitor, name: str) -> Path:
+    def _file(self, visitor: Visitor, look: Look) -> Path:
         """A style's small picture as a file; an own style may come anew under an old name."""
         try:
-            content = visitor.transfer.style_preview(name)
+            content = visitor.transfer.style_preview(look.name)
         except InvalidStyleFile:
             content = b""  # the others have theirs
-        folder = visitor.folder if name in visitor.transfer.own_styles else self.folder
-        path = folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+        folder = visitor.folder if look.own else self.folder
+        path = folder / f"{look.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
             path.write_bytes(content)
         return path

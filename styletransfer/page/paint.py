@@ -361,8 +361,8 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
     """How long it will take."""
     if wish.method == "gatys":
         return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
-    height, width = (max(1, round(side / wish.stroke_size)) for side in _size(wish, photo))
-    return f"Painting, about {transfer.estimate((height, width), method=wish.method).seconds + 0.2:.1f} s…"
+    found = transfer.estimate(_size(wish, photo), method=wish.method, stroke_size=wish.stroke_size)
+    return f"Painting, about {found.seconds + 0.2:.1f} s…"
 
 
 def _size(wish: Wish, photo: str) -> tuple[int, int]:
