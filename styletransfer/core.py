@@ -35,7 +35,7 @@ class Style:
 
     `row` (2, N) gamma and beta of the base network's channels, for CIN: fitted, or for a picture predicted,
     or (2, 0) for none; `grams` layer -> (C, C), `bounds` layer -> (), `means` and `stds` layer -> (C,) of the
-    VGG features; all float32. `preview` is a small picture as PNG or JPEG bytes, or empty.
+    VGG features; all float32. `preview` is a small picture as JPEG bytes, or empty.
     `picture` (1, 3, H, W), for a style that was given as a picture, and `picture_mask` (1, 1, H, W), 1 where
     the style is to be taken from, are never saved.
     """

@@ -121,33 +121,75 @@ class _Training:
 
 
 @dataclass(frozen=True)
-class BaseTraining(_Training):
-    """How the base network is trained."""
+class NetworkTraining(_Training):
+    """What the trainings of all networks have in common; each has some of its own values."""
 
-    steps: int = 6000
+    steps: int = 4000
     contents: int = 2  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
-    wide_styles: int = 96  # further paintings that serve generality; their rows are not kept
-    wide_share: float = 0.25  # of the painted samples, in these
-    part_strength_share: float = 0.5  # of the steps, in which one sample is painted at less than full strength
     side: int = 192  # pixels, of the crops
-    final_side: int = 256
-    final_share: float = 0.08  # of the steps, with crops of final_side
-    identity_side: int = 96
     style_weight_start: float = 0.5
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
     variation_weight: float = 5.0
+    matrix_rate: float = 0.01  # Muon, the matrices within
+    edge_rate: float = 1e-3  # Adam, the last one and what is added
+    warmup_steps: int = 50
+    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
+    average: float = 0.998  # of the weights, a step
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class BaseTraining(NetworkTraining):
+    """How the base network is trained."""
+
+    steps: int = 6000
+    wide_styles: int = 96  # further paintings that serve generality; their rows are not kept
+    wide_share: float = 0.25  # of the painted samples, in these
+    part_strength_share: float = 0.5  # of the steps, in which one sample is painted at less than full strength
+    final_side: int = 256
+    final_share: float = 0.08  # of the steps, with crops of final_side
+    identity_side: int = 96
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     identity_weight: float = 1.0
-    matrix_rate: float = 0.02  # Muon, the convolutions but the first and the last
-    edge_rate: float = 1e-3  # Adam, these two
+    matrix_rate: float = 0.02  # the convolutions but the first and the last, which count as edges
     row_rate: float = 3e-3  # Adam, gamma and beta
-    warmup_steps: int = 50
-    decay_share: float = 0.3  # of the steps, in which the rates fall to nothing
-    average: float = 0.998  # of the weights, a step
-    seed: int = 0
+    decay_share: float = 0.3
+
+
+@dataclass(frozen=True)
+class AdainTraining(NetworkTraining):
+    """How the decoder of the method "adain" is trained."""
+
+    contents: int = 4
+    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
+    textures: int = 100  # drawn by chance, as further looks
+    mix_share: float = 0.3  # of the samples, in a mix of two paintings
+    photo_share: float = 0.125  # of the samples, that keep the photo's own statistics and shall give it back
+    final_side: int = 256
+    final_share: float = 0.08  # of the steps, with crops of final_side
+    photo_weight: float = 2.0  # of the distance from the photo, where it shall be given back
+    edge_rate: float = 1e-4
+    warmup_steps: int = 100
+
+
+@dataclass(frozen=True)
+class PredictorTraining(NetworkTraining):
+    """How the predictor of gamma and beta is trained, with the base network as it is."""
+
+    steps: int = 3200
+    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
+    textures: int = 150  # drawn by chance, as further looks
+    techniques: int = 500  # paintings and photos done over in another technique, as further looks
+    mix_share: float = 0.3  # of the samples, in a mix of two paintings
+    style_weight_start: float = 1.0
+    gentle_share: float = 0.05
+    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
+    lags: int = 4  # of the lattice, looked at in a step
+    edge_rate: float = 5e-4
+    decay: float = 0.01  # of the weights, times the rate
 
 
 @dataclass(frozen=True)
@@ -169,58 +211,4 @@ class StyleTraining(_Training):
     momentum: float = 0.8  # Adam's first beta
     warmup_steps: int = 10
     average: float = 0.9  # of the row, a step
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class AdainTraining(_Training):
-    """How the decoder of the method "adain" is trained."""
-
-    steps: int = 4000
-    contents: int = 4  # photos a step
-    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
-    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
-    textures: int = 100  # drawn by chance, as further looks
-    mix_share: float = 0.3  # of the samples, in a mix of two paintings
-    photo_share: float = 0.125  # of the samples, that keep the photo's own statistics and shall give it back
-    side: int = 192  # pixels, of the crops
-    final_side: int = 256
-    final_share: float = 0.08  # of the steps, with crops of final_side
-    style_weight_start: float = 0.5
-    style_weight: float = 3.0
-    gentle_share: float = 0.1  # of the steps, in which the style weight rises
-    variation_weight: float = 5.0
-    photo_weight: float = 2.0  # of the distance from the photo, where it shall be given back
-    matrix_rate: float = 0.01  # Muon, the convolutions but the last
-    edge_rate: float = 1e-4  # Adam, the last one and what is added
-    warmup_steps: int = 100
-    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
-    average: float = 0.998  # of the weights, a step
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class PredictorTraining(_Training):
-    """How the predictor of gamma and beta is trained, with the base network as it is."""
-
-    steps: int = 3200
-    contents: int = 2  # photos a step
-    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
-    variants: int = 2  # looks at every painting: as it is, then at crops with other colours
-    textures: int = 150  # drawn by chance, as further looks
-    techniques: int = 500  # paintings and photos done over in another technique, as further looks
-    mix_share: float = 0.3  # of the samples, in a mix of two paintings
-    side: int = 192  # pixels, of the crops
-    style_weight_start: float = 1.0
-    style_weight: float = 3.0
-    gentle_share: float = 0.05  # of the steps, in which the style weight rises
-    variation_weight: float = 5.0
-    repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
-    lags: int = 4  # of the lattice, looked at in a step
-    matrix_rate: float = 0.01  # Muon, the inner matrices
-    edge_rate: float = 5e-4  # Adam, the last matrix and what is added
-    decay: float = 0.01  # of the weights, times the rate
-    warmup_steps: int = 50
-    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
-    average: float = 0.998  # of the weights, a step
     seed: int = 0

@@ -1,5 +1,6 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,16 @@ from styletransfer.cli.shared import (
     show_losses,
 )
 from styletransfer.device import choose_device, choose_dtype
+
+Photographs = Annotated[Path, typer.Option(help="Folder of photographs.")]
+Paintings = Annotated[Path, typer.Option(help="Folder of paintings.")]
+Out = Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")]
+Steps = Annotated[int, typer.Option(help="Optimisation steps.", min=1)]
+Seed = Annotated[int, typer.Option(help="Of the random choices.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Another field of the training's settings, as name=value; may be given again."),
+]
 
 
 @app.command("train-style")
@@ -75,9 +86,9 @@ def train_style(
 
 @app.command("train-base")
 def train_base(
-    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
+    content: Photographs,
     styles: Annotated[Path, typer.Option(help="Folder of paintings that become styles.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and results.")],
+    out: Out,
     catalogue: Annotated[
         Path | None,
         typer.Option(help="CSV of the paintings to keep: slug, picture, title, artist, year, rights."),
@@ -91,62 +102,51 @@ def train_base(
     start: Annotated[
         Path | None, typer.Option(help="Folder with models/ and styles/ to begin from, instead of at random.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.BaseTraining.steps,
-    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.BaseTraining.seed,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Another field of BaseTraining, as name=value; may be given again."),
-    ] = None,
+    steps: Steps = settings.BaseTraining.steps,
+    seed: Seed = settings.BaseTraining.seed,
+    setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Train the base network and its styles; run it again to go on from the last checkpoint."""
     from styletransfer.training.base_job import BaseJob, train_base
 
-    chosen = choose_device(device)
     named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
     named |= {"preview": preview, "start": start}
     command = _recorded("train-base", named, steps, seed, setting)
-    chosen_settings = parse_settings(setting or [], replace(settings.BaseTraining(), steps=steps, seed=seed))
     job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
-    with progress("preparing", steps, quiet) as bar:
-        train_base(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
+    chosen = parse_settings(setting or [], replace(settings.BaseTraining(), steps=steps, seed=seed))
+    _train(train_base, job, chosen, device, quiet)
     if not quiet:
         say(f"wrote {out / 'models'} and {out / 'styles'}")
 
 
 @app.command("train-adain")
 def train_adain(
-    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
-    styles: Annotated[Path, typer.Option(help="Folder of paintings.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")],
-    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.AdainTraining.steps,
-    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.AdainTraining.seed,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Another field of AdainTraining, as name=value; may be given again."),
-    ] = None,
+    content: Photographs,
+    styles: Paintings,
+    out: Out,
+    steps: Steps = settings.AdainTraining.steps,
+    seed: Seed = settings.AdainTraining.seed,
+    setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Train the decoder that paints in any picture; run it again to go on from the last checkpoint."""
     from styletransfer.training.adain_job import AdainJob, train_adain
 
-    chosen = choose_device(device)
-    chosen_settings = parse_settings(setting or [], replace(settings.AdainTraining(), steps=steps, seed=seed))
     command = _recorded("train-adain", {"content": content, "styles": styles, "out": out}, steps, seed, setting)
-    job = AdainJob(content, styles, out, command)
-    with progress("preparing", steps, quiet) as bar:
-        train_adain(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
+    chosen = parse_settings(setting or [], replace(settings.AdainTraining(), steps=steps, seed=seed))
+    _train(train_adain, AdainJob(content, styles, out, command), chosen, device, quiet)
     if not quiet:
         say(f"wrote {out / 'models'}")
 
 
 @app.command("train-predictor")
 def train_predictor(
-    content: Annotated[Path, typer.Option(help="Folder of photographs.")],
-    styles: Annotated[Path, typer.Option(help="Folder of paintings.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")],
+    content: Photographs,
+    styles: Paintings,
+    out: Out,
     base: Annotated[
         Path | None,
         typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones."),
@@ -154,29 +154,30 @@ def train_predictor(
     start: Annotated[
         Path | None, typer.Option(help="Folder with a predictor to begin from, instead of at random.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Optimisation steps.", min=1)] = settings.PredictorTraining.steps,
-    seed: Annotated[int, typer.Option(help="Of the random choices.")] = settings.PredictorTraining.seed,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Another field of PredictorTraining, as name=value; may be given again."),
-    ] = None,
+    steps: Steps = settings.PredictorTraining.steps,
+    seed: Seed = settings.PredictorTraining.seed,
+    setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Train the predictor of gamma and beta; run it again to go on from the last checkpoint."""
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
-    chosen = choose_device(device)
-    chosen_settings = parse_settings(
-        setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed)
-    )
     named = {"content": content, "styles": styles, "out": out, "base": base, "start": start}
     command = _recorded("train-predictor", named, steps, seed, setting)
-    job = PredictorJob(content, styles, out, base, start, command)
-    with progress("preparing", steps, quiet) as bar:
-        train_predictor(job, chosen_settings, chosen, choose_dtype(chosen), lambda step: show_losses(bar, step))
+    chosen = parse_settings(setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed))
+    _train(train_predictor, PredictorJob(content, styles, out, base, start, command), chosen, device, quiet)
     if not quiet:
         say(f"wrote {out / 'models'}")
+
+
+def _train(
+    train: Callable[..., None], job: object, chosen: settings.NetworkTraining, device: str | None, quiet: bool
+) -> None:
+    """Run a job of `training`, with its losses in a bar."""
+    used = choose_device(device)
+    with progress("preparing", chosen.steps, quiet) as bar:
+        train(job, chosen, used, choose_dtype(used), lambda step: show_losses(bar, step))
 
 
 def _recorded(

@@ -111,7 +111,7 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
             what = "is empty (0 bytes)" if empty else "is not a picture in a format that can be read"
             raise UnreadableImage(f"{name} {what}") from None
         except (Image.DecompressionBombError, MemoryError):
-            raise UnreadableImage(f"{name} has more than {MAX_PIXELS:,} pixels; reduce it first") from None
+            raise UnreadableImage(f"{name} has more pixels than can be read; reduce it first") from None
         except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
             raise UnreadableImage(f"{name} cannot be read: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What a visitor wants painted: plain values, made from the controls and from the parameters in a picture."""
+"""What a visitor wants painted: plain values, made from the controls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged
 from styletransfer.files import load_checkpoint, save_checkpoint
+from styletransfer.settings import NetworkTraining
 
 CHECKPOINT_SECONDS = 240
 SHEET_STEPS = 250
@@ -25,27 +26,6 @@ LOG_STEPS = 50
 # has gone too far still feels the way back.
 LEAK = 0.05
 CPU = torch.device("cpu")
-
-
-class Schedule(Protocol):
-    """The fields of settings that every training has."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def warmup_steps(self) -> int: ...
-    @property
-    def decay_share(self) -> float: ...
-    @property
-    def average(self) -> float: ...
-    @property
-    def style_weight_start(self) -> float: ...
-    @property
-    def style_weight(self) -> float: ...
-    @property
-    def gentle_share(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
 
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -59,7 +39,7 @@ class Trainer(Generic[Model, Losses]):
         self,
         model: Model,
         optimizers: Sequence[torch.optim.Optimizer],
-        settings: Schedule,
+        settings: NetworkTraining,
         device: torch.device,
     ) -> None:
         self.model, self.optimizers, self.schedule, self.device = model, optimizers, settings, device
