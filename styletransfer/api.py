@@ -32,6 +32,7 @@ from styletransfer.settings import (
     StyleTraining,
 )
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, to_slug
+from styletransfer.vgg import check_layers
 from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image  # of a style; or a picture whose style is meant
@@ -305,6 +306,10 @@ class StyleTransfer:
             if name not in weights:
                 continue  # a style of weight 0
             shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+        if options.optimization:
+            check_layers([options.optimization.content_layer])
+            if Path(options.optimization.start).is_file():
+                images.read_size(options.optimization.start)  # an error now, not of every photo
         stylizer = self._stylizer(method)
         if method == "cin":
             for each in used:

@@ -47,7 +47,7 @@ def run_times(work: Callable[[], object], device: torch.device, runs: int) -> li
         began = time.perf_counter()
         work()
         if device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         elif device.type == "mps":
             torch.mps.synchronize()
         times.append(time.perf_counter() - began)

@@ -66,6 +66,11 @@ def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_m
     Returns: (B,) one value a sample, relative to the trace of the target's covariance; 0 for equal moments.
     Source:  Olkin and Pukelsheim 1982: |m - t|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), A and B the covariances.
     """
+    device = mean.device
+    if device.type == "mps":  # where PyTorch has no eigenvalues
+        mean, matrix, target_mean, target_matrix = (
+            value.cpu() for value in (mean, matrix, target_mean, target_matrix)
+        )
     own = matrix - mean[:, :, None] * mean[:, None]
     target = target_matrix - target_mean[:, :, None] * target_mean[:, None]
     values, vectors = torch.linalg.eigh(target)
@@ -75,7 +80,7 @@ def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_m
     least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root at 0 has no end
     overlap = ((between.clamp_min(0) + least.square()).sqrt() - least).sum(dim=1)
     traces = own.diagonal(dim1=1, dim2=2).sum(dim=1) + values.clamp_min(0).sum(dim=1)
-    return ((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale
+    return (((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale).to(device)
 
 
 def style_bound(features: Tensor) -> Tensor:

@@ -178,14 +178,20 @@ class Request:
     def paint_all(
         self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
     ) -> Iterator[BatchResult]:
-        """Results in order; while photos are painted the next ones are read, `workers` at a time."""
-        coming, ahead = iter(sources), workers
-        with ThreadPoolExecutor(workers, initializer=compute_on_one_core) as readers:
+        """Results in order; while photos are painted the next ones are read, `workers` at a time.
+
+        What `sources` raise comes after the results of what they gave before.
+        """
+        coming, ahead = _Coming(sources), workers
+        readers = ThreadPoolExecutor(workers, initializer=compute_on_one_core)
+        try:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
             while True:
                 further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
                 waiting.extend((source, readers.submit(self.read, source)) for source in further)
                 if not waiting:
+                    if coming.error:
+                        raise coming.error
                     return
                 source, reading = waiting.popleft()
                 size = _size(reading)
@@ -195,6 +201,8 @@ class Request:
                 while waiting and len(group) < at_once and _size(waiting[0][1]) == size:
                     group.append(waiting.popleft())
                 yield from self._results(group, on_step)
+        finally:
+            readers.shutdown(cancel_futures=True)
 
     def _results(
         self, group: Sequence[tuple[ImageSource, Future[Picture]]], on_step: OnStep | None
@@ -227,6 +235,23 @@ class Request:
                 for name in self.weights
             ]
         )
+
+
+class _Coming(Iterator[ImageSource]):
+    """Sources up to where they raise an `error`."""
+
+    def __init__(self, sources: Iterable[ImageSource]) -> None:
+        self._sources = iter(sources)
+        self.error: Exception | None = None
+
+    def __next__(self) -> ImageSource:
+        try:
+            return next(self._sources)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error, self._sources = error, iter(())
+            raise StopIteration from None
 
 
 def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:

@@ -92,8 +92,10 @@ class Optimization:
                 f"start is {self.start!r}; it must be one of {', '.join(starts)}, or the file of a picture"
             )
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0.1 <= self.style_scale <= 10:
+            raise InvalidInput(f"style_scale is {self.style_scale:g}; it must be from 0.1 to 10")
         for name in ("content_weight", "variation_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
@@ -118,6 +120,8 @@ class _Training:
             if not 0 <= value < math.inf or (value == 0 and name in self._above_zero):
                 least = "above 0" if name in self._above_zero else "0 or more"
                 raise InvalidInput(f"{name} is {value}; it must be {least}")
+            if name == "seed" and value >= MOST_SEEDS:
+                raise InvalidInput(f"seed is {value}; it must be from 0 to {MOST_SEEDS - 1}")
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,8 @@ class StyleBank:
         """Style name -> file, in order of name."""
         found: dict[str, Path] = {}
         for folder in (self.own, self.shipped):
-            found |= {path.stem: path for path in folder.glob(f"*{SUFFIX}")}
+            files = (path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+            found |= {path.stem: path for path in files}
         return dict(sorted(found.items()))
 
     def is_shipped(self, name: str) -> bool:

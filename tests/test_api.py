@@ -2,6 +2,8 @@ import json
 import math
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -289,6 +291,46 @@ def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
     masked = np.asarray(transfer.stylize(photo, "amber", strength=0.1, masks={"amber": white}), float)
     plain = np.asarray(transfer.stylize(photo, "amber", strength=0.1), float)
     assert np.abs(masked - plain).mean() < 1
+
+
+def test_photos_that_were_given_before_a_source_fails_are_painted(transfer, photo):
+    def given():
+        yield from [photo, photo]
+        raise KeyError("the source is gone")
+
+    results = transfer.stylize_batch(given(), "amber")
+    assert [next(results).error, next(results).error] == [None, None]
+    with pytest.raises(KeyError, match="gone"):
+        next(results)
+
+
+def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch):
+    read = []
+
+    def slowly(source):
+        time.sleep(0.05)
+        read.append(source)
+        return images.read_picture(source)
+
+    monkeypatch.setattr("styletransfer.request.Request.read", lambda self, source: slowly(source))
+    monkeypatch.setattr(
+        "styletransfer.request.ThreadPoolExecutor", lambda _, **more: ThreadPoolExecutor(1, **more)
+    )
+    results = transfer.stylize_batch([photo] * 40, "amber", workers=40)
+    next(results)
+    results.close()
+    assert len(read) < 20
+
+
+def test_what_would_fail_for_every_photo_is_told_at_once(transfer, photo, tmp_path):
+    (tmp_path / "words.png").write_text("no picture")
+    start = Optimization(start=str(tmp_path / "words.png"))
+    with pytest.raises(UnreadableImage):
+        transfer.stylize_batch([photo], "amber", method="gatys", optimization=start)
+    with pytest.raises(InvalidInput, match="no VGG-19 layer"):
+        transfer.stylize_batch(
+            [photo], "amber", method="gatys", optimization=Optimization(content_layer="relu9_1")
+        )
 
 
 @pytest.mark.parametrize("method", ["cin", "adain"])

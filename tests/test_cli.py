@@ -2,15 +2,18 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import make_photo
 from PIL import Image
 
 from styletransfer import api, cli, read_metadata
+from styletransfer.cli import train
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
@@ -131,11 +134,17 @@ def test_what_was_painted_into_the_folder_of_the_photos_is_no_photo(run, album, 
 def test_hidden_files_and_folders_with_the_name_of_a_picture_are_no_photos(run, album, tmp_path):
     (album / "._a.png").write_bytes(b"what a Mac keeps beside a file")
     (album / "folder.jpg").mkdir()
+    (album / ".thumbnails").mkdir()
+    make_photo(20, 20).save(album / ".thumbnails" / "a.png")
     assert run("stylize", album, "--style", "amber", "-o", tmp_path / "out")[0] == 0
     assert painted(tmp_path / "out") == ["a.png"]
+    assert run("stylize", album, "--recursive", "--style", "amber", "-o", tmp_path / "all")[0] == 0
+    assert painted(tmp_path / "all") == ["a.png", "sea/b.png", "sea/c.jpg"]
 
 
-def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(run, photo, tiny_styles, tmp_path):
+def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(
+    run, photo, tiny_models, tiny_styles, tmp_path, monkeypatch
+):
     styles = tmp_path / "styles"
     styles.mkdir()
     stale = load_style(tiny_styles / "amber.safetensors")
@@ -146,6 +155,17 @@ def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(run, photo, tiny
     assert code == 0
     assert "another base network" in err
     assert run(*wishes, "--style", "old")[0] == 2
+    monkeypatch.setattr(api, "package_folder", {"models": tiny_models, "styles": styles}.__getitem__)
+    code, _, err = run(*wishes, "--no-photo")
+    assert (code, "none of the styles" in err) == (2, True)
+
+
+def test_a_recorded_command_can_be_given_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = {"content": Path("my photos"), "start": Path(), "wide": None}
+    command = train._recorded("train-base", folders, 7, 0, ["side=64"])
+    expected = ["--content", "my photos", "--start", tmp_path.name, "--set", "side=64", "--steps", "7"]
+    assert shlex.split(command) == ["styletransfer", "train-base", *expected, "--seed", "0"]
 
 
 def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):
@@ -382,7 +402,11 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "3"], "for --method gatys alone"),
+        (["--steps", "3"], "--steps is for --method gatys alone"),
+        (["--previews", "folder"], "--previews is for --method gatys alone"),
+        (["--set", "rate=0.1"], "--set is for --method gatys alone"),
+        (["--method", "gatys", "--style-scale", "inf"], "style_scale is inf"),
+        (["--method", "gatys", "--set", "content_layer=relu9_1"], "no VGG-19 layer"),
         (["--method", "gatys", "--plot", "plot.xyz"], "end it in .png"),
         (["--method", "gatys", "--plot", "nowhere/plot.png"], "create it first"),
         (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),

@@ -207,6 +207,8 @@ def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
         {"optimizer": "sgd"},
         {"steps": 0},
         {"rate": math.nan},
+        {"rate": math.inf},
+        {"style_scale": 1000.0},
         {"seconds": -1.0},
     ],
 )

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,18 +62,39 @@ def test_a_phones_heic_is_read(tmp_path):
     np.testing.assert_allclose(pixel(picture, 30, 30), RED, atol=4)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.usefixtures("decoder")
-def test_exif_orientation_is_applied(tmp_path, orientation):
+def test_exif_orientation_is_applied(tmp_path, orientation, suffix):
     upright = make_photo(24, 36)
     back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what a camera held that way stores
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(back[orientation]))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "turned.png", exif=exif)
-    assert images.read_size(tmp_path / "turned.png") == (24, 36)
-    found = images.as_float(images.read_picture(tmp_path / "turned.png").rgb)
+    stored.save(tmp_path / f"turned{suffix}", exif=exif)
+    assert images.read_size(tmp_path / f"turned{suffix}") == (24, 36)
+    found = images.as_float(images.read_picture(tmp_path / f"turned{suffix}").rgb)
     torch.testing.assert_close(found, images.as_float(images.read_picture(upright).rgb))
+
+
+@pytest.mark.usefixtures("decoder")
+def test_tags_of_other_types_than_they_should_have_do_not_matter(tmp_path):
+    entries = struct.pack("<HHIHxx", 0x0112, 3, 1, 6) + struct.pack("<HHIBxxx", 0x011A, 1, 1, 1)  # a resolution
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0)
+    make_photo(24, 36).save(tmp_path / "odd.jpg", exif=exif)
+    assert images.read_picture(tmp_path / "odd.jpg").size == (36, 24)
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, KeyError, struct.error])
+def test_whatever_goes_wrong_within_the_decoder_is_told_of_the_file(tmp_path, monkeypatch, error):
+    red().save(tmp_path / "odd.png")
+
+    def fail(*_):
+        raise error("within")
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    with pytest.raises(UnreadableImage, match=r"odd\.png .*within"):
+        images.read_picture(tmp_path / "odd.png")
 
 
 @pytest.mark.usefixtures("decoder")
@@ -110,13 +133,16 @@ def test_every_mode_becomes_rgb(mode):
         ("L", ".png"),
         ("1", ".png"),
         ("P", ".png"),
-        ("CMYK", ".tif"),
+        ("I;16", ".png"),
+        ("RGB", ".tif"),
         ("LA", ".png"),
         ("RGBA", ".webp"),
     ],
 )
 def test_a_large_picture_is_that_of_the_small_decoder(tmp_path, monkeypatch, mode, suffix):
-    make_photo(40, 50).convert(mode).save(tmp_path / f"photo{suffix}")
+    photo = make_photo(40, 50)
+    deep = Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257)
+    (deep if mode == "I;16" else photo.convert(mode)).save(tmp_path / f"photo{suffix}")
     small = images.read_picture(tmp_path / f"photo{suffix}")
     monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
     large = images.read_picture(tmp_path / f"photo{suffix}")
@@ -390,6 +416,31 @@ def test_no_room_for_a_large_painting_is_said_in_one_line(tmp_path, monkeypatch)
     with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
         images.empty_like(large)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_no_room_to_read_a_large_photo_is_not_the_photos_fault(tmp_path, monkeypatch, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    make_photo(40, 50).save(tmp_path / "photo.png", exif=exif)
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    free = iter([10_000, 0])  # of the first temporary file, and of the second
+
+    def usage(_):
+        return SimpleNamespace(free=next(free) if orientation > 1 else 0)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
+        images.read_picture(tmp_path / "photo.png")
+
+
+def test_a_jpeg_may_be_as_long_as_its_format_allows(tmp_path):
+    images.check_fits(tmp_path / "long.jpg", (1, 65_500))
+    images.save_picture(Image.new("RGB", (65_500, 1)), tmp_path / "long.jpg")
+    with pytest.raises(UnwritableOutput, match="65,500"):
+        images.check_fits(tmp_path / "long.jpg", (1, 65_501))
+    with pytest.raises(UnwritableOutput):
+        images.save_picture(Image.new("RGB", (65_501, 1)), tmp_path / "long.jpg")
 
 
 def test_bytes_stay_bytes_only_where_the_result_is_large(monkeypatch):

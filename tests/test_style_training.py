@@ -1,6 +1,7 @@
 """Learning one style from one picture."""
 
 import dataclasses
+import os
 
 import pytest
 import torch
@@ -156,7 +157,8 @@ def learn(tmp_path, monkeypatch):
 
     def learn(image=None, *, settings=SMALL, on_step=None, **more):
         picture = image or make_photo(80, 70, seed=9)
-        job = StyleJob(picture, "My Style", "my-style", tmp_path / "own", command="test", **more)
+        named = {"title": "My Style", "slug": "my-style", "command": "test", **more}
+        job = StyleJob(picture, folder=tmp_path / "own", **named)
         device = torch.device("cpu")
         return train_style(job, network, "base", predictor, settings, device, torch.float32, on_step)
 
@@ -173,6 +175,11 @@ def test_the_result_is_a_style_file_like_the_shipped_ones(learn, tmp_path):
     assert set(back.info.losses) == {"content", "style"}
     assert back.preview[:2] == b"\xff\xd8"
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["my-style.safetensors"]
+
+
+def test_a_title_that_is_no_unicode_is_written_nevertheless(learn, tmp_path):
+    learn(title=os.fsdecode(b"caf\xe9"), slug="caf")
+    assert load_style(tmp_path / "own" / "caf.safetensors").info.title == "caf\ufffd"
 
 
 def test_the_same_picture_gives_the_same_style(learn):

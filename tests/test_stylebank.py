@@ -96,6 +96,8 @@ def test_numbers_of_other_formats_are_read_as_floats(tmp_path, style, dtype):
 def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):
     save_style(tmp_path / "amber.safetensors", style)
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    (tmp_path / "._amber.safetensors").write_bytes(b"what a Mac keeps beside a file")
+    assert list(StyleBank(tmp_path).paths()) == ["amber", "broken"]
     assert list(StyleBank(tmp_path).infos()) == ["amber"]
 
 

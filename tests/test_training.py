@@ -213,6 +213,34 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
     assert [progress.step for progress in seen] == [5, 6]
 
 
+def test_steps_that_come_again_are_in_the_table_once(tiny_job, monkeypatch):
+    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
+
+    def stop(progress):
+        if progress.step == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_job(tiny_job, stop)
+    with (tiny_job.out / "losses.csv").open("a") as table:
+        table.write("6,7.0\n")  # as if it had been killed later, before the next checkpoint
+    run_job(tiny_job, lambda progress: None)
+    rows = list(csv.DictReader((tiny_job.out / "losses.csv").open()))
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+
+
+def test_two_paintings_of_one_name_are_refused_at_once(job):
+    job = dataclasses.replace(job, catalogue=None)
+    make_photo(40, 40).save(job.styles / "A wave.png")
+    assert "a-wave" in [info.slug for info, _ in read_catalogue(job)]
+    make_photo(40, 40).save(job.styles / "a_wave.png")
+    with pytest.raises(InvalidInput, match="two paintings would be the style 'a-wave'"):
+        read_catalogue(job)
+    make_photo(40, 40).save(job.styles / "a_wave.jpg")
+    with pytest.raises(InvalidInput, match="have one name"):
+        read_catalogue(job)
+
+
 def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(tiny_job, monkeypatch):
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
     step = BaseTrainer.take_step

@@ -35,8 +35,11 @@ def plan_outputs(
         if folder.suffix.lower() in images.FORMATS and not folder.is_dir():
             raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
         planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
-    if len({str(target).casefold() for target in planned.values()}) < len(sources):
-        raise InvalidInput("two photos have the same name and would be written to one file; paint them apart")
+    owners: dict[str, Path] = {}
+    for source, target in planned.items():
+        other = owners.setdefault(str(target).casefold(), source)
+        if other != source:
+            raise InvalidInput(f"{other} and {source} would both be written to {target}; paint them apart")
     photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
         refuse_replacing(photos_there.get(target.resolve(), source), target)

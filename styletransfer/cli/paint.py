@@ -105,8 +105,10 @@ def stylize(
     mix = _parse_mix(style)
     named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
     wishes = [*(setting or []), *(f"{key}={value}" for key, value in named.items() if value is not None)]
-    if method != "gatys" and (wishes or plot or previews):
-        raise InvalidInput(f"{(*wishes, '--plot', '--previews')[0]} is for --method gatys alone")
+    given = {**named, "plot": plot, "previews": previews, "set": setting}
+    only = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    if method != "gatys" and only:
+        raise InvalidInput(f"{only[0]} is for --method gatys alone")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
     masks = pairs(mask, "--mask", "style=PICTURE")
     style_masks = pairs(style_mask, "--style-mask", "name=PICTURE")
@@ -195,6 +197,8 @@ def sheet(
                     report(error)
                     break
                 bar.advance(bar.task_ids[0])
+    if not cells:
+        raise InvalidInput("none of the styles belongs to this network; learn some with it")
     images.save_picture(images.contact_sheet([*photos, *cells], across), output)
     if not quiet:
         say(f"wrote {output}")

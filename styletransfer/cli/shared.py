@@ -90,5 +90,5 @@ def say(text: str) -> None:
     console.print(printable(text), soft_wrap=True, highlight=False, markup=False)
 
 
-def report(error: StyleTransferError | None) -> None:
+def report(error: StyleTransferError) -> None:
     errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)

@@ -1,5 +1,6 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from styletransfer.cli.shared import (
     show_losses,
 )
 from styletransfer.device import choose_device, choose_dtype
+from styletransfer.files import printable
 
 Photographs = Annotated[Path, typer.Option(help="Folder of photographs.")]
 Paintings = Annotated[Path, typer.Option(help="Folder of paintings.")]
@@ -184,6 +186,6 @@ def _recorded(
     command: str, paths: dict[str, Path | None], steps: int, seed: int, setting: list[str] | None
 ) -> str:
     """The command as it is recorded in files that travel: folders by name alone, they are nobody's business."""
-    options = "".join(f" --{name} {path.name}" for name, path in paths.items() if path)
-    options += "".join(f" --set {each}" for each in setting or [])
-    return f"styletransfer {command}{options} --steps {steps} --seed {seed}"
+    words = [word for name, path in paths.items() if path for word in (f"--{name}", path.resolve().name)]
+    words += [word for each in setting or [] for word in ("--set", each)]
+    return printable(shlex.join(["styletransfer", command, *words, "--steps", str(steps), "--seed", str(seed)]))

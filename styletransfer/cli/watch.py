@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from styletransfer import core, images
-from styletransfer.cli.shared import show_losses
+from styletransfer.cli.shared import report, show_losses
 from styletransfer.errors import Cancelled, InvalidInput, UnwritableOutput
 from styletransfer.files import check_place, make_folder, replacing
 
@@ -59,7 +59,11 @@ class Watch:
             show_losses(self._bar, progress, self._bar.task_ids[-1])
         if self.previews and progress.preview is not None:
             picture = images.to_pil(progress.preview)
-            images.save_picture(picture, self.previews / f"{len(self._curve):05d}.png")
+            try:
+                images.save_picture(picture, self.previews / f"{len(self._curve):05d}.png")
+            except UnwritableOutput as error:  # the painting is worth more than its previews
+                report(error)
+                self.previews = None
         if self._stopped.is_set():
             self._stopped.clear()
             raise Cancelled

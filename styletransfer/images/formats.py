@@ -1,6 +1,7 @@
 """Which files count as pictures."""
 
 import functools
+import struct
 
 import pi_heif
 
@@ -9,7 +10,19 @@ SAVE_OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 92, "method": 4},
 }
-LONGEST_SIDES = {"JPEG": 65_535, "WEBP": 16_383}  # pixels; the other formats hold more than is ever painted
+LONGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; the other formats hold more than is ever painted
+# What PIL raises at damaged pictures, and at tags of other types than they should have.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    struct.error,
+)
 PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif"}
 
 

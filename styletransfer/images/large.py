@@ -5,9 +5,11 @@ that a picture may be larger than memory.
 """
 
 import contextlib
+import errno
 import functools
 import mmap
 import os
+import shutil
 import tempfile
 import threading
 import weakref
@@ -72,15 +74,24 @@ def read(path: Path) -> Tensor:
 
     Raises UnreadableImage.
     """
-    load = _libvips().Image.new_from_file
+    vips = _libvips()
     with _temporary_file() as decoded, _reading(path):
-        # Only from top to bottom can a file be decoded strip by strip; to turn a picture libvips needs it all,
-        # which it then keeps in a file of its own.
-        upright = _orientation(load(str(path))) == 1
-        image = load(str(path), access="sequential" if upright else "random", fail_on="error")
-        image = _to_srgb(image if upright else image.autorot())
+        # Only from top to bottom can a file be decoded strip by strip: it is turned afterwards.
+        image = vips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+        orientation = _orientation(image)
+        image = _to_srgb(image)
+        _check_room(decoded, image)
         image.rawsave(str(decoded))
-        return _map(decoded, image.height, image.width, image.bands)
+        if orientation == 1:
+            return _map(decoded, image.height, image.width, image.bands)
+        with _temporary_file() as turned:
+            image = vips.Image.rawload(str(decoded), image.width, image.height, image.bands)
+            image = image.copy(interpretation="srgb")
+            image.set_type(vips.GValue.gint_type, "orientation", orientation)
+            image = image.autorot()
+            _check_room(turned, image)
+            image.rawsave(str(turned))
+            return _map(turned, image.height, image.width, image.bands)
 
 
 def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, described: dict[str, str]) -> None:
@@ -125,6 +136,12 @@ def _libvips() -> ModuleType:
 
     pyvips.cache_set_max(0)  # it would keep decoded pictures, in case somebody asks for the same again
     return pyvips
+
+
+def _check_room(path: Path, image: "pyvips.Image") -> None:
+    """Raise OSError unless the pixels fit on the disk: libvips would say that the picture cannot be read."""
+    if shutil.disk_usage(path.parent).free < image.width * image.height * image.bands:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _orientation(image: "pyvips.Image") -> int:

@@ -11,12 +11,12 @@ from typing import TypeGuard
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
-from styletransfer.images.formats import PICTURE_SUFFIXES, register_formats
+from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, register_formats
 from styletransfer.images.resizing import as_float, resize
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
@@ -24,6 +24,15 @@ ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
 LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 MOST_OVERSHOOT = 4  # of a picture of floats whose white is 1: highlights and interpolation go above
 STRIP_ROWS = 512  # that are turned into a tensor at a time
 
@@ -68,7 +77,8 @@ def read_size(source: ImageSource) -> tuple[int, int]:
         return large.size_of(Path(source))
     with _opened(source) as (image, _):
         width, height = image.size
-        return (width, height) if image.getexif().get(ORIENTATION, UPRIGHT) in LYING else (height, width)
+        lying = _orientation(image) in LYING and image.format != "TIFF"  # whose size PIL has turned already
+        return (width, height) if lying else (height, width)
 
 
 def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
@@ -83,7 +93,7 @@ def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
                 return known and image.width * image.height > WHOLE_PIXELS
     except Image.DecompressionBombError:
         return True  # PIL opens no more than 178 megapixels
-    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError):
+    except BROKEN:
         return False
 
 
@@ -112,7 +122,7 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
             raise UnreadableImage(f"{name} {what}") from None
         except (Image.DecompressionBombError, MemoryError):
             raise UnreadableImage(f"{name} has more pixels than can be read; reduce it first") from None
-        except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
+        except BROKEN as error:
             raise UnreadableImage(f"{name} cannot be read: {error}") from error
 
 
@@ -183,8 +193,11 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 
 def _to_picture(image: Image.Image) -> Picture:
     # Copies of a picture of 100 megapixels are counted: what is right already stays as it is.
-    if image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:
-        image = ImageOps.exif_transpose(image)
+    turn = TURNS.get(_orientation(image))
+    if (
+        turn is not None
+    ):  # not by PIL's exif_transpose, which writes all of the EXIF anew, and fails at odd tags
+        image = image.transpose(turn)
     image = _to_8_bit(image)
     alpha = None
     if image.has_transparency_data:
@@ -192,6 +205,11 @@ def _to_picture(image: Image.Image) -> Picture:
             image = image.convert("RGBA")
         alpha = _to_tensor(image.getchannel("A"))
     return Picture(_to_tensor(_to_srgb(image)), alpha)
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(ORIENTATION, UPRIGHT)
+    return value if isinstance(value, int) else UPRIGHT
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
@@ -245,5 +263,7 @@ def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     return sorted(
         path
         for path in inside
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+        if path.suffix.lower() in PICTURE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not path.is_dir()
     )

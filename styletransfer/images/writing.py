@@ -14,7 +14,7 @@ from torch import Tensor
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.files import check_place, replacing
 from styletransfer.images import large
-from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS, register_formats
+from styletransfer.images.formats import BROKEN, FORMATS, LONGEST_SIDES, SAVE_OPTIONS, register_formats
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
@@ -145,7 +145,7 @@ def read_metadata(path: Path) -> dict:
         described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
     except FileNotFoundError:
         raise UnreadableImage(f"no such file: {path}") from None
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
     try:
         # What libvips tells of EXIF goes on after the text.

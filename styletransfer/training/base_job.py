@@ -10,10 +10,10 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
-from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
+from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
-from styletransfer.stylebank import SUFFIX, StyleBank, save_style
+from styletransfer.stylebank import SUFFIX, StyleBank, save_style, to_slug
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.data import load_photographs
@@ -70,9 +70,14 @@ def train_base(
 
 def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     """The paintings that become styles, with what is known of them. Raises InvalidInput."""
-    found = {path.stem: path for path in images.find_pictures(job.styles)}
+    found: dict[str, Path] = {}
+    for path in images.find_pictures(job.styles):
+        if path.stem in found:
+            raise InvalidInput(f"{path} and {found[path.stem].name} have one name; give them two")
+        found[path.stem] = path
     if job.catalogue is None:
-        lines = [{"slug": name, "picture": name, "title": name} for name in found]
+        titles = {name: printable(name) for name in found}
+        lines = [{"slug": to_slug(title), "picture": name, "title": title} for name, title in titles.items()]
     else:
         try:
             with job.catalogue.open(encoding="utf-8-sig", newline="") as file:
@@ -94,7 +99,13 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
             rights=line.get("rights") or "",
             style_side=STYLE_SIDE,
         )
+        if info.slug != to_slug(info.slug):
+            raise InvalidInput(f"the catalogue names {info.slug!r}; write {to_slug(info.slug)!r}")
         infos.append((info, found[line["picture"]]))
+    slugs = [info.slug for info, _ in infos]
+    twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+    if twice:
+        raise InvalidInput(f"two paintings would be the style {twice!r}; give them two names")
     if not infos:
         raise InvalidInput(f"{job.catalogue or job.styles} names no painting to learn")
     return infos

@@ -13,7 +13,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
+from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
@@ -88,14 +88,14 @@ def train_style(
     losses, seconds = _fit(job, fitter, fingerprint, spent, settings, on_step)
     recipe = {
         "command": job.command,
-        "data": {"photographs": job.content.name if job.content else "built in"},
+        "data": {"photographs": printable(job.content.name) if job.content else "built in"},
         "settings": asdict(settings),
         "steps": fitter.step,
         "seconds": round(seconds, 1),
     }
     info = StyleInfo(
         slug=job.slug,
-        title=job.title,
+        title=printable(job.title),
         licence=LICENCE,
         style_side=settings.style_side,
         base_sha256=base_sha256,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged
-from styletransfer.files import load_checkpoint, save_checkpoint
+from styletransfer.files import load_checkpoint, replacing, save_checkpoint
 from styletransfer.settings import NetworkTraining
 
 CHECKPOINT_SECONDS = 240
@@ -128,6 +128,7 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
     the process ends, the checkpoint of the last minutes stays. Raises TrainingDiverged, UnwritableOutput.
     """
     steps = trainer.schedule.steps
+    _without_later(out / "losses.csv", trainer.step)
     saved = time.monotonic()
     recent: list[Any] = []
     while trainer.step < steps:
@@ -168,6 +169,16 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
 def checkpoint_of(out: Path) -> Path:
     """Where a run keeps its checkpoint."""
     return out / "checkpoint.pt"
+
+
+def _without_later(path: Path, step: int) -> None:
+    """Take out of a table the steps after the checkpoint that a run goes on from: they come again."""
+    if not path.exists():
+        return
+    head, *lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+    kept = [line for line in lines if int(line.partition(",")[0]) <= step]
+    with replacing(path) as temporary:
+        temporary.write_text("".join([head, *kept]), encoding="ascii")
 
 
 def _log(path: Path, step: int, recent: list[Any]) -> None:
