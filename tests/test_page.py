@@ -19,7 +19,7 @@ import pytest
 import torch
 from conftest import make_photo
 from gradio_client import Client, handle_file
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
 from safetensors import safe_open
@@ -35,7 +35,7 @@ from styletransfer.page.look import look
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.paint import RESTORED, PaintTab, _within
 from styletransfer.page.site import _is_local
-from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor
+from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor, on_white
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import LONGEST_QUEUE, Dropped, Finished, Halt, follow, telling
 
@@ -691,10 +691,19 @@ def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     tab.visitors.close()
 
 
-def test_what_is_transparent_in_a_photo_is_white_on_the_page(paint_tab, tmp_path):
-    tab, _ = paint_tab
-    Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert tab.visitors.of(VISITOR).scaled(str(tmp_path / "clear.png"), 20).getpixel((5, 5)) == (255, 255, 255)
+def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_painting(paint_tab, tmp_path):
+    tab, values = paint_tab
+    cut_out = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    cut_out.paste(make_photo(200, 200), (100, 100))
+    cut_out.save(tmp_path / "photo.png")
+    visitor = tab.visitors.of(VISITOR)
+    assert visitor.shown(str(tmp_path / "photo.png")).getpixel((5, 5)) == (255, 255, 255)
+    (_, preview), _ = tab.preview(values, VISITOR)
+    painted = visitor.transfer.stylize(cut_out, "blue", size=384)
+    expected = on_white(painted).resize((1024, 1024), Image.Resampling.BILINEAR)
+    with Image.open(preview) as shown:
+        assert max(ImageStat.Stat(ImageChops.difference(shown, expected)).mean) < 6
+        assert shown.getpixel((20, 20)) == (255, 255, 255)
     tab.visitors.close()
 
 

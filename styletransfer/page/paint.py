@@ -24,7 +24,7 @@ from styletransfer.page.controls import (
 )
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.visitors import SHOWN_SIDE, Painted, Visitor, Visitors
+from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, follow, tell_waiting, telling
 
@@ -200,7 +200,7 @@ class PaintTab:
         if photo is None:
             return [None, "Choose a photo and a style.", *as_they_are]
         with telling():
-            scaled = self.visitors.of(request).scaled(photo, SHOWN_SIDE)
+            scaled = self.visitors.of(request).shown(photo)
         found = images.read_metadata(Path(photo))
         if not _weights_in(found):
             return [scaled, WAITING if values[it.chosen] else _next_step(True), *as_they_are]
@@ -212,7 +212,7 @@ class PaintTab:
         ]
 
     def _shown_for_painting(self, photo: str | None, request: gr.Request) -> Any:
-        return None if photo is None else self.visitors.of(request).scaled(photo, SHOWN_SIDE)
+        return None if photo is None else self.visitors.of(request).shown(photo)
 
     def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
         """A quick look at a reduced size."""
@@ -373,10 +373,8 @@ def _size(wish: Wish, photo: str) -> tuple[int, int]:
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
     """Files of photo and painting, for the eye, of one size."""
-    before = visitor.scaled(photo, SHOWN_SIDE)
-    if painted.mode == "RGBA":
-        painted = Image.alpha_composite(Image.new("RGBA", painted.size, "white"), painted)
-    after = painted.convert("RGB").resize(before.size, Image.Resampling.BILINEAR)
+    before = visitor.shown(photo)
+    after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
     files = []
     for name, picture in (("before.jpg", before), ("after.jpg", after)):
         file = visitor.new_file(name)

@@ -10,7 +10,7 @@ from gradio.processing_utils import check_all_files_in_cache
 
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.quick_import import no_stubs
-from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
+from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.work import QUIET
 
 SHOWN = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # by every browser
@@ -70,7 +70,7 @@ def shown(visitor: Visitor, photo: str | None) -> str | None:
         return photo
     copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
     try:
-        visitor.scaled(photo, SHOWN_SIDE).save(copy, quality=90)
+        visitor.shown(photo).save(copy, quality=90)
     except UnreadableImage:
         return photo  # what is wrong with it is told when it is used
     _originals[copy.name] = photo

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
 from styletransfer.page.controls import Values
@@ -72,7 +73,7 @@ class SheetTab:
                     on_step(Progress(index, len(styles)))
                     file = folder / f"{look.name}.jpg"
                     with suppress(InvalidStyleFile):  # one that was learned with an earlier network
-                        visitor.transfer.stylize(small, look.name).save(file, quality=90)
+                        images.save_picture(visitor.transfer.stylize(small, look.name), file)
                         painted.append((look.name, str(file), look.caption))
 
         with telling():

@@ -75,17 +75,30 @@ class Visitor:
         self.halt.dropped = True
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def shown(self, photo: str) -> Image.Image:
+        """A photo for the eye: on white, its long side at SHOWN_SIDE pixels. Raises UnreadableImage."""
+        return on_white(self.scaled(photo, SHOWN_SIDE))
+
     def scaled(self, photo: str, side: int) -> Image.Image:
-        """A photo on white with its long side at `side` pixels; of the last photo it is kept.
+        """A photo with its long side at `side` pixels, RGB or RGBA; of the last photo it is kept.
 
         Raises UnreadableImage.
         """
         found = self._scaled.get((photo, side))
         if found is None:
-            found = images.to_pil(images.resize_long_side(images.read_on_white(photo), side))
+            picture = images.read_picture(photo)
+            alpha = None if picture.alpha is None else images.resize_long_side(picture.alpha, side)
+            found = images.to_pil(images.resize_long_side(picture.rgb, side), alpha)
             kept = {key: value for key, value in self._scaled.items() if key[0] == photo}
             self._scaled = {**kept, (photo, side): found}
         return found
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """The picture as RGB, what is transparent in it white."""
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 class Visitors:
