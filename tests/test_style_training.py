@@ -219,6 +219,22 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(learn, tmp_path):
     assert torch.equal(resumed.row, learn().row)
 
 
+def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
+    straight, step = learn(settings=SMALL, slug="straight").row, torch.optim.Adam.step
+    calls = []
+
+    def interrupted(self, *given):
+        step(self, *given)
+        calls.append(self)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        learn()
+    assert torch.equal(learn(resume=True).row, straight)
+
+
 def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
     with pytest.raises(InvalidInput, match="no unfinished fit"):
         learn(resume=True)

@@ -67,6 +67,7 @@ class StyleFitter:
         self._rollbacks = 0
         self._queue: list[int] = []
         self._contents: dict[int, tuple[Tensor, Tensor]] = {}
+        self._within_step = False
         self._snapshot = self.state()
 
     def row(self) -> Tensor:
@@ -79,6 +80,7 @@ class StyleFitter:
         A step that ends in numbers that are not finite goes back to the last snapshot and halves the rate.
         Raises TrainingDiverged where that does not help.
         """
+        self._within_step = True
         while True:
             losses = self._try_step(share)
             if math.isfinite(losses.objective) and bool(self.offset.isfinite().all()):
@@ -88,6 +90,7 @@ class StyleFitter:
         decay = min(self.settings.average, self.step / (self.step + 9))
         with torch.no_grad():
             self.average.lerp_(self.offset, 1 - decay)
+        self._within_step = False
         if self.step % SNAPSHOT_STEPS == 0:
             self._snapshot = self.state()
         return losses
@@ -162,6 +165,10 @@ class StyleFitter:
             "average": self.average.clone(),
             "optimizer": _copied(self.optimizer.state_dict()),
         }
+
+    def whole_state(self) -> dict:
+        """`state`, or, where a step was interrupted half-way, that of the last snapshot."""
+        return self._snapshot if self._within_step else self.state()
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` returned."""

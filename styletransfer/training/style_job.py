@@ -122,7 +122,7 @@ def _fit(
     began = saved = shown = time.monotonic()
 
     def save(elapsed: float) -> None:
-        state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.state()}
+        state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole_state()}
         save_checkpoint(state, job.checkpoint)
 
     def steps_by(elapsed: float) -> int:
