@@ -740,7 +740,7 @@ def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
 
 
 def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatch):
-    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0.2)
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
     known = visitors.Visitors(transfer, shared_styles=False)
     back, gone = (known.of(gr.Request(session_hash=name)) for name in "ab")
     for name in "ab":
