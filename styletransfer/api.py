@@ -338,7 +338,7 @@ def _command(
     source = Path(image).name if isinstance(image, str | Path) else "PICTURE"
     options = {
         "--name": name,
-        "--content": content and Path(content).name,
+        "--content": content and Path(content).resolve().name,
         "--steps": steps,
         "--seconds": seconds,
         "--style-size": style_side if style_side != STYLE_SIDE else None,

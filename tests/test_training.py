@@ -198,7 +198,9 @@ def test_a_run_ends_in_files_that_can_be_used(tiny_job):
     assert [row["step"] for row in rows] == ["2", "4", "6"]
 
 
-def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
+@pytest.fixture
+def cancelled_job(tiny_job, monkeypatch):
+    """A run that was ended after four steps, with a checkpoint of the fourth."""
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
 
     def stop(progress):
@@ -207,25 +209,21 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(tiny_job, monkeypatch):
 
     with pytest.raises(Cancelled):
         run_job(tiny_job, stop)
-    assert not (tiny_job.out / "models").exists()
+    return tiny_job
+
+
+def test_a_cancelled_run_goes_on_from_its_checkpoint(cancelled_job):
+    assert not (cancelled_job.out / "models").exists()
     seen: list[Progress] = []
-    run_job(tiny_job, seen.append)
+    run_job(cancelled_job, seen.append)
     assert [progress.step for progress in seen] == [5, 6]
 
 
-def test_steps_that_come_again_are_in_the_table_once(tiny_job, monkeypatch):
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
-
-    def stop(progress):
-        if progress.step == 4:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        run_job(tiny_job, stop)
-    with (tiny_job.out / "losses.csv").open("a") as table:
+def test_steps_that_come_again_are_in_the_table_once(cancelled_job):
+    with (cancelled_job.out / "losses.csv").open("a") as table:
         table.write("6,7.0\n")  # as if it had been killed later, before the next checkpoint
-    run_job(tiny_job, lambda progress: None)
-    rows = list(csv.DictReader((tiny_job.out / "losses.csv").open()))
+    run_job(cancelled_job, lambda progress: None)
+    rows = list(csv.DictReader((cancelled_job.out / "losses.csv").open()))
     assert [row["step"] for row in rows] == ["2", "4", "6"]
 
 

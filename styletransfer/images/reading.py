@@ -194,9 +194,7 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 def _to_picture(image: Image.Image) -> Picture:
     # Copies of a picture of 100 megapixels are counted: what is right already stays as it is.
     turn = TURNS.get(_orientation(image))
-    if (
-        turn is not None
-    ):  # not by PIL's exif_transpose, which writes all of the EXIF anew, and fails at odd tags
+    if turn is not None:  # PIL's exif_transpose writes all of the EXIF anew, and fails at odd tags
         image = image.transpose(turn)
     image = _to_8_bit(image)
     alpha = None

@@ -36,7 +36,11 @@ from styletransfer.page.work import (
 
 MOST_PHOTOS = 500
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
-UNREADABLE = (EOFError, OSError, ValueError, NotImplementedError, RuntimeError)  # what a damaged zip raises
+# What damaged zips raise, and those in ways of packing that are not known here.
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, ValueError, RuntimeError),
+)
 NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # of files on Windows, where a colon could lead to another disk
 LONGEST_STEM = 50  # letters of a photo's name that are kept; in UTF-8 up to four times as many bytes
 
@@ -130,7 +134,7 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *UNREADABLE) as error:
+    except DAMAGED as error:
         raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
 
 

@@ -175,10 +175,10 @@ def _without_later(path: Path, step: int) -> None:
     """Take out of a table the steps after the checkpoint that a run goes on from: they come again."""
     if not path.exists():
         return
-    head, *lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-    kept = [line for line in lines if int(line.partition(",")[0]) <= step]
+    lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+    kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= step]
     with replacing(path) as temporary:
-        temporary.write_text("".join([head, *kept]), encoding="ascii")
+        temporary.write_text("".join(kept), encoding="ascii")
 
 
 def _log(path: Path, step: int, recent: list[Any]) -> None:
