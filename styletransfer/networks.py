@@ -23,6 +23,7 @@ from styletransfer.norm import (
     regional_instance_norm,
     regional_statistics,
 )
+from styletransfer.padding import pad_by_one
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Conv3(nn.Module):
 
     def _convolve(self, features: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
         # A doubled picture that is mirrored without its outermost pixel goes on with the same pixel once more.
-        padded = F.pad(features, (1, 1, 1, 1), mode="replicate" if self.doubling else "reflect")
+        padded = pad_by_one(features, "replicate" if self.doubling else "reflect")
         if self.doubling:
             scale, shift = (None if value is None else value.repeat(4) for value in (scale, shift))
         if self._in_int8 is not None:
@@ -164,8 +165,9 @@ class StyleRows:
         known: Statistics | None = None,
         shares: Tensor | None = None,
     ) -> None:
-        self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each
         self._weights = weights
+        rows = rows if self.by_region else blend(rows, weights)
+        self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
         self._shares = shares
         self.measured: Statistics = []
@@ -241,10 +243,8 @@ class StyleRows:
     def next(self) -> tuple[Tensor, Tensor]:
         """Gamma and beta of the next layer: blended, (B, C, 1, 1), or (S, C) where weights are maps."""
         layer = next(self._per_layer)
-        if self.by_region:
-            return layer[:, 0], layer[:, 1]
-        gamma, beta = blend(layer[:, 0], self._weights), blend(layer[:, 1], self._weights)
-        return gamma[:, :, None, None], beta[:, :, None, None]
+        gamma, beta = layer[:, 0], layer[:, 1]
+        return (gamma, beta) if self.by_region else (gamma[:, :, None, None], beta[:, :, None, None])
 
     def with_own(self, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
         """Gamma and beta, those of the identity plus std and mean of the photo, as `statistics` gave them."""

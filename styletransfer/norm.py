@@ -45,12 +45,13 @@ def regional_statistics(features: Tensor, weights: Tensor) -> tuple[Tensor, Tens
     """Mean and standard deviation of every channel where each style belongs.
 
     Args:    features: (B, C, H, W), any range; weights: (B, S, H, W), 0 or more.
-    Returns: mean and std, (B, S, C), float32 or float64; std is at least sqrt(EPSILON). Where a style belongs
-             nowhere they are of no meaning, but finite.
+    Returns: mean and std, (B, S, C), float32 or float64; std is at least sqrt(EPSILON). Of a style that belongs
+             nowhere they are those of the whole.
     """
     wide = features.dtype if features.dtype == torch.float64 else torch.float32
     flat, shares = features.flatten(2).mT.to(wide), weights.flatten(2).to(wide)  # (B, H*W, C), (B, S, H*W)
-    shares = shares / shares.sum(dim=2, keepdim=True).clamp_min(EPSILON)
+    total = shares.sum(dim=2, keepdim=True)
+    shares = torch.where(total > EPSILON, shares / total.clamp_min(EPSILON), 1 / flat.shape[1])
     middle = flat.mean(dim=1, keepdim=True)
     flat = flat - middle  # squares of what lies around 0 lose no digits
     mean = shares @ flat  # (B, S, C)
@@ -68,12 +69,14 @@ def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> 
     # Batch norm of a batch of one is instance norm, and does it all in one pass that keeps channels last:
     # on a processor twice as fast as instance norm followed by scale and shift.
     wide = features.dtype if features.dtype == torch.float64 else torch.float32
-    gamma, beta = gamma.flatten(1).to(wide), beta.flatten(1).to(wide)  # (B or 1, C)
-    samples = zip(
-        features.split(1), gamma.expand(len(features), -1), beta.expand(len(features), -1), strict=True
-    )
-    normed = [F.batch_norm(x, None, None, g, b, training=True, eps=EPSILON) for x, g, b in samples]
-    return normed[0] if len(normed) == 1 else torch.cat(normed)
+    gamma, beta = (value.flatten(1).to(wide).expand(len(features), -1) for value in (gamma, beta))  # (B, C)
+    if features.is_cuda:  # where what counts is to do the whole batch at once: as one picture of B * C channels
+        as_one = features.contiguous().flatten(0, 1)[None]
+        normed = F.batch_norm(as_one, None, None, gamma.flatten(), beta.flatten(), training=True, eps=EPSILON)
+        return normed.view(features.shape)
+    samples = zip(features.split(1), gamma, beta, strict=True)
+    each = [F.batch_norm(x, None, None, g, b, training=True, eps=EPSILON) for x, g, b in samples]
+    return each[0] if len(each) == 1 else torch.cat(each)
 
 
 def regional_instance_norm(

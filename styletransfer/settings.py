@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from os.path import isfile
 from typing import ClassVar
 
 from styletransfer.errors import InvalidInput
@@ -87,7 +87,7 @@ class Optimization:
             if getattr(self, name) not in known:
                 raise InvalidInput(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
         starts = ("auto", "fast", "photo", "noise")
-        if self.start not in starts and not Path(self.start).is_file():
+        if self.start not in starts and not isfile(self.start):
             raise InvalidInput(
                 f"start is {self.start!r}; it must be one of {', '.join(starts)}, or the file of a picture"
             )
@@ -112,7 +112,15 @@ class _Training:
 
     _above_zero: ClassVar = {
         *("steps", "photos", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
-        *("style_weight_start", "style_weight", "gentle_share", "decay_share", "warmup_steps"),
+        *(
+            "style_weight_start",
+            "style_weight",
+            "gentle_share",
+            "decay_share",
+            "warmup_steps",
+            "sheet_steps",
+            "lags",
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -141,6 +149,7 @@ class NetworkTraining(_Training):
     warmup_steps: int = 50
     decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
     average: float = 0.998  # of the weights, a step
+    sheet_steps: int = 250  # from one sample sheet to the next
     seed: int = 0
 
 
@@ -151,10 +160,9 @@ class BaseTraining(NetworkTraining):
     steps: int = 6000
     wide_styles: int = 96  # further paintings that serve generality; their rows are not kept
     wide_share: float = 0.25  # of the painted samples, in these
-    part_strength_share: float = 0.5  # of the steps, in which one sample is painted at less than full strength
+    part_strength_share: float = 0.125  # of the painted samples, at less than full strength
     final_side: int = 256
     final_share: float = 0.08  # of the steps, with crops of final_side
-    identity_side: int = 96
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     identity_weight: float = 1.0
@@ -177,6 +185,12 @@ class AdainTraining(NetworkTraining):
     photo_weight: float = 2.0  # of the distance from the photo, where it shall be given back
     edge_rate: float = 1e-4
     warmup_steps: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, side in (("side", self.side), ("final_side", self.final_side)):
+            if side % 8:
+                raise InvalidInput(f"{name} is {side}; the decoder paints multiples of 8")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a painting asks for: its Gram matrices, their bounds, and the statistics it is known by."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,17 +31,41 @@ class StyleTarget:
 
     def to(self, device: torch.device) -> "StyleTarget":
         """The same on another device."""
-        parts = (self.grams, self.bounds, self.means, self.stds)
-        return StyleTarget(*({name: value.to(device) for name, value in part.items()} for part in parts))
+        return self._each(lambda value: value.to(device))
 
-    def mixed(self, other: "StyleTarget", share: float) -> "StyleTarget":
-        """The convex mix with another target, `share` in [0, 1] of which is the other."""
+    def __len__(self) -> int:
+        return len(next(iter(self.bounds.values())))
+
+    def __getitem__(self, chosen: Sequence[int]) -> "StyleTarget":
+        """The batch of some, in this order."""
+        index = torch.tensor(chosen, device=next(iter(self.bounds.values())).device)
+        return self._each(lambda value: value[index])
+
+    def lerp(self, others: "StyleTarget", shares: Tensor) -> "StyleTarget":
+        """The convex mix of each with the other at its place; of which it has `shares`, (B,) in [0, 1]."""
 
         def mix(part: str) -> dict[str, Tensor]:
-            own, others = getattr(self, part), getattr(other, part)
-            return {layer: torch.lerp(own[layer], others[layer], share) for layer in own}
+            own, other = getattr(self, part), getattr(others, part)
+            return {
+                layer: torch.lerp(own[layer], other[layer], shares.view(-1, *(1,) * (own[layer].ndim - 1)))
+                for layer in own
+            }
 
-        return StyleTarget(mix("grams"), mix("bounds"), mix("means"), mix("stds"))
+        return StyleTarget(*(mix(part) for part in vars(self)))
+
+    def room(self, count: int) -> "StyleTarget":
+        """A batch of `count` of this kind, of which nothing is known yet."""
+        return self._each(lambda value: value.new_empty(count, *value.shape[1:]))
+
+    def put(self, index: int, target: "StyleTarget") -> None:
+        """Keep a target, a batch of one, at its place in this batch."""
+        for part in vars(self):
+            for layer, value in getattr(target, part).items():
+                getattr(self, part)[layer][index] = value[0]
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
+        parts = vars(self).values()
+        return StyleTarget(*({layer: change(value) for layer, value in part.items()} for part in parts))
 
     def at(self, layers: Sequence[str]) -> "StyleTarget":
         """The same at some layers only."""
@@ -64,24 +88,24 @@ class StyleTarget:
 def style_target(
     vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS, mask: Tensor | None = None
 ) -> StyleTarget:
-    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; on the CPU.
+    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; handed out on the CPU.
 
     With a `mask` (1, 1, H, W) in [0, 1] only of the places where it is more than half.
     """
     with torch.no_grad():
         found = vgg(image.to(vgg.mean.device), layers)
-        features = {name: value.float().cpu() for name, value in found.items()}
+        features = {name: value.float() for name, value in found.items()}
         if mask is not None:
-            features = {
-                name: _where(value, F.avg_pool2d(mask, stride(name))) for name, value in features.items()
-            }
+            shares = {name: F.avg_pool2d(mask, stride(name)).to(vgg.mean.device) for name in features}
+            features = {name: _where(value, shares[name]) for name, value in features.items()}
         statistics = {name: channel_statistics(value) for name, value in features.items()}
-    return StyleTarget(
-        grams={name: gram(value) for name, value in features.items()},
-        bounds={name: style_bound(value) for name, value in features.items()},
-        means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
-        stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
-    )
+        target = StyleTarget(
+            grams={name: gram(value) for name, value in features.items()},
+            bounds={name: style_bound(value) for name, value in features.items()},
+            means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
+            stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
+        )
+    return target.to(torch.device("cpu"))
 
 
 def _where(features: Tensor, shares: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from styletransfer import torchvision_guard
 from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.int8 import Int8Convolution
+from styletransfer.padding import pad_by_one
 
 CONTENT_LAYER = "relu3_3"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -101,7 +102,7 @@ class VGG19(nn.Module):
                 break
             if name.endswith("_1") and name != "1_1":
                 x = F.max_pool2d(x, 2)
-            x = F.relu(convolution(F.pad(x, (1, 1, 1, 1), mode="replicate")))
+            x = F.relu(convolution(pad_by_one(x, "replicate")))
             if f"relu{name}" in wanted:
                 features[f"relu{name}"] = x
         if missing := wanted - features.keys():

@@ -21,11 +21,13 @@ from styletransfer.decoder import (
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.methods import adain
 from styletransfer.settings import AdainTraining
-from styletransfer.targets import style_target
+from styletransfer.targets import collate, style_target
 from styletransfer.training import data, looks
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.adain_job import AdainJob, train_adain
+from styletransfer.training.looks import Looks
+from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import DECODER_FILE, load_decoder
 
@@ -123,8 +125,9 @@ def test_a_missing_decoder_says_what_to_do(tmp_path):
 def trainer(vgg, settings=SMALL):
     generator = torch.Generator().manual_seed(1)
     pictures = torch.randint(256, (6, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
-    targets = [style_target(vgg, picture / 255) for picture in pictures[:3]]
-    return AdainTrainer(vgg, pictures[3:], targets, settings)
+    targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]])
+    repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
+    return AdainTrainer(vgg, pictures[3:], Looks(targets, repetition), settings)
 
 
 def test_training_lowers_the_objective(vgg):

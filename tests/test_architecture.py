@@ -16,7 +16,7 @@ MODULES = {
 LAYERS = (
     ("errors",),
     ("settings",),
-    ("core", "files", "int8", "torchvision_guard"),
+    ("core", "files", "int8", "padding", "torchvision_guard"),
     ("images", "device", "losses", "norm", "vgg"),
     ("color", "estimate", "networks", "targets", "predictor"),
     ("decoder",),

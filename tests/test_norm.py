@@ -7,6 +7,7 @@ from styletransfer.norm import (
     conditional_instance_norm,
     joint_statistics,
     regional_instance_norm,
+    regional_statistics,
 )
 
 
@@ -57,6 +58,16 @@ def test_a_style_that_belongs_nowhere_changes_nothing(generator):
     weights[:, 1] = 0
     found = regional_instance_norm(x, gamma, beta, weights)
     torch.testing.assert_close(found, regional_instance_norm(x, gamma[:1], beta[:1], weights[:, :1]))
+
+
+def test_a_style_that_belongs_nowhere_is_normalised_by_the_whole(generator):
+    """Samples of a large picture may not show the region that it is painted in."""
+    x = torch.rand(1, 3, 6, 5, generator=generator)
+    weights = torch.ones(1, 2, 6, 5)
+    weights[:, 1] = 0
+    mean, std = regional_statistics(x, weights)
+    torch.testing.assert_close(mean[:, 1], mean[:, 0])
+    torch.testing.assert_close(std[:, 1], std[:, 0])
 
 
 def test_a_flat_channel_stays_finite_and_becomes_its_beta():

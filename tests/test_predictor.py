@@ -56,7 +56,8 @@ def trainer(vgg, base, styles, targets):
         pictures = list(pixels.split(1))
         repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
         rows = torch.stack([style.row for style in styles])
-        return PredictorTrainer(vgg, base.network, rows, pictures[3:], Looks(targets, repetition), settings)
+        looks = Looks(collate(targets), repetition)
+        return PredictorTrainer(vgg, base.network, rows, pictures[3:], looks, settings)
 
     return make
 
@@ -187,6 +188,13 @@ def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
     run_job(job)
     make_photo(50, 50, 9).save(job.styles / "new.png")
     with pytest.raises(InvalidInput, match="another --out"):
+        run_job(job)
+
+
+def test_a_base_without_styles_is_told(job):
+    for path in (job.base / "styles").iterdir():
+        path.unlink()
+    with pytest.raises(InvalidInput, match="holds no styles"):
         run_job(job)
 
 

@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import statistics
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ from conftest import TINY, make_photo
 
 from styletransfer import images
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
-from styletransfer.settings import BaseTraining
-from styletransfer.stylebank import StyleBank
-from styletransfer.targets import style_target
+from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, TrainingDiverged
+from styletransfer.settings import AdainTraining, BaseTraining
+from styletransfer.stylebank import StyleBank, load_style, save_style
+from styletransfer.targets import collate, style_target
 from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
@@ -21,9 +22,7 @@ from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 from styletransfer.weights import load_base
 
-SMALL = BaseTraining(
-    steps=6, contents=1, side=32, final_side=40, final_share=0.2, identity_side=32, warmup_steps=1, seed=3
-)
+SMALL = BaseTraining(steps=6, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +36,16 @@ def random_pictures(count, seed):
 
 
 def trainer(vgg, settings=SMALL, repetition=1.0):
-    targets = [style_target(vgg, picture / 255) for picture in random_pictures(3, 1)]
+    targets = collate([style_target(vgg, picture / 255) for picture in random_pictures(3, 1)])
     allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
     return BaseTrainer(vgg, random_pictures(4, 2), targets, allowed, kept=2, settings=settings, config=TINY)
 
 
 def test_training_lowers_the_objective(vgg):
-    run = trainer(vgg, BaseTraining(**{**vars(SMALL), "steps": 20, "style_weight": 0.5, "final_share": 0.0}))
-    objectives = [run.take_step().objective for _ in range(16)]
-    assert sum(objectives[-4:]) < 0.8 * sum(objectives[:4])
+    settings = dataclasses.replace(SMALL, steps=40, style_weight=0.5, final_share=0.0, part_strength_share=0.0)
+    run = trainer(vgg, settings)
+    objectives = [run.take_step().objective for _ in range(36)]
+    assert statistics.geometric_mean(objectives[-10:]) < 0.7 * statistics.geometric_mean(objectives[:4])
 
 
 def test_the_identity_is_trained_on_photos_alone(vgg):
@@ -99,12 +99,12 @@ def test_the_style_weight_rises_gently_and_the_rates_fall_to_nothing(vgg):
     assert all(group["lr"] == 0 for optimizer in run.optimizers for group in optimizer.param_groups)
 
 
-def test_a_share_of_the_steps_paints_its_last_sample_at_part_strength(vgg):
+def test_a_share_of_the_samples_is_painted_at_part_strength(vgg):
     run = trainer(vgg, dataclasses.replace(SMALL, part_strength_share=0.25))
     strengths = torch.stack([run._choose_strength(4) for _ in range(400)])
-    assert torch.equal(strengths[:, :3], torch.ones(400, 3))
-    assert 0.18 < (strengths[:, 3] < 1).float().mean() < 0.32
+    assert 0.21 < (strengths < 1).float().mean() < 0.29
     assert strengths.min() < 0.1
+    assert strengths.max() == 1
 
 
 def test_crops_are_square_in_range_and_follow_the_seed():
@@ -251,6 +251,66 @@ def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(tiny_job, monkeypa
     with pytest.raises(TrainingDiverged, match="step 3"):
         run_job(tiny_job, lambda progress: None)
     assert torch.load(tiny_job.out / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
+def test_weights_that_are_no_numbers_after_the_last_step_are_not_written(tiny_job, monkeypatch):
+    step = BaseTrainer.take_step
+
+    def explode(self):
+        losses = step(self)
+        if self.step == SMALL.steps:
+            with torch.no_grad():
+                self.model.shared.fill_(torch.nan)
+        return losses
+
+    monkeypatch.setattr(BaseTrainer, "take_step", explode)
+    with pytest.raises(TrainingDiverged, match="after the last step"):
+        run_job(tiny_job, lambda progress: None)
+    assert not (tiny_job.out / "models").exists()
+
+
+def test_targets_of_an_earlier_version_are_told(tiny_job, monkeypatch):
+    run_job(tiny_job, lambda progress: None)
+    stored = torch.load(tiny_job.out / "targets.pt", weights_only=True)
+    torch.save(stored | {"targets": [stored["targets"]]}, tiny_job.out / "targets.pt")
+    with pytest.raises(InvalidInput, match="earlier version"):
+        run_job(tiny_job, lambda progress: None)
+
+
+def test_a_folder_of_further_paintings_that_leaves_none_is_told(tiny_job):
+    (tiny_job.wide / "wide1.png").unlink()
+    with pytest.raises(InvalidInput, match="fewer than two"):
+        run_job(tiny_job, lambda progress: None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong", "message"),
+    [
+        (BaseTraining, {"lags": 0}, "lags is 0"),
+        (AdainTraining, {"side": 100}, "side is 100; the decoder paints multiples of 8"),
+        (AdainTraining, {"final_side": 250}, "final_side is 250"),
+        (BaseTraining, {"sheet_steps": 0}, "above 0"),
+    ],
+)
+def test_settings_that_would_fail_after_hours_are_refused_at_once(settings, wrong, message):
+    with pytest.raises(InvalidInput, match=message):
+        settings(**wrong)
+
+
+def test_photographs_that_are_too_many_for_a_gpu_stay_where_they_are(monkeypatch):
+    pictures, device = random_pictures(2, 1), torch.device("meta")
+    assert {picture.device for picture in data.near(pictures, device)} == {device}
+    monkeypatch.setattr(data, "MOST_ON_DEVICE", 1000)
+    assert {picture.device for picture in data.near(pictures, device)} == {torch.device("cpu")}
+
+
+def test_a_run_begins_with_styles_of_its_network_alone(tiny_job, tmp_path):
+    run_job(tiny_job, lambda progress: None)
+    path = tiny_job.out / "styles" / "first.safetensors"
+    style = load_style(path)
+    save_style(path, dataclasses.replace(style, info=dataclasses.replace(style.info, base_sha256="0" * 64)))
+    with pytest.raises(InvalidStyleFile, match="another base network"):
+        run_job(dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out), lambda _: None)
 
 
 def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):

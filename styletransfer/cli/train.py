@@ -96,7 +96,8 @@ def train_base(
         typer.Option(help="CSV of the paintings to keep: slug, picture, title, artist, year, rights."),
     ] = None,
     wide: Annotated[
-        Path | None, typer.Option(help="Folder of further paintings, which make the network general.")
+        Path | None,
+        typer.Option(help="Further paintings, which make the network general; every 16th is kept aside."),
     ] = None,
     preview: Annotated[
         Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")

@@ -9,8 +9,9 @@ from torch import Tensor
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, restyle, statistics_of
 from styletransfer.losses import content_loss, total_variation
 from styletransfer.settings import AdainTraining
-from styletransfer.targets import StyleTarget, collate
-from styletransfer.training.data import random_crop
+from styletransfer.targets import StyleTarget
+from styletransfer.training.data import near, random_crops
+from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -30,19 +31,20 @@ class AdainLosses:
 class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
     """Holds the state of a training and takes its steps.
 
-    Args:  vgg: up to relu4_1; contents: photographs; targets: of all looks at the paintings.
+    Args:  vgg: up to relu4_1; contents: photographs; looks: at all paintings.
     """
 
     def __init__(
         self,
         vgg: VGG19,
         contents: Sequence[Tensor],
-        targets: Sequence[StyleTarget],
+        looks: Looks,
         settings: AdainTraining,
         *,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.contents, self.targets, self.settings = vgg, contents, targets, settings
+        self.vgg, self.settings, self.looks = vgg, settings, looks.to(device)
+        self.contents = near(contents, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             decoder = AdainDecoder().to(device)
@@ -60,15 +62,14 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         settings = self.settings
         side = settings.final_side if share >= 1 - settings.final_share else settings.side
         style_weight = self._style_weight(share)
-        crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
-        photos = crops.to(self.device)
+        photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         with torch.no_grad():
             found = self.vgg(photos, [*ADAIN_LAYERS, CONTENT_LAYER])
         times = settings.styles_per_content
         found = {name: value.repeat_interleave(times, dim=0) for name, value in found.items()}
         content = found.pop(CONTENT_LAYER)
         photos = photos.repeat_interleave(times, dim=0)
-        target = collate([self._choose_target() for _ in range(len(photos))]).to(self.device)
+        target = self.looks.draw(len(photos), settings.mix_share, self.generator).targets
         is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
         is_photo = is_photo.to(self.device)
         own = statistics_of(found)
@@ -91,16 +92,6 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
             photo=(distance * kept).sum().item(),
             style_weight=style_weight,
         )
-
-    def _choose_target(self) -> StyleTarget:
-        """One look at a painting, or a mix of two."""
-        first = self._any_target()
-        if torch.rand((), generator=self.generator) >= self.settings.mix_share:
-            return first
-        return first.mixed(self._any_target(), float(torch.rand((), generator=self.generator)))
-
-    def _any_target(self) -> StyleTarget:
-        return self.targets[int(torch.randint(len(self.targets), (), generator=self.generator))]
 
 
 def _goal(own: Statistics, target: StyleTarget, is_photo: Tensor) -> Statistics:

@@ -41,21 +41,21 @@ def train_adain(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
     `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
-    the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
     """
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
     paintings, aside = split_held_out(images.find_pictures(job.styles))
-    targets = look_at_paintings(
+    looks = look_at_paintings(
         job.out / "targets.pt",
         paintings,
         vgg,
         variants=settings.variants,
         textures=settings.textures,
         seed=settings.seed + 1,
-    ).targets
-    trainer = AdainTrainer(vgg, contents, targets, settings, device=device)
+    )
+    trainer = AdainTrainer(vgg, contents, looks, settings, device=device)
     resume(trainer, job.out)
     unseen = Unseen(vgg, photos, aside)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styletransfer.losses import autocorrelation, content_loss, total_variation
@@ -20,9 +21,9 @@ from styletransfer.networks import (
     initial_row,
 )
 from styletransfer.settings import BaseTraining
-from styletransfer.targets import StyleTarget, collate
+from styletransfer.targets import StyleTarget
 from styletransfer.training import repetition
-from styletransfer.training.data import random_crop
+from styletransfer.training.data import near, random_crops
 from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -45,9 +46,11 @@ class BaseModel(nn.Module):
         return self.shared + self.own[list(paintings)]
 
 
-def _random_place(side: int, generator: torch.Generator) -> tuple[int, int]:
-    row, column = torch.randint(side, (2,), generator=generator).tolist()
-    return row, column
+def _distance(pictures: Tensor, others: Tensor) -> Tensor:
+    """How far pictures are from others: pixels, and differences of neighbours."""
+    error = pictures - others
+    right, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
+    return error.abs().mean() + right.abs().mean() + down.abs().mean()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
-           targets: of all paintings, the `kept` first ones of which become styles;
+           targets: of all paintings in one batch, the `kept` first ones of which become styles;
            own_repetition: (paintings, C, lags), `painting_repetition` of each.
     """
 
@@ -74,7 +77,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         self,
         vgg: VGG19,
         contents: Sequence[Tensor],
-        targets: Sequence[StyleTarget],
+        targets: StyleTarget,
         own_repetition: Tensor,
         kept: int,
         settings: BaseTraining,
@@ -83,8 +86,9 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         dtype: torch.dtype = torch.float32,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.contents, self.targets, self.kept = vgg, contents, targets, kept
-        self.repetition = own_repetition.to(device)
+        self.vgg, self.kept = vgg, kept
+        self.contents = near(contents, device)
+        self.targets, self.repetition = targets.to(device), own_repetition.to(device)
         self.settings, self.dtype = settings, dtype
         self._queue: list[int] = []
         with torch.random.fork_rng(devices=[]):
@@ -110,28 +114,28 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         settings = self.settings
         side = settings.final_side if share >= 1 - settings.final_share else settings.side
         style_weight = self._style_weight(share)
-        crops = torch.cat([random_crop(self.contents, side, self.generator) for _ in range(settings.contents)])
-        photos = crops.to(self.device)
+        photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
-        targets = collate([self.targets[index] for index in chosen]).to(self.device)
+        targets = self.targets[chosen]
         rows = self.model.rows(chosen)
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
         lags = repetition.choose_lags(settings.lags, self.generator)
         content, own = self._look_at(photos, lags)
         strength = self._choose_strength(len(chosen))
-        origin = _random_place(NOISE_SIDE, self.generator)
-        painted = self._paint(repeated, rows, strength, origin)
+        # One photo more, at strength 0, shall come back as it is.
+        painted = self._paint(torch.cat([repeated, photos[:1]]), rows, F.pad(strength, (0, 1)))
+        painted, back = painted.split([len(chosen), 1])
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = targets.loss(features)
         repeated_too_much = repetition.excess_repetition(
             features[repetition.LAYER], own, self.repetition[chosen], lags
         )
-        style_share = style_weight * strength.to(self.device) ** 3
+        style_share = style_weight * strength**3
         objective = content_losses + style_share * style_losses
         penalised = objective + style_share * settings.repetition_weight * repeated_too_much
-        identity = self._identity_loss(photos, rows, origin)
+        identity = _distance(back, photos[:1])
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
         loss = penalised.log().mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
@@ -152,22 +156,12 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         times = self.settings.styles_per_content
         return found[CONTENT_LAYER].repeat_interleave(times, dim=0), own.repeat_interleave(times, dim=0)
 
-    def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor, noise_origin: tuple[int, int]) -> Tensor:
-        weights = torch.eye(len(photos), device=self.device)
-        photos, strength = photos.to(self.dtype), strength.to(self.device)
-        painted = self.model.network(photos, rows, weights, strength, noise_origin)
-        return leaky_clamp(painted)
-
-    def _identity_loss(self, photos: Tensor, rows: Tensor, noise_origin: tuple[int, int]) -> Tensor:
-        """How far the identity row is from giving a photo back: pixels, and differences of neighbours."""
-        side = self.settings.identity_side
-        photo = photos[self.step % len(photos), None, :, :side, :side]
-        back = self._paint(photo, rows[:1], torch.zeros(1), noise_origin)
-        error = back - photo
-        edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (
-            error[..., 1:, :] - error[..., :-1, :]
-        ).abs().mean()
-        return error.abs().mean() + edges
+    def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
+        """Each in the row at its place, or in the last one; somewhere in the noise."""
+        weights = torch.eye(len(rows), device=self.device)
+        weights = torch.cat([weights, weights[-1:].expand(len(photos) - len(rows), -1)])
+        row, column = torch.randint(NOISE_SIDE, (2,), generator=self.generator).tolist()
+        return leaky_clamp(self.model.network(photos.to(self.dtype), rows, weights, strength, (row, column)))
 
     def _choose_styles(self, count: int) -> list[int]:
         """Kept styles in shuffled rounds, each as often as the others; a share of samples from the rest."""
@@ -183,14 +177,12 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         return chosen
 
     def _choose_strength(self, count: int) -> Tensor:
-        """(count,): 1, but in a share of the steps the last sample is painted less strongly.
+        """(count,): 1, but a share of the samples is painted less strongly.
 
         Between the identity and a style the network would else never have been.
         """
-        strength = torch.ones(count)
-        if torch.rand((), generator=self.generator) < self.settings.part_strength_share:
-            strength[-1] = torch.rand((), generator=self.generator)
-        return strength
+        chance, strength = torch.rand(2, count, generator=self.generator)
+        return torch.where(chance < self.settings.part_strength_share, strength, 1).to(self.device)
 
     def start_from(self, network: TransformerNetwork, rows: Mapping[int, Tensor]) -> None:
         """Begin with a trained network and with rows (2, row_length) by painting; the others get their mean."""

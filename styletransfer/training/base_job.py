@@ -13,10 +13,10 @@ from styletransfer.errors import InvalidInput
 from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
-from styletransfer.stylebank import SUFFIX, StyleBank, save_style, to_slug
-from styletransfer.targets import StyleTarget, style_target
+from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
+from styletransfer.targets import StyleTarget, collate, style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
-from styletransfer.training.data import load_photographs
+from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
@@ -53,7 +53,7 @@ def train_base(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ and styles/ there.
 
     `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
-    the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
     """
     infos = read_catalogue(job)
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
@@ -113,14 +113,13 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
 
 def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
     """Begin with the network and those styles of `folder` that this run keeps as well."""
-    network, _ = load_base(folder / "models")
+    network, sha256 = load_base(folder / "models")
     bank = StyleBank(folder / "styles")
     known = bank.paths()
-    rows = {
-        index: bank.load(info.slug).row.to(trainer.device)
-        for index, (info, _) in enumerate(infos)
-        if info.slug in known
-    }
+    styles = {index: bank.load(info.slug) for index, (info, _) in enumerate(infos) if info.slug in known}
+    for style in styles.values():
+        check_base(style, sha256)
+    rows = {index: style.row.to(trainer.device) for index, style in styles.items()}
     if not rows:
         raise InvalidInput(f"{folder / 'styles'} holds none of the styles of this run to begin from")
     trainer.start_from(network, rows)
@@ -128,12 +127,14 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
 
 def _targets(
     job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining
-) -> tuple[list[StyleTarget], Tensor]:
+) -> tuple[StyleTarget, Tensor]:
     """Targets of the kept styles, then of the wide paintings, and how far each repeats itself.
 
     Computed once and kept in the run's folder.
     """
-    wide = images.find_pictures(job.wide) if job.wide else []
+    wide = split_held_out(images.find_pictures(job.wide))[0] if job.wide else []
+    if job.wide and not wide:
+        raise InvalidInput(f"{job.wide} holds fewer than two pictures, of which the first is kept aside")
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
     paintings = [(path, STYLE_SIDE) for _, path in infos]
@@ -142,17 +143,19 @@ def _targets(
     cache = job.out / "targets.pt"
     if cache.exists():
         stored = load_checkpoint(cache)
-        if stored.get("names") != names:
-            raise InvalidInput(f"{job.out} holds a run with other paintings; give this one another --out")
-        return [StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"]
-    targets, repetitions = [], []
+        if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
+            raise InvalidInput(
+                f"{job.out} holds a run with other paintings, or of an earlier version; give this one "
+                "another --out"
+            )
+        return StyleTarget(**stored["targets"]), stored["repetition"]
+    found, repetitions = [], []
     for path, side in paintings:
         picture = images.as_style(images.read_on_white(path), side)
-        targets.append(style_target(vgg, picture))
+        found.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture))
-    repetition = torch.cat(repetitions)
-    parts = [asdict(target) for target in targets]
-    save_checkpoint({"names": names, "targets": parts, "repetition": repetition}, cache)
+    targets, repetition = collate(found), torch.cat(repetitions)
+    save_checkpoint({"names": names, "targets": vars(targets), "repetition": repetition}, cache)
     return targets, repetition
 
 
@@ -217,7 +220,7 @@ def _export(
 def _measure(trainer: BaseTrainer, model: BaseModel, index: int, photos: list[Tensor]) -> dict[str, float]:
     """Content and style loss of one kept style, means over photos."""
     content, style = 0.0, 0.0
-    target = trainer.targets[index].to(trainer.device)
+    target = trainer.targets[[index]]
     with torch.inference_mode():
         for photo in (each.to(trainer.device) for each in photos):
             own = trainer.vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]

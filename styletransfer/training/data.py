@@ -21,6 +21,7 @@ BUILT_IN_MOST = 1.5  # extent of a crop in them, to its side
 TEXTURE_EVERY = 4
 HELD_OUT_EVERY = 16
 HELD_OUT = 8  # photographs that a training measures itself on
+MOST_ON_DEVICE = 2**31  # bytes of photographs that are held in the memory of a GPU
 CONTENT_SIDE = 288  # pixels, short side at which photographs are held in memory
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,18 @@ def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Pictures to train on, and every 16th, which is kept aside: training and measuring agree on which."""
     used = [path for index, path in enumerate(paths) if index % HELD_OUT_EVERY]
     return used, list(paths[::HELD_OUT_EVERY])
+
+
+def near(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """The pictures where crops of them are made fastest: on the device, unless they are too many for it."""
+    if sum(picture.numel() for picture in pictures) > MOST_ON_DEVICE:
+        return list(pictures)
+    return [picture.to(device) for picture in pictures]
+
+
+def random_crops(pictures: Sequence[Tensor], count: int, side: int, generator: torch.Generator) -> Tensor:
+    """`random_crop` so many times: (count, 3, side, side), where the pictures are."""
+    return torch.cat([random_crop(pictures, side, generator) for _ in range(count)])
 
 
 def random_crop(

@@ -31,8 +31,23 @@ LEAST_CROP = 0.5  # of either side of a painting
 class Looks:
     """Targets of all looks, and how far each repeats itself, (looks, C, lags)."""
 
-    targets: Sequence[StyleTarget]
+    targets: StyleTarget
     repetition: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> "Looks":
+        """The same on another device."""
+        return Looks(self.targets.to(device), self.repetition.to(device))
+
+    def draw(self, count: int, mix_share: float, generator: torch.Generator) -> "Looks":
+        """`count` of them by chance, of which `mix_share` are convex mixes of two, by random shares."""
+        first, second = (torch.randint(len(self), (count,), generator=generator).tolist() for _ in range(2))
+        mixed, shares = torch.rand(2, count, generator=generator)
+        shares = torch.where(mixed < mix_share, shares, 0).to(self.repetition.device)
+        repetition = torch.lerp(self.repetition[first], self.repetition[second], shares[:, None, None])
+        return Looks(self.targets[first].lerp(self.targets[second], shares), repetition)
 
 
 def look_at_paintings(
@@ -58,38 +73,30 @@ def look_at_paintings(
     names += [f"technique {number}" for number in range(techniques)]
     if cache.exists():
         stored = load_checkpoint(cache, mmap=True)
-        if stored.get("names") != names:
-            raise InvalidInput(f"{cache.parent} holds a run with other paintings; give this one another --out")
-        return Looks([StyleTarget(**parts) for parts in stored["targets"]], stored["repetition"].clone())
-    targets: list[StyleTarget] = []
+        if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
+            raise InvalidInput(
+                f"{cache.parent} holds a run with other paintings, or of an earlier version; give this one "
+                "another --out"
+            )
+        return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
+    targets: StyleTarget | None = None
     repetitions = []
-    shelves: list[Tensor] = []
     generator = torch.Generator().manual_seed(seed)
     pictures = itertools.chain(
         _views(paintings, variants, generator),
         (texture(SIDES[0], generator) for _ in range(textures)),
         (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
     )
-    for picture in pictures:
-        target = style_target(vgg, picture)
+    for index, picture in enumerate(pictures):
+        found = style_target(vgg, picture)
         # All in one place: thousands of small results among large passing ones would tear the memory to pieces.
-        shelves = shelves or [value.new_empty(len(names), *value.shape[1:]) for value in _tensors(target)]
-        targets.append(_moved(target, [shelf[len(targets)][None] for shelf in shelves]))
+        targets = targets or found.room(len(names))
+        targets.put(index, found)
         repetitions.append(painting_repetition(vgg, picture).float())
-    repetition = torch.cat(repetitions)
-    parts = [vars(target) for target in targets]
-    save_checkpoint({"names": names, "targets": parts, "repetition": repetition}, cache)
-    return Looks(targets, repetition)
-
-
-def _tensors(target: StyleTarget) -> list[Tensor]:
-    return [value for part in vars(target).values() for value in part.values()]
-
-
-def _moved(target: StyleTarget, places: Sequence[Tensor]) -> StyleTarget:
-    """The same with its tensors copied to where there is room for them."""
-    rest = iter(place.copy_(value) for place, value in zip(places, _tensors(target), strict=True))
-    return StyleTarget(*({layer: next(rest) for layer in part} for part in vars(target).values()))
+    assert targets is not None  # there is at least one painting
+    looks = Looks(targets, torch.cat(repetitions))
+    save_checkpoint({"names": names, "targets": vars(looks.targets), "repetition": looks.repetition}, cache)
+    return looks
 
 
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:

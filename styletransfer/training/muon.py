@@ -34,29 +34,37 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Move the weights against their gradients."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}
             for matrix in group["params"]:
-                if matrix.grad is None:
-                    continue
-                state = self.state[matrix]
-                if not state:
-                    state["momentum_buffer"] = torch.zeros_like(matrix)
-                momentum = state["momentum_buffer"].lerp_(matrix.grad, 1 - MOMENTUM)
-                ahead = matrix.grad.lerp(momentum, MOMENTUM)  # Nesterov's
-                update = orthogonalised(ahead.to(self.dtype))
-                rate = group["lr"] * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(update, alpha=-rate)
+                if matrix.grad is not None:
+                    alike.setdefault(matrix.shape, []).append(matrix)
+            for shape, matrices in alike.items():
+                updates = orthogonalised(torch.stack([self._ahead(matrix) for matrix in matrices]))
+                rate = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+                for matrix, update in zip(matrices, updates, strict=True):
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                    matrix.add_(update, alpha=-rate)
+
+    def _ahead(self, matrix: Tensor) -> Tensor:
+        """Nesterov's momentum after the gradient of this step."""
+        gradient = matrix.grad
+        assert gradient is not None
+        state = self.state[matrix]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(matrix)
+        momentum: Tensor = state["momentum_buffer"].lerp_(gradient, 1 - MOMENTUM)
+        return gradient.lerp(momentum, MOMENTUM).to(self.dtype)
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """The matrix with the same directions, its singular values brought to between about 0.7 and 1.2.
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Matrices with the same directions, their singular values brought to between about 0.7 and 1.2.
 
-    Args:  matrix: (M, N), any range; computed in its dtype.
+    Args:  matrices: (B, M, N), any range; computed in their dtype.
     """
     a, b, c = COEFFICIENTS
-    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / x.norm().clamp_min(LEAST)  # no singular value is above 1
+    x = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(LEAST)  # no singular value is above 1
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x if matrices.shape[1] <= matrices.shape[2] else x.mT

@@ -10,9 +10,8 @@ from styletransfer.losses import autocorrelation, content_loss, total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
-from styletransfer.targets import StyleTarget, collate
 from styletransfer.training import repetition
-from styletransfer.training.data import random_crop
+from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.start import spread_of
@@ -51,12 +50,13 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         dtype: torch.dtype = torch.float32,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.network, self.contents, self.looks = vgg, network, contents, looks
+        self.vgg, self.network, self.looks = vgg, network, looks.to(device)
+        self.contents = near(contents, device)
         self.settings, self.dtype = settings, dtype
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             predictor = RowPredictor(rows.shape[2])
-        described = torch.cat([describe(target.means, target.stds) for target in looks.targets])
+        described = describe(looks.targets.means, looks.targets.stds)
         predictor.input_mean.copy_(described.mean(dim=0))
         predictor.input_spread.copy_(described.std(dim=0).clamp_min(LEAST_INPUT_SPREAD))
         predictor.row_mean.copy_(rows.mean(dim=0))
@@ -85,8 +85,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
     def _step(self, share: float) -> tuple[Tensor, PredictorLosses]:
         settings = self.settings
         style_weight = self._style_weight(share)
-        crops = [random_crop(self.contents, settings.side, self.generator) for _ in range(settings.contents)]
-        photos = torch.cat(crops).to(self.device)
+        photos = random_crops(self.contents, settings.contents, settings.side, self.generator).to(self.device)
         lags = repetition.choose_lags(settings.lags, self.generator)
         with torch.no_grad():
             found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
@@ -95,9 +94,8 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         photos, own, content = (
             value.repeat_interleave(times, dim=0) for value in (photos, own, found[CONTENT_LAYER])
         )
-        chosen = [self._choose_look() for _ in range(len(photos))]
-        target = collate([each for each, _ in chosen]).to(self.device)
-        repeated = torch.stack([each for _, each in chosen]).to(self.device)
+        looks = self.looks.draw(len(photos), settings.mix_share, self.generator)
+        target = looks.targets
 
         rows = self.model(target.means, target.stds)
         weights = torch.eye(len(photos), device=self.device)
@@ -106,7 +104,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = target.loss(features)
-        too_much = repetition.excess_repetition(features[repetition.LAYER], own, repeated, lags)
+        too_much = repetition.excess_repetition(features[repetition.LAYER], own, looks.repetition, lags)
         objective = content_losses + style_weight * style_losses
         penalised = objective + style_weight * settings.repetition_weight * too_much
         # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
@@ -117,16 +115,3 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
             style=style_losses.mean().item(),
             repetition=too_much.mean().item(),
         )
-
-    def _choose_look(self) -> tuple[StyleTarget, Tensor]:
-        """One look at a painting, or a mix of two, and how far it may repeat itself (C, lags)."""
-        first, own = self._any_look()
-        if torch.rand((), generator=self.generator) >= self.settings.mix_share:
-            return first, own
-        second, others = self._any_look()
-        share = float(torch.rand((), generator=self.generator))
-        return first.mixed(second, share), torch.lerp(own, others, share)
-
-    def _any_look(self) -> tuple[StyleTarget, Tensor]:
-        index = int(torch.randint(len(self.looks.targets), (), generator=self.generator))
-        return self.looks.targets[index], self.looks.repetition[index]

@@ -8,10 +8,11 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import OnStep
+from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder
 from styletransfer.methods import cin
 from styletransfer.settings import LICENCE, PredictorTraining
-from styletransfer.stylebank import StyleBank
+from styletransfer.stylebank import StyleBank, check_base
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.looks import look_at_paintings
@@ -45,13 +46,18 @@ def train_predictor(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
     `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
-    the process ends, the checkpoint of the last minutes stays. Raises InvalidInput, UnreadableImage,
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage,
     MissingWeights.
     """
     models, styles = (job.base / name if job.base else package_folder(name) for name in ("models", "styles"))
     base = cin.load(models, device, dtype)
     bank = StyleBank(styles)
-    rows = torch.stack([bank.load(name).row for name in bank.paths()])
+    known = [bank.load(name) for name in bank.paths()]
+    if not known:
+        raise InvalidInput(f"{styles} holds no styles, whose gamma and beta say what is usual")
+    for style in known:
+        check_base(style, base.sha256)
+    rows = torch.stack([style.row for style in known])
     started = load_predictor(job.start, base.sha256)[0] if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)

@@ -4,7 +4,8 @@ import copy
 import csv
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,12 +15,11 @@ from torch import Tensor, nn
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import InvalidInput, TrainingDiverged
+from styletransfer.errors import InvalidInput, TrainingDiverged, UnwritableOutput
 from styletransfer.files import load_checkpoint, replacing, save_checkpoint
 from styletransfer.settings import NetworkTraining
 
-CHECKPOINT_SECONDS = 240
-SHEET_STEPS = 250
+CHECKPOINT_SECONDS = 30
 LOG_STEPS = 50
 
 # A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
@@ -55,10 +55,11 @@ class Trainer(Generic[Model, Losses]):
     def take_step(self) -> Losses:
         """One optimisation step."""
         share = self.step / self.schedule.steps
-        loss, losses = self._step(share)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        loss.backward()
+        with _trying_convolutions():
+            loss, losses = self._step(share)
+            for optimizer in self.optimizers:
+                optimizer.zero_grad()
+            loss.backward()
         self._set_rates(share)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -82,8 +83,8 @@ class Trainer(Generic[Model, Losses]):
         # Early on the average follows closely, or it would drag the random start along.
         decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+            state = self.model.state_dict()
+            torch._foreach_lerp_([self.average[name] for name in state], list(state.values()), 1 - decay)
 
     def state(self) -> dict[str, Any]:
         """All that resuming needs, as tensors and plain values."""
@@ -115,6 +116,17 @@ class Trainer(Generic[Model, Losses]):
         return model.eval()
 
 
+@contextmanager
+def _trying_convolutions() -> Iterator[None]:
+    """On a GPU: try how each shape is convolved best, which pays for few shapes and many steps."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
 def leaky_clamp(painted: Tensor) -> Tensor:
     """The picture as it is shown, with a little of what lies outside [0, 1]."""
     shown = painted.clamp(0, 1)
@@ -125,13 +137,13 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
     """Take all steps that are left, with checkpoint, table of losses and sample sheets in the folder `out`.
 
     `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
-    the process ends, the checkpoint of the last minutes stays. Raises TrainingDiverged, UnwritableOutput.
+    the process ends, the last checkpoint stays. Raises TrainingDiverged, UnwritableOutput.
     """
-    steps = trainer.schedule.steps
+    settings = trainer.schedule
     _without_later(out / "losses.csv", trainer.step)
     saved = time.monotonic()
     recent: list[Any] = []
-    while trainer.step < steps:
+    while trainer.step < settings.steps:
         losses = trainer.take_step()
         if not all(math.isfinite(value) for value in asdict(losses).values()):
             raise TrainingDiverged(
@@ -143,15 +155,17 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
             _log(out / "losses.csv", trainer.step, recent)
             recent.clear()
         sheet = None
-        if trainer.step % SHEET_STEPS == 0 or trainer.step == steps:
+        if trainer.step % settings.sheet_steps == 0 or trainer.step == settings.steps:
             sheet = sample_sheet()
             images.save_picture(images.to_pil(sheet), out / f"sheet-{trainer.step:06d}.png")
-        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == steps
+        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps
         if due and trainer.is_finite():
             save_checkpoint(trainer.state(), checkpoint_of(out))
             saved = time.monotonic()
         named = {name.replace("_", " "): value for name, value in asdict(losses).items()}
-        on_step(Progress(trainer.step, steps, named, sheet))
+        on_step(Progress(trainer.step, settings.steps, named, sheet))
+    if not trainer.is_finite():
+        raise TrainingDiverged("the weights are no numbers after the last step; begin anew with another --out")
 
 
 def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
@@ -184,10 +198,13 @@ def _without_later(path: Path, step: int) -> None:
 def _log(path: Path, step: int, recent: list[Any]) -> None:
     """Append the means of the last steps to a table."""
     columns = [field.name for field in fields(recent[0])]
+    means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
     new = not path.exists()
-    with path.open("a", encoding="ascii", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["step", *columns])
-        means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
-        writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
+    try:
+        with path.open("a", encoding="ascii", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *columns])
+            writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
+    except OSError as error:
+        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,43 @@
+"""What a GPU paints and learns is what the CPU does; these tests need one."""
+
+import dataclasses
+
+import pytest
+import torch
+from conftest import TINY
+
+from styletransfer.methods import cin
+from styletransfer.settings import BaseTraining
+from styletransfer.targets import collate, style_target
+from styletransfer.training.base import BaseTrainer
+from styletransfer.training.repetition import painting_repetition
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU with CUDA here")
+
+DEVICES = ("cpu", "cuda")
+
+
+def test_a_painting_is_the_same(tiny_models, styles, generator):
+    photo = torch.rand(1, 3, 48, 64, generator=generator)
+    painted = [
+        cin.load(tiny_models, torch.device(device), torch.float32)
+        .stylize(photo.to(device), styles[:2], torch.tensor([0.4, 0.6]), torch.tensor(0.9))
+        .cpu()
+        for device in DEVICES
+    ]
+    torch.testing.assert_close(*painted, atol=1e-3, rtol=0)
+
+
+def test_a_step_of_training_is_the_same():
+    generator = torch.Generator().manual_seed(1)
+    pictures = torch.randint(256, (4, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
+    settings = BaseTraining(steps=6, contents=2, side=32, final_share=0.0, warmup_steps=1)
+    losses = []
+    for device in map(torch.device, DEVICES):
+        vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
+        targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]])
+        repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
+        run = BaseTrainer(vgg, pictures, targets, repetition, 2, settings, config=TINY, device=device)
+        losses.append([dataclasses.astuple(run.take_step()) for _ in range(2)])
+    torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)

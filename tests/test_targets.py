@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from styletransfer.targets import StyleTarget, collate, style_target
+from styletransfer.training.looks import Looks
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+
+
+@pytest.fixture
+def singles():
+    vgg = load_vgg19(STYLE_LAYERS[-1])
+    generators = (torch.Generator().manual_seed(seed) for seed in range(3))
+    return [style_target(vgg, torch.rand(1, 3, 40, 40, generator=each)) for each in generators]
+
+
+def assert_same(one: StyleTarget, other: StyleTarget) -> None:
+    for part, values in vars(one).items():
+        for layer, value in values.items():
+            torch.testing.assert_close(value, getattr(other, part)[layer])
+
+
+def test_some_of_a_batch_come_in_the_order_asked_for(singles):
+    batch = collate(singles)
+    assert len(batch) == 3
+    assert_same(batch[[2, 0]], collate([singles[2], singles[0]]))
+
+
+def test_a_batch_filled_one_by_one_is_the_batch(singles):
+    batch = singles[0].room(3)
+    for index, single in enumerate(singles):
+        batch.put(index, single)
+    assert_same(batch, collate(singles))
+
+
+def test_a_mix_runs_from_one_target_to_the_other(singles):
+    first, second = collate([singles[0]] * 3), collate([singles[1]] * 3)
+    mixed = first.lerp(second, torch.tensor([0.0, 1.0, 0.25]))
+    assert_same(mixed[[0]], singles[0])
+    assert_same(mixed[[1]], singles[1])
+    layer = STYLE_LAYERS[1]
+    expected = 0.75 * singles[0].grams[layer] + 0.25 * singles[1].grams[layer]
+    torch.testing.assert_close(mixed.grams[layer][2:], expected)
+
+
+def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
+    looks = Looks(collate(singles), torch.eye(3)[:, :, None])  # each repeats itself in a channel of its own
+    drawn = looks.draw(3000, 0.25, torch.Generator().manual_seed(0))
+    assert len(drawn) == 3000
+    torch.testing.assert_close(drawn.repetition.sum(dim=1), torch.ones(3000, 1))  # mixes are convex
+    pure = (drawn.repetition == 1).any(dim=1).flatten()
+    assert 0.80 < pure.float().mean() < 0.87  # a quarter is mixed, a third of which with itself
+    counts = drawn.repetition[pure].sum(dim=0)
+    assert (counts / counts.sum() - 1 / 3).abs().max() < 0.05
+    sums = drawn.targets.means[STYLE_LAYERS[0]].sum(dim=1)
+    own = torch.cat([single.means[STYLE_LAYERS[0]].sum(dim=1) for single in singles])
+    torch.testing.assert_close(sums, drawn.repetition[:, :, 0] @ own)  # targets and repetitions belong together
