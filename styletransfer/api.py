@@ -5,7 +5,9 @@ import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
+from typing import Any
 
 from PIL.Image import Image
 from platformdirs import user_data_path
@@ -13,7 +15,7 @@ from platformdirs import user_data_path
 from styletransfer import images
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
 from styletransfer.device import choose_device, choose_dtype, computes_int8
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import printable, replacing
 from styletransfer.images import ImageSource
@@ -35,7 +37,7 @@ from styletransfer.stylebank import SUFFIX, StyleBank, check_base, to_slug
 from styletransfer.vgg import check_layers
 from styletransfer.weights import load_base, load_predictor, package_folder
 
-StyleName = str | Path | Image  # of a style; or a picture whose style is meant
+StyleName = str | Path | Image | Style  # of a style, or the style itself; or a picture whose style is meant
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
 
 
@@ -59,6 +61,7 @@ class StyleTransfer:
         if styles_dir is not None and not Path(styles_dir).is_dir():
             raise InvalidInput(f"{styles_dir} is not a folder of styles")
         own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
+        self._styles_dir = Path(styles_dir) if styles_dir else None
         self._stylizers: dict[str, Stylizer] = {}
         self._pictures = PictureStyles(self._models_dir, self._device)
         self._bank = StyleBank(package_folder("styles"), own_styles)
@@ -134,9 +137,12 @@ class StyleTransfer:
         return self._bank.preview(name)
 
     def with_styles(self, styles_dir: str | Path) -> "StyleTransfer":
-        """The same, with the networks shared, for another folder of further styles."""
+        """The same, with the networks shared, for another folder of own styles.
+
+        Those of the `styles_dir` that this was made with can still be used, as if they were shipped.
+        """
         other = copy.copy(self)
-        other._bank = StyleBank(package_folder("styles"), Path(styles_dir))
+        other._bank = StyleBank(package_folder("styles"), Path(styles_dir), self._styles_dir)
         return other
 
     def remove_style(self, name: str) -> None:
@@ -175,7 +181,7 @@ class StyleTransfer:
         color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
         style_masks: Mapping[str, ImageSource] | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization | Mapping[str, Any] | None = None,
         on_step: OnStep | None = None,
     ) -> Image:
         """Paint a photo.
@@ -183,7 +189,7 @@ class StyleTransfer:
         Args:    image: a file, or a PIL image of any mode; transparency is kept;
                  style: a name out of `styles`, or a mix of names with weights: {"great-wave": 0.7,
                  "starry-night": 0.3}, normalised to sum 1; also a picture whose style is meant, as a path or
-                 a PIL image, and [(image, 0.7), ("udnie", 0.3)] is a mix of both;
+                 a PIL image, or what `train_style` returned; [(image, 0.7), ("udnie", 0.3)] is a mix of both;
                  method: "cin", one pass of a network, fast; "adain", another that follows the palette of a
                  picture more than its brush; "gatys", which optimises for a minute and more;
                  strength: 0 gives the photo back, 1 the full painting;
@@ -195,14 +201,14 @@ class StyleTransfer:
                  scaled to the photo; where all are black the photo stays as it is;
                  style_masks: the name of a picture that is a style -> a grey picture, white where its style is
                  to be taken from;
-                 optimization: how "gatys" goes about it;
+                 optimization: how "gatys" goes about it, or its fields by name;
                  on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
                  then returns what it has.
         Returns: RGB or RGBA of 8 bits, at most 178 megapixels, its parameters in `info`, which `save_picture`
                  embeds in the file.
         Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
         """
-        options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
+        options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
         request = self._request(style, method, masks or {}, style_masks or {}, options)
         picture = request.read(image)
         height, width = picture.size
@@ -227,7 +233,7 @@ class StyleTransfer:
         color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
         style_masks: Mapping[str, ImageSource] | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization | Mapping[str, Any] | None = None,
         on_step: OnStep | None = None,
         workers: int = round(WORKERS.default),
     ) -> Iterator[BatchResult]:
@@ -243,7 +249,7 @@ class StyleTransfer:
         check("workers", workers, WORKERS)
         if isinstance(sources, str | Path):
             raise InvalidInput(f"{str(sources)!r} is one photo; give a list, or use `stylize`")
-        options = Options(strength, size, stroke_size, preserve_color, color_mode, optimization)
+        options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
         return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(
             sources, on_step, workers
         )
@@ -254,7 +260,7 @@ class StyleTransfer:
         *,
         method: str = "cin",
         stroke_size: float = STROKE_SIZE.default,
-        optimization: Optimization | None = None,
+        optimization: Optimization | Mapping[str, Any] | None = None,
     ) -> Estimate:
         """About how long painting a picture of that height and width takes here, and how much memory.
 
@@ -262,10 +268,11 @@ class StyleTransfer:
         MissingWeights.
         """
         check("stroke_size", stroke_size, STROKE_SIZE)
-        cost = self._stylizer(method).cost(painted_size(size, stroke_size), optimization)
+        wish = _optimization(optimization)
+        cost = self._stylizer(method).cost(painted_size(size, stroke_size), wish)
         found = estimate(cost, self._device)
-        if method == "gatys" and optimization and optimization.seconds > 0:
-            return replace(found, seconds=optimization.seconds)
+        if method == "gatys" and wish and wish.seconds > 0:
+            return replace(found, seconds=wish.seconds)
         return found
 
     def _request(
@@ -279,7 +286,11 @@ class StyleTransfer:
         """Everything about a wish but the photo, checked and loaded."""
         styles, weights = {}, {}
         for name, weight in _pairs(style):
-            if isinstance(name, str) and (name in self._bank.paths() or not Path(name).is_file()):
+            if isinstance(name, Style):
+                slug, found = name.info.slug, name
+            elif isinstance(name, str) and (name in self._bank.paths() or not isfile(name)):
+                if name not in self._bank.paths() and Path(name).suffix.lower() in images.PICTURE_SUFFIXES:
+                    raise UnreadableImage(f"{name}: no such file; give a picture, or the name of a style")
                 slug, found = name, self._bank.load(name)
             else:
                 title = "picture" if isinstance(name, Image) else printable(Path(name).name)
@@ -305,10 +316,10 @@ class StyleTransfer:
                 )
             if name not in weights:
                 continue  # a style of weight 0
-            shades[name] = images.read_on_white(mask).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+            shades[name] = images.read_mask(mask)
         if options.optimization:
             check_layers([options.optimization.content_layer])
-            if Path(options.optimization.start).is_file():
+            if isfile(options.optimization.start):
                 images.read_size(options.optimization.start)  # an error now, not of every photo
         stylizer = self._stylizer(method)
         if method == "cin":
@@ -347,6 +358,16 @@ def _command(
     return printable(shlex.join(["styletransfer", "train-style", source, *given]))
 
 
+def _optimization(given: Optimization | Mapping[str, Any] | None) -> Optimization | None:
+    """Also out of the parameters of a picture. Raises InvalidInput."""
+    if given is None or isinstance(given, Optimization):
+        return given
+    try:
+        return Optimization(**given)
+    except TypeError as error:
+        raise InvalidInput(f"optimization is {given!r}; give an Optimization, or its fields by name") from error
+
+
 def _numbered(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}-{number}" for number in itertools.count(2))
@@ -354,13 +375,13 @@ def _numbered(name: str) -> Iterator[str]:
 
 def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
     """A mix as pairs of name or picture, and weight. Raises InvalidInput."""
-    if isinstance(style, str | Path | Image):
+    if isinstance(style, str | Path | Image | Style):
         return [(style, 1.0)]
     pairs = list(style.items() if isinstance(style, Mapping) else style)
     if not pairs:
         raise InvalidInput("no style is given; give at least one")
     for pair in pairs:
-        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str | Path | Image):
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], StyleName):
             raise InvalidInput(
                 f"{pair!r} is no style with a weight; write {{'udnie': 0.5}}, or [(picture, 0.5)]"
             )

@@ -69,10 +69,12 @@ def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
     for name, weight in weights.items():
         if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
             raise InvalidInput(f"the weight of style {name!r} is {weight}; weights must be numbers, 0 or more")
-    total = sum(weights.values())
-    if total <= 0:
+    largest = max(weights.values(), default=0)
+    if largest <= 0:
         raise InvalidInput("no style has a weight above 0; give at least one")
-    return {name: weight / total for name, weight in weights.items() if weight > 0}
+    shares = {name: weight / largest for name, weight in weights.items()}  # huge ones have no sum
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items() if share > 0}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 
 import torch
@@ -36,15 +37,16 @@ class PictureStyles:
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
         """The style of a picture, or of where a `mask` is white. Raises UnreadableImage, MissingWeights."""
-        if mask is not None or not isinstance(source, str | Path) or not Path(source).is_file():
+        if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
         key = (str(source), Path(source).stat().st_mtime_ns)
-        if key not in self._kept:  # while a slider moves the same picture is asked for again and again
+        style = self._kept.get(key)
+        if style is None:  # while a slider moves the same picture is asked for again and again
             style = self._look_at(source, title, None)
-            while len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)))
+            for oldest in list(self._kept)[: max(0, len(self._kept) + 1 - KEPT)]:
+                self._kept.pop(oldest, None)
             self._kept[key] = style
-        return self._kept[key]
+        return style
 
     def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
         picture = images.read_on_white(source)
@@ -53,8 +55,7 @@ class PictureStyles:
             self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
         whole, small = None, None
         if mask is not None:
-            shade = images.read_on_white(mask).mean(dim=1, keepdim=True)
-            whole = images.resize(shade, (picture.shape[2], picture.shape[3]))
+            whole = images.resize(images.read_mask(mask), (picture.shape[2], picture.shape[3]))
             small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
         target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
         row, base_sha256 = self._predict(target)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from styletransfer import images
 from styletransfer.color import keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core
-from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
+from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.settings import (
     COLOR_MODES,
@@ -120,7 +121,7 @@ class Request:
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
         """The paintings of photos that were `read`: of one, or of as many as `at_once` says, all of one size.
 
-        Raises InvalidInput.
+        One that was ended before its time says so in its parameters. Raises InvalidInput.
         """
         if self.options.strength == 0:
             if on_step:
@@ -140,11 +141,19 @@ class Request:
             on_step = _releasing(on_step)
         elif on_step and len(pictures) == 1 and (self.masks or self.options.preserve_color > 0):
             on_step = self._showing_as_finished(on_step, pictures[0].rgb)
-        painted = self.stylizer.stylize(
-            photo, self.styles, weights, strength, on_step, self.options.optimization
-        )
+        stopping = _Stopping(on_step) if on_step else None
+        try:
+            painted = self.stylizer.stylize(
+                photo, self.styles, weights, strength, stopping, self.options.optimization
+            )
+        except torch.OutOfMemoryError as error:
+            raise InvalidInput(
+                f"the memory of the GPU does not hold a picture of {width}x{height} pixels; give a smaller "
+                "size, or the device cpu"
+            ) from error
+        told = self.parameters() | ({"stopped": True} if stopping and stopping.stopped else {})
         return [
-            Painting(self._finished(_resized(one, size), picture.rgb), picture.alpha, self.parameters())
+            Painting(self._finished(_resized(one, size), picture.rgb), picture.alpha, told)
             for picture, one in zip(pictures, painted.split(1), strict=True)
         ]
 
@@ -237,6 +246,20 @@ class Request:
         )
 
 
+class _Stopping:
+    """`on_step`, and whether it has ended a painting before its time."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self._on_step, self.stopped = on_step, False
+
+    def __call__(self, progress: Progress) -> None:
+        try:
+            self._on_step(progress)
+        except Cancelled:
+            self.stopped = True
+            raise
+
+
 class _Coming(Iterator[ImageSource]):
     """Sources up to where they raise an `error`."""
 
@@ -284,5 +307,7 @@ def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 def check(name: str, value: float, allowed: Range) -> None:
     """Raise InvalidInput unless a number is within its range, which NaN is not."""
+    if not isinstance(value, Real):
+        raise InvalidInput(f"{name} is {value!r}; it must be a number")
     if not allowed.least <= value <= allowed.most:
         raise InvalidInput(f"{name} is {value:g}; it must be from {allowed.least:g} to {allowed.most:g}")

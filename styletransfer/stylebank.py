@@ -145,23 +145,24 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
 class StyleBank:
     """The styles at hand: shipped ones and a user's own, files that are read when they are asked for.
 
-    Where both folders hold the same name the shipped one counts, so a user's file never hides it.
+    Where both folders hold the same name the shipped one counts, so a user's file never hides it. Those of
+    a `further` folder are taken as shipped.
     """
 
-    def __init__(self, shipped: Path, own: Path | None = None) -> None:
-        self.shipped, self.own = shipped, own or shipped
+    def __init__(self, shipped: Path, own: Path | None = None, further: Path | None = None) -> None:
+        self.shipped, self.own, self.further = shipped, own or shipped, further or shipped
 
     def paths(self) -> dict[str, Path]:
         """Style name -> file, in order of name."""
         found: dict[str, Path] = {}
-        for folder in (self.own, self.shipped):
+        for folder in (self.own, self.further, self.shipped):
             files = (path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
             found |= {path.stem: path for path in files}
         return dict(sorted(found.items()))
 
     def is_shipped(self, name: str) -> bool:
         """Whether that name is one of a shipped style, which cannot be removed or replaced."""
-        return (self.shipped / f"{name}{SUFFIX}").exists()
+        return any((folder / f"{name}{SUFFIX}").exists() for folder in (self.shipped, self.further))
 
     def check_free(self, name: str) -> None:
         """Raise InvalidInput if a new style cannot have that name."""

@@ -9,11 +9,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import torch
 from conftest import make_photo, random_predictor
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
 from styletransfer.errors import (
+    Cancelled,
     InvalidInput,
     InvalidStyleFile,
     MissingWeights,
@@ -46,6 +48,86 @@ def test_a_style_of_an_earlier_network_is_refused_before_the_first_photo(tiny_mo
     transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path)
     with pytest.raises(InvalidStyleFile, match="another base network"):
         transfer.stylize_batch([], "old")
+
+
+def test_a_style_itself_can_stand_for_its_name(transfer, photo, styles):
+    expected = transfer.stylize(photo, MIX)
+    assert same(transfer.stylize(photo, [(style, MIX[style.info.slug]) for style in styles[:2]]), expected)
+    assert same(transfer.stylize(photo, styles[0]), transfer.stylize(photo, styles[0].info.slug))
+
+
+def test_fields_of_an_optimization_can_be_given_by_name(transfer, photo):
+    wish = Optimization(steps=2, least_side=64, start="photo")
+    painted = transfer.stylize(photo, "amber", method="gatys", optimization=wish)
+    told = json.loads(painted.info["styletransfer"])["optimization"]
+    assert same(transfer.stylize(photo, "amber", method="gatys", optimization=told), painted)
+    for wrong in ({"speed": 3}, 7, {"steps": "many"}):
+        with pytest.raises(InvalidInput, match="optimization is"):
+            transfer.stylize(photo, "amber", method="gatys", optimization=wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"strength": "0.5"}, {"size": (800, 600)}, {"stroke_size": [2]}])
+def test_a_setting_that_is_no_number_is_told(transfer, photo, wrong):
+    with pytest.raises(InvalidInput, match="must be a number"):
+        transfer.stylize(photo, "amber", **wrong)
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "a/none.PNG"])
+def test_a_picture_that_is_not_there_is_no_misspelt_style(transfer, photo, name):
+    with pytest.raises(UnreadableImage, match="no such file"):
+        transfer.stylize(photo, name)
+
+
+def test_what_is_transparent_in_a_mask_is_black(transfer, photo):
+    shade = np.zeros((48, 64), np.uint8)
+    shade[10:30, 20:50] = 255
+    strokes = Image.merge("LA", [Image.new("L", (64, 48), 255), Image.fromarray(shade)])  # white, seen in part
+    found, expected = (
+        transfer.stylize(photo, "amber", masks={"amber": mask}) for mask in (strokes, Image.fromarray(shade))
+    )
+    assert same(found, expected)
+
+
+def test_a_painting_that_was_stopped_says_so(transfer, photo):
+    def stop(progress):
+        if progress.step == 2:
+            raise Cancelled
+
+    wish = {"steps": 5, "least_side": 64, "start": "photo"}
+    painted = [
+        transfer.stylize(photo, "amber", method="gatys", optimization=wish, on_step=on_step)
+        for on_step in (stop, lambda progress: None)
+    ]
+    assert ["stopped" in json.loads(each.info["styletransfer"]) for each in painted] == [True, False]
+
+
+def test_a_gpu_that_is_too_small_is_told(transfer, photo, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(cin.CinStylizer, "stylize", full)
+    with pytest.raises(InvalidInput, match="give a smaller size"):
+        transfer.stylize(photo, "amber")
+    [result] = transfer.stylize_batch([photo], "amber")
+    assert "64x48" in str(result.error)
+
+
+def test_other_folders_of_own_styles_keep_those_that_are_for_all(
+    tiny_models, tiny_styles, tmp_path, monkeypatch
+):
+    """Visitors of the page learn into folders of their own, and all use what its owner names."""
+    shipped, owners, visitors = (tmp_path / name for name in ("shipped", "owners", "visitors"))
+    for folder in (shipped, owners, visitors):
+        folder.mkdir()
+    shutil.copy(tiny_styles / "amber.safetensors", shipped)
+    shutil.copy(tiny_styles / "blue.safetensors", owners)
+    folders = {"models": tiny_models, "styles": shipped}
+    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    transfer = StyleTransfer(device="cpu", styles_dir=owners).with_styles(visitors)
+    assert list(transfer.styles) == ["amber", "blue"]
+    assert transfer.own_styles == []
+    with pytest.raises(InvalidInput, match="never removed"):
+        transfer.remove_style("blue")
 
 
 def test_two_pictures_of_one_name_can_be_blended(transfer, photo):

@@ -9,14 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import make_photo
 from PIL import Image
 
-from styletransfer import api, cli, read_metadata
+from styletransfer import api, cli, images, read_metadata
 from styletransfer.cli import train
+from styletransfer.cli.outputs import is_finished
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
+from styletransfer.request import Request
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import load_style, save_style
 
@@ -126,9 +129,52 @@ def test_what_is_there_already_is_skipped_on_wish(run, album, tmp_path):
 
 def test_what_was_painted_into_the_folder_of_the_photos_is_no_photo(run, album, monkeypatch):
     monkeypatch.chdir(album)
-    for _ in range(2):
-        assert run("stylize", ".", "--recursive", "--style", "amber")[0] == 0
-    assert painted(album / "amber") == ["a.png", "sea/b.png", "sea/c.jpg"]
+    for style in ("amber", "amber", "blue"):
+        assert run("stylize", ".", "--recursive", "--style", style)[0] == 0
+    for style in ("amber", "blue"):
+        assert painted(album / style) == ["a.png", "sea/b.png", "sea/c.jpg"]
+
+
+def test_photos_that_differ_by_their_suffix_alone_have_results_of_their_own(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("scan.bmp", "scan.png", "SCAN.gif"):
+        make_photo(40, 40).save(tmp_path / "in" / name)
+    assert run("stylize", tmp_path / "in", "--style", "amber", "-o", tmp_path / "out")[0] == 0
+    assert painted(tmp_path / "out") == ["SCAN.png", "scan.bmp.png", "scan.png.png"]
+
+
+def test_a_folder_of_folders_says_how_they_are_looked_into(run, album):
+    (album / "a.png").unlink()
+    code, _, err = run("stylize", album, "--style", "amber")
+    assert code == 2
+    assert "--recursive looks into its folders" in err
+
+
+def test_a_batch_that_is_interrupted_says_how_to_go_on(run, album, tmp_path, monkeypatch):
+    finished, paint_all = [], Request.paint_all
+
+    def interrupted(self, sources, on_step, workers):
+        for result in paint_all(self, sources, on_step, workers):
+            if len(finished) == 2:
+                raise KeyboardInterrupt
+            finished.append(result)
+            yield result
+
+    monkeypatch.setattr(Request, "paint_all", interrupted)
+    wishes = ("stylize", album, "--recursive", "--style", "amber", "-o", tmp_path / "out", "--skip-existing")
+    code, _, err = run(*wishes)
+    assert code == 130
+    assert "--skip-existing goes on" in err
+    assert len(painted(tmp_path / "out")) == 2
+
+
+def test_a_painting_that_was_stopped_is_not_taken_for_a_finished_one(tmp_path):
+    picture = torch.rand(1, 3, 20, 20)
+    for name, parameters in (("whole.png", {"styles": {}}), ("part.png", {"styles": {}, "stopped": True})):
+        images.save_picture(images.to_pil(picture, metadata=parameters), tmp_path / name)
+    (tmp_path / "other.png").write_text("somebody else's")
+    names = ("whole.png", "part.png", "other.png", "none.png")
+    assert [is_finished(tmp_path / name) for name in names] == [True, False, True, False]
 
 
 def test_hidden_files_and_folders_with_the_name_of_a_picture_are_no_photos(run, album, tmp_path):
@@ -190,7 +236,8 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber=-1"], "weight of style 'amber' is -1"),
         (["photo.png", "--style", "amber=much"], "'much' is no number"),
         (["photo.png", "--style", "amber", "--style", "amber"], "given twice"),
-        (["photo.png", "--style", "a" * 300], "too long"),
+        (["photo.png", "--style", "a" * 300], "no style named"),
+        (["photo.png", "--style", "none.jpg"], "none.jpg: no such file"),
         (["photo.png", "--style", "amber", "-o", "out.png", "--manifest", "photo.png"], "would replace"),
         (["photo.png", "--style", "amber", "--strength", "7"], "strength is 7"),
         (["photo.png", "--style", "amber", "-o", "none/out.png"], "does not exist"),
@@ -528,7 +575,7 @@ def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
     small = ("--steps", 2, "--set", "side=32", "--set", "contents=1", "--device", "cpu")
     large = ("--set", "final_side=32")
     few = ("--set", "textures=2")
-    base = ("--styles", "paintings", "--wide", "more-paintings", "--set", "identity_side=32", *large)
+    base = ("--styles", "paintings", "--wide", "more-paintings", *large)
     for command, *options in (
         ("train-base", *base, "--out", "run"),
         ("train-predictor", "--base", "run", *more, *few, "--set", "techniques=3", "--out", "predictor-run"),

@@ -39,6 +39,7 @@ def test_blend_by_maps_is_blend_by_weights_at_every_pixel(generator):
 
 def test_weights_are_normalised_and_zeros_dropped():
     assert normalise_weights({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
+    assert normalise_weights({"a": 1e308, "b": 1e308}) == {"a": 0.5, "b": 0.5}
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])

@@ -187,6 +187,27 @@ def test_a_time_limit_is_kept(stylizer, style):
     assert seen[-1].step == seen[-1].steps > 4
 
 
+def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, monkeypatch):
+    """A step of a large photo takes longer than all the time that is wished for."""
+    now = 0.0
+
+    def step(self, pixels):
+        nonlocal now
+        now += pixels.shape[2] * pixels.shape[3] / 1000
+        return gradient(self, pixels)
+
+    gradient = gatys.Objective.gradient
+    monkeypatch.setattr(gatys.Objective, "gradient", step)
+    monkeypatch.setattr(gatys.time, "monotonic", lambda: now)
+    seen: list[Progress] = []
+    found = paint(
+        stylizer, style, picture(200, 200), Optimization(seconds=10, least_side=32), on_step=seen.append
+    )
+    assert found.shape[-2:] == (200, 200)
+    assert now < 15  # one step at full size alone would take 40
+    assert seen[-1].step >= 3
+
+
 def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
     painting = picture(200, 160, seed=3)
     style = style_target(vgg, painting, GRAM_LAYERS).style(StyleInfo("p", "P"), torch.zeros(2, 0))

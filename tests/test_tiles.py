@@ -109,7 +109,7 @@ def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, gen
         weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
     whole = stylizer.stylize(photo, styles, weights, FULL)
     monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=328))
-    monkeypatch.setattr(Sampling, "windows", lambda self, height, width: [Window(0, 0, height, width)])
+    monkeypatch.setattr(Sampling, "windows", lambda self, height, width, regions: [Window(0, 0, height, width)])
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
     assert seen[-1].step == seen[-1].steps > 1
@@ -167,6 +167,35 @@ def test_a_large_picture_can_be_stopped_between_tiles(stylizer, styles, monkeypa
 def test_tiles_begin_where_both_networks_can_be_cut():
     for tiling in (cin.TILING, adain.TILING):
         assert tiling.side % 8 == tiling.margin % 8 == tiling.sampling.side % 8 == 0
+
+
+def test_a_region_between_the_samples_gets_one_of_its_own():
+    """Of a face that no sample shows nothing would be known, and it would be painted by nothing."""
+    sampling = Sampling(3, 64)
+    size = (1003, 805)
+    regions = torch.zeros(3, 126, 101)
+    regions[0] = 1  # everywhere: is shown
+    regions[1, 120:, 30:40] = 1  # at the lower border, between two
+    regions[2, 30:34, 70:74] = 1  # smaller than a quarter of a sample
+    usual, found = sampling.windows(*size), sampling.windows(*size, regions)
+    assert found[: len(usual)] == usual
+    assert sampling.windows(*size, torch.zeros(1, 126, 101)) == usual  # a style that belongs nowhere
+    assert len(found) == len(usual) + 2
+    for window, region in zip(found[-2:], regions[1:], strict=True):
+        whole = region.repeat_interleave(8, 0).repeat_interleave(8, 1)[: size[0], : size[1]]
+        assert window.cut(whole).shape == (64, 64)
+        assert window.cut(whole).sum() == min(whole.sum(), window.cut(whole).sum())
+        assert window.cut(whole).mean() > 0.2
+
+
+def test_a_large_photo_with_a_small_region_is_painted_with_it(stylizer, styles, monkeypatch, generator):
+    photo = torch.rand(1, 3, 520, 520, generator=generator)
+    region = torch.zeros(520, 520)
+    region[240:280, 240:280] = 1  # between the samples, which lie in the corners
+    whole = stylizer.stylize(photo, styles[:1], torch.ones(1, 520, 520), region)
+    monkeypatch.setattr(cin, "TILING", Tiling(4096, side=400, margin=120, sampling=Sampling(2, 64, rim=8)))
+    tiled = stylizer.stylize(photo, styles[:1], torch.ones(1, 520, 520), region)
+    assert (tiled - whole)[..., 240:280, 240:280].abs().mean() < 0.1  # without a sample of its own 0.6
 
 
 @pytest.mark.parametrize("size", [(65, 64), (300, 200), (301, 407)])

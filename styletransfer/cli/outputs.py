@@ -25,7 +25,7 @@ def plan_outputs(
              recursive: look into the folders' folders as well, and keep their order in `output`.
     Raises:  InvalidInput, UnwritableOutput.
     """
-    sources = _find_sources(photos, recursive, output or Path(styles[:200]))
+    sources = _find_sources(photos, recursive)
     to_folder = output is not None and (output.is_dir() or not output.suffix)
     one_file = len(photos) == 1 and not photos[0].is_dir() and not to_folder
     if one_file:
@@ -34,18 +34,26 @@ def plan_outputs(
         folder = output or Path(styles[:200])
         if folder.suffix.lower() in images.FORMATS and not folder.is_dir():
             raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
-        planned = {source: folder / place / _output_name(source) for source, place in sources.items()}
+        planned = _named_apart({source: folder / place for source, place in sources.items()})
     owners: dict[str, Path] = {}
     for source, target in planned.items():
         other = owners.setdefault(str(target).casefold(), source)
         if other != source:
-            raise InvalidInput(f"{other} and {source} would both be written to {target}; paint them apart")
+            raise InvalidInput(f"{other} and {source} would both be written to {target}; rename one")
     photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
         refuse_replacing(photos_there.get(target.resolve(), source), target)
         if one_file or target.parent.exists():  # a folder is made when painting begins
             images.check_writable(target)
     return planned
+
+
+def is_finished(target: Path) -> bool:
+    """Whether a result is there that was not stopped before its time."""
+    try:
+        return target.exists() and not images.read_metadata(target).get("stopped")
+    except UnreadableImage:
+        return True  # somebody else's
 
 
 def refuse_replacing(photo: Path, target: Path) -> None:
@@ -117,23 +125,23 @@ def _add_line(lines: TextIO, text: str) -> None:
         raise UnwritableOutput(f"cannot write {lines.name}: {error.strerror or error}") from error
 
 
-def _find_sources(photos: list[Path], recursive: bool, output: Path) -> dict[Path, Path]:
+def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
     """Photo -> folder below the output where its result goes. Raises InvalidInput.
 
-    What was painted by an earlier call into a folder below the photos is no photo.
+    What earlier calls painted into folders below the photos is no photo.
     """
     found: dict[Path, Path] = {}
     for photo in photos:
         if photo.is_dir():
-            inside = photo.resolve() in output.resolve().parents
             for source in images.find_pictures(photo, recursive=recursive):
-                below = inside and output.resolve() in source.resolve().parents
-                if not (below and _is_painting(source)):
+                if source.parent == photo or not _is_painting(source):
                     found[source] = source.parent.relative_to(photo)
         else:
             found[photo] = Path()
     if not found:
-        raise InvalidInput(f"{photos[0]} holds no pictures")
+        deeper = not recursive and any(each.is_dir() for each in photos[0].iterdir())
+        further = "; --recursive looks into its folders as well" if deeper else ""
+        raise InvalidInput(f"{photos[0]} holds no pictures{further}")
     return found
 
 
@@ -145,6 +153,15 @@ def _is_painting(path: Path) -> bool:
         return False
 
 
-def _output_name(source: Path) -> str:
-    suffix = source.suffix.lower()
-    return source.stem + (suffix if suffix in images.FORMATS else ".png")
+def _named_apart(folders: Mapping[Path, Path]) -> dict[Path, Path]:
+    """Photo -> file in its folder; of photos that differ by their suffix alone the later ones keep theirs."""
+    planned: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for source, folder in folders.items():
+        suffix = source.suffix.lower() if source.suffix.lower() in images.FORMATS else ".png"
+        target = folder / (source.stem + suffix)
+        if str(target).casefold() in taken:
+            target = folder / (source.name + suffix)
+        taken.add(str(target).casefold())
+        planned[source] = target
+    return planned

@@ -11,13 +11,15 @@ from PIL.Image import Image
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
 from styletransfer.cli.forecast import announce, result_sizes
-from styletransfer.cli.outputs import plan_outputs, refuse_replacing, write_results
+from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing, write_results
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
     Device,
     Quiet,
     StylesDir,
     app,
+    errors,
     pairs,
     parse_settings,
     progress,
@@ -55,7 +57,10 @@ def stylize(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="A file for one photo; a folder, which is made if need be, for any number."
+            "--output",
+            "-o",
+            help="A file for one photo; a folder, which is made if need be, for any number. Without it the "
+            "style's name makes one here: PHOTO-STYLE.png, or the folder STYLE.",
         ),
     ] = None,
     recursive: Annotated[
@@ -118,7 +123,7 @@ def stylize(
             refuse_replacing(source, other)
     planned = len(outputs)
     if skip_existing:
-        outputs = {source: target for source, target in outputs.items() if not target.exists()}
+        outputs = {source: target for source, target in outputs.items() if not is_finished(target)}
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     watch = Watch(plot, previews) if method == "gatys" else None
     results = transfer.stylize_batch(  # checks everything, and paints when it is asked for the results
@@ -140,8 +145,14 @@ def stylize(
         images.check_fits(outputs[source], painted_size)
     if not quiet:
         announce(transfer, sizes.values(), stroke_size, method, optimization)
-    with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
-        failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
+    try:
+        with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
+            failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
+    except KeyboardInterrupt:
+        if planned > 1:
+            note = "stopped; what is painted stays, and the same command with --skip-existing goes on"
+            errors.print(note, soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if watch:
         watch.write_plot()
     if not quiet and planned == 1 and outputs and not failed:

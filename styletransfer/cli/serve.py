@@ -20,7 +20,7 @@ def serve(
     styles_dir: StylesDir = None,
     device: Device = None,
 ) -> None:
-    """Open the web page on this machine; beyond it, visitors keep their styles to themselves."""
+    """Serve the web page on this machine; beyond it, visitors keep their styles to themselves."""
     pair = None
     if auth is not None:
         name, colon, password = auth.partition(":")

@@ -129,7 +129,7 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
 def read_on_white(source: ImageSource) -> Tensor:
     """A picture (1, 3, H, W), float32 in [0, 1], what is transparent in it laid on white.
 
-    For styles and masks, which need no more: one larger than `settings.WHOLE_PIXELS` is made smaller, to that.
+    For styles, which need no more: one larger than `settings.WHOLE_PIXELS` is made smaller, to that.
     Raises UnreadableImage.
     """
     picture = read_picture(source)
@@ -138,6 +138,15 @@ def read_on_white(source: ImageSource) -> Tensor:
         return rgb
     alpha = _of_whole_pixels(picture.alpha)
     return rgb * alpha + 1 - alpha
+
+
+def read_mask(source: ImageSource) -> Tensor:
+    """The brightness of a picture (1, 1, H, W), float32 in [0, 1], what is transparent in it laid on black.
+
+    As `read_on_white` in all else."""
+    picture = read_picture(source)
+    shade = _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
+    return shade if picture.alpha is None else shade * _of_whole_pixels(picture.alpha)
 
 
 def _of_whole_pixels(image: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
-from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
+from styletransfer.methods.tiles import LOOK_STEP, Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -88,7 +88,8 @@ class CinStylizer:
     def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
         """Statistics of a picture from samples of it."""
         sampling = TILING.sampling
-        windows = sampling.windows(*content.shape[-2:])
+        height, width = content.shape[-2:]
+        windows = sampling.windows(height, width, _regions(weights, strength))
         parts = [self._inputs(window, content, weights, strength) for window in windows]
         photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
         shares = sample_weights(content, windows, sampling.rim)
@@ -107,6 +108,16 @@ class CinStylizer:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         return Cost(work * painted, MEMORY * at_once)
+
+
+def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
+    """Where each style belongs and where the photo stays, (S + 1, h, w), at every LOOK_STEP-th pixel."""
+    if weights.ndim == 1 and strength.ndim == 0:
+        return None
+    shares = weights[:, ::LOOK_STEP, ::LOOK_STEP] if weights.ndim == 3 else weights[:, None, None]
+    degree = strength[::LOOK_STEP, ::LOOK_STEP] if strength.ndim == 2 else strength
+    painted = shares * degree
+    return torch.cat([painted, (1 - degree).expand(1, *painted.shape[1:])])
 
 
 def _with_rim(strength: Tensor) -> Tensor:

@@ -150,6 +150,7 @@ class _Run:
         self.done = 0
         self.began = self.shown = time.monotonic()
         self.losses = Losses(math.nan, math.nan, math.nan)
+        self.seconds_a_pixel = 0.0  # of a step, at the last size
         self.result: Tensor | None = None
 
     def paint(self) -> Tensor:
@@ -163,6 +164,10 @@ class _Run:
                     image = _with_detail(images.resize(image, plan.size), start, self.plans[index - 1].size)
                 moments = [_resize_moment(moment, plan.size) for moment in moments] if moments else None
                 image, moments = self._optimise(image, moments, index)
+                if index + 1 < len(self.plans) and not self._has_time_for(self.plans[index + 1]):
+                    final = self.plans[-1].size
+                    image, self.result = _with_detail(images.resize(image, final), start, plan.size), None
+                    break
         except Cancelled:
             pass
         found = image if self.result is None else self.result
@@ -171,6 +176,13 @@ class _Run:
             with contextlib.suppress(Cancelled):
                 self.on_step(Progress(self.done, self.done, asdict(self.losses), result))
         return result
+
+    def _has_time_for(self, plan: _Plan) -> bool:
+        """Whether a step at that size would rather end within the time there is than after it."""
+        if self.settings.seconds <= 0:
+            return True
+        left = self.settings.seconds - (time.monotonic() - self.began)
+        return left > self.seconds_a_pixel * plan.size[0] * plan.size[1] / 2
 
     def _start(self, size: tuple[int, int]) -> Tensor:
         photo = images.resize(self.content, size).to(self.stylizer.device)
@@ -223,6 +235,8 @@ class _Run:
             better = self.losses.objective < 0.995 * best
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
             self._report(clock.left(step))
+        if step:
+            self.seconds_a_pixel = (time.monotonic() - clock.began) / step / (plan.size[0] * plan.size[1])
         return self.result if self.result is not None else image, _moments(optimizer, pixels)
 
     def _report(self, left: int) -> None:

@@ -14,6 +14,7 @@ from styletransfer.networks import LEAST_SIDE
 LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
 EVENNESS = 0.01  # how much the parts rather count alike than make up for what none of them shows
 LEAST_SHARE = 0.1  # of a part, times that of an equal one
+WELL_SHOWN = 0.25  # of a part's pixels in a region: statistics need as many
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,25 @@ class Sampling:
     side: int
     rim: int = 0
 
-    def windows(self, height: int, width: int) -> list[Window]:
-        """The parts, of one size; they may overlap."""
+    def windows(self, height: int, width: int, regions: Tensor | None = None) -> list[Window]:
+        """The parts, of one size; they may overlap.
+
+        Args:  regions: (R, h, w) in [0, 1], at every LOOK_STEP-th pixel. Of each that no part shows well the
+               one that shows it best is taken as well: nothing would be known of a region between the parts.
+        """
         size = min(self.side, height), min(self.side, width)
         tops, lefts = (
             [round((whole - part) * index / (self.count - 1)) for index in range(self.count)]
             for whole, part in zip((height, width), size, strict=True)
         )
-        return [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
+        windows = [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
+        for region in () if regions is None else regions:
+            best = max(_coarse(window).cut(region).mean() for window in windows)
+            if best < WELL_SHOWN * region.max():
+                shown = F.avg_pool2d(region[None], [side // LOOK_STEP for side in size], stride=1)[0]
+                top, left = (LOOK_STEP * place for place in divmod(int(shown.argmax()), shown.shape[1]))
+                windows.append(Window(min(top, height - size[0]), min(left, width - size[1]), *size))
+        return windows
 
 
 @dataclass(frozen=True)
@@ -164,10 +176,7 @@ def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tens
     if min(content.shape[-2:]) < 8 * LOOK_STEP:
         return even
     looks = _looks(content)
-    parts = [
-        Window(*(side // LOOK_STEP for side in _without(rim, window))).cut(looks).mean((1, 2))
-        for window in windows
-    ]
+    parts = [_coarse(_without(rim, window)).cut(looks).mean((1, 2)) for window in windows]
     spread = looks.std((1, 2)).clamp_min(1e-4) * len(looks) ** 0.5
     off = ((torch.stack(parts) - looks.mean((1, 2))) / spread).double()  # (N, F)
     # The weights w with sum 1 that make |off^T w|^2 + EVENNESS |w|^2 least.
@@ -178,10 +187,15 @@ def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tens
     return found / found.sum()
 
 
-def _without(rim: int, window: Window) -> tuple[int, int, int, int]:
-    """Top, left, height and width of a part without its rim, or of one that is too narrow for that."""
+def _without(rim: int, window: Window) -> Window:
+    """A part without its rim, or one that is too narrow for that as it is."""
     rim = rim if min(window.height, window.width) > 4 * rim else 0
-    return window.top + rim, window.left + rim, window.height - 2 * rim, window.width - 2 * rim
+    return Window(window.top + rim, window.left + rim, window.height - 2 * rim, window.width - 2 * rim)
+
+
+def _coarse(window: Window) -> Window:
+    """Where a window lies among every LOOK_STEP-th pixel."""
+    return Window(*(side // LOOK_STEP for side in (window.top, window.left, window.height, window.width)))
 
 
 def _looks(content: Tensor) -> Tensor:

@@ -61,7 +61,8 @@ class ManyTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
         gr.Markdown(
-            "Photos or a zip, painted in the blend and by the settings of the first tab, but without regions."
+            "Photos or a zip (up to 100 MB), painted in the blend and by the settings of the first tab, its "
+            "long side too, but without regions."
         )
         self.files = gr.File(
             label="Photos, or a zip", file_count="multiple", file_types=["image", ".zip"], elem_id="photos"

@@ -323,16 +323,32 @@ class PaintTab:
         method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
         optimization = found.get("optimization")
         seconds = optimization.get("seconds") if isinstance(optimization, dict) else None
-        size, sizes = found.get("size"), [value for _, value in SIZES if value]
+        wished, sizes = found.get("size"), [value for _, value in SIZES if value]
+        size = min(sizes, key=lambda each: abs(each - wished)) if isinstance(wished, int) and wished else 0
+        lost = _not_restored(found, size, len(known) - len(chosen))
+        if lost:
+            gr.Warning(f"Not restored: {', '.join(lost)}.")
         return [
             *self.choice(chosen, search, request, shares, picture_weight=picture_weight),
             _within(self.controls.strength, found.get("strength")),
             method,
-            min(sizes, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0,
+            size,
             _within(self.controls.preserve_color, found.get("preserve_color")),
             _within(self.controls.stroke_size, found.get("stroke_size")),
             _within(self.controls.seconds, seconds or None),
         ]
+
+
+def _not_restored(found: Mapping[str, Any], size: int, left_out: int) -> list[str]:
+    """What of a picture's parameters the page has no control for."""
+    wished = found.get("size")
+    lost = {
+        f"long side of {wished} px, {size} instead": isinstance(wished, int) and wished != size,
+        f"{left_out} more styles": left_out > 0,
+        "regions": bool(found.get("masks")),
+        "colours kept by statistics": found.get("color_mode", "luminance") != "luminance",
+    }
+    return [what for what, is_lost in lost.items() if is_lost]
 
 
 def _weights_in(found: Mapping[str, Any]) -> dict[str, float]:
