@@ -1,5 +1,6 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ from styletransfer.predictor import RowPredictor
 from styletransfer.stylebank import StyleBank, save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 WIDE = vgg.CONVOLUTIONS
