@@ -33,7 +33,7 @@ from styletransfer.page.controls import mix_text
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.look import look
 from styletransfer.page.pad import corner_weights
-from styletransfer.page.paint import RESTORED, PaintTab, _within
+from styletransfer.page.paint import RESTORED, PaintTab, _is_number, _not_restored, _within
 from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor, on_white
 from styletransfer.page.wish import Wish
@@ -488,7 +488,7 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     give(page, "#photo", photo_file)
     choose(page, 0)
     wait_painted(page)
-    assert not list(own_styles.glob("*unfinished.safetensors"))
+    assert not list(own_styles.glob("*unfinished*"))
 
 
 @needs_browser
@@ -822,7 +822,20 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
     tab, values = paint_tab
     painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
     images.save_picture(painted, tmp_path / "photo.png")
-    assert len(tab._photo_given(values, VISITOR)) == 2 + RESTORED + len(tab.controls.rows)
+    updates = tab._photo_given(values, VISITOR)
+    assert len(updates) == 2 + RESTORED + len(tab.controls.rows)
+    numbers = [each["value"] for each in updates if isinstance(each, dict) and _is_number(each.get("value"))]
+    assert all(0 <= number <= 100 for number in numbers)
+    assert (100 in numbers) == (found["styles"] == {"blue": 7, "amber": -1})
+
+
+def test_what_the_page_cannot_restore_is_told():
+    found = {"size": 1280, "masks": ["udnie"], "color_mode": "statistics"}
+    expected = ["long side of 1280 px, 1024 instead", "2 more styles", "regions", "colours kept by statistics"]
+    assert _not_restored(found, 1024, 2) == expected
+    assert _not_restored({"size": 1024, "color_mode": "luminance"}, 1024, 0) == []
+    assert _not_restored({"size": None}, 0, 0) == []
+    assert _not_restored({"size": "large"}, 0, 0) == []
 
 
 def test_a_title_cannot_be_more_than_text():

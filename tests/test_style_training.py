@@ -294,6 +294,19 @@ def test_a_fit_that_is_interrupted_at_once_can_be_gone_on_with(learn, monkeypatc
     assert learn(resume=True).info.recipe["steps"] == SMALL.steps
 
 
+def test_a_fit_that_its_caller_drops_leaves_nothing(learn, tmp_path, monkeypatch):
+    """Such as the page, once the visitor has left it."""
+    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 0)
+
+    def drop(progress):
+        if progress.step == 2:
+            raise RuntimeError("dropped")
+
+    with pytest.raises(RuntimeError, match="dropped"):
+        learn(on_step=drop)
+    assert not list((tmp_path / "own").iterdir())
+
+
 def test_where_time_counts_the_steps_to_come_are_an_estimate(learn):
     seen = []
     learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5), on_step=seen.append)

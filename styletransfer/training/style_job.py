@@ -67,8 +67,8 @@ def train_style(
     """Fit gamma and beta to a picture and write the style file.
 
     `on_step` sees the losses of every step and a preview every few seconds. When it raises `Cancelled` the
-    fit ends there, and what has been learned so far is the style. Any other end leaves a checkpoint of the
-    last seconds.
+    fit ends there, and what has been learned so far is the style; whatever else it raises drops the fit. Any
+    other end leaves a checkpoint of the last seconds.
 
     Args:    network: the base network, on `device`, its convolutions in `dtype`; predictor: says where to
              begin.
@@ -154,6 +154,9 @@ def _fit(
                     on_step(Progress(fitter.step, steps, asdict(recent[-1]), preview))
                 except Cancelled:
                     break
+                except Exception:  # nobody will go on with it
+                    job.checkpoint.unlink(missing_ok=True)
+                    raise
     except KeyboardInterrupt:
         save(spent + time.monotonic() - began)
         raise
