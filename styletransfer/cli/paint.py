@@ -64,7 +64,10 @@ def stylize(
         ),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into the folders of a folder as well.")
+        bool,
+        typer.Option(
+            "--recursive", "-r", help="Look into the folders of a folder as well, for what is no painting yet."
+        ),
     ] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out photos whose result is there already.")
