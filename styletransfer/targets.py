@@ -1,6 +1,6 @@
 """What a painting asks for: its Gram matrices, their bounds, and the statistics it is known by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,16 +53,6 @@ class StyleTarget:
 
         return StyleTarget(*(mix(part) for part in vars(self)))
 
-    def room(self, count: int) -> "StyleTarget":
-        """A batch of `count` of this kind, of which nothing is known yet."""
-        return self._each(lambda value: value.new_empty(count, *value.shape[1:]))
-
-    def put(self, index: int, target: "StyleTarget") -> None:
-        """Keep a target, a batch of one, at its place in this batch."""
-        for part in vars(self):
-            for layer, value in getattr(target, part).items():
-                getattr(self, part)[layer][index] = value[0]
-
     def _each(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
         parts = vars(self).values()
         return StyleTarget(*({layer: change(value) for layer, value in part.items()} for part in parts))
@@ -113,13 +103,16 @@ def _where(features: Tensor, shares: Tensor) -> Tensor:
     return features[:, :, shares[0, 0] >= min(0.5, shares.max().item())].unsqueeze(2)
 
 
-def collate(targets: Sequence[StyleTarget]) -> StyleTarget:
-    """One batch out of several targets."""
+def collate(targets: Iterable[StyleTarget], count: int) -> StyleTarget:
+    """One batch out of so many targets, batches of one, each copied to its place as it comes.
 
-    def join(part: str) -> dict[str, Tensor]:
-        return {
-            name: torch.cat([getattr(target, part)[name] for target in targets])
-            for name in getattr(targets[0], part)
-        }
-
-    return StyleTarget(join("grams"), join("bounds"), join("means"), join("stds"))
+    Kept one by one, thousands of small results among large passing ones would tear the memory to pieces.
+    """
+    batch: StyleTarget | None = None
+    for index, target in enumerate(targets):
+        batch = batch or target._each(lambda value: value.new_empty(count, *value.shape[1:]))
+        for part, values in vars(target).items():
+            for layer, value in values.items():
+                getattr(batch, part)[layer][index] = value[0]
+    assert batch is not None  # there is at least one
+    return batch

@@ -125,7 +125,7 @@ def test_a_missing_decoder_says_what_to_do(tmp_path):
 def trainer(vgg, settings=SMALL):
     generator = torch.Generator().manual_seed(1)
     pictures = torch.randint(256, (6, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
-    targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]])
+    targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]], 3)
     repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
     return AdainTrainer(vgg, pictures[3:], Looks(targets, repetition), settings)
 

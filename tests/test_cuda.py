@@ -36,7 +36,7 @@ def test_a_step_of_training_is_the_same():
     losses = []
     for device in map(torch.device, DEVICES):
         vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
-        targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]])
+        targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]], 3)
         repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
         run = BaseTrainer(vgg, pictures, targets, repetition, 2, settings, config=TINY, device=device)
         losses.append([dataclasses.astuple(run.take_step()) for _ in range(2)])

@@ -56,7 +56,7 @@ def trainer(vgg, base, styles, targets):
         pictures = list(pixels.split(1))
         repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
         rows = torch.stack([style.row for style in styles])
-        looks = Looks(collate(targets), repetition)
+        looks = Looks(collate(targets, len(targets)), repetition)
         return PredictorTrainer(vgg, base.network, rows, pictures[3:], looks, settings)
 
     return make
@@ -70,7 +70,7 @@ def test_an_untrained_predictor_gives_the_mean_of_the_known_rows(trainer, target
 
 def test_inputs_are_seen_in_units_of_what_is_usual(trainer, targets):
     predictor = trainer().model
-    batch = collate(targets)
+    batch = collate(targets, len(targets))
     seen = (describe(batch.means, batch.stds) - predictor.input_mean) / predictor.input_spread
     assert seen.mean(dim=0).abs().max() < 1e-3
     assert seen.std(dim=0).max() < 1.01
@@ -79,7 +79,7 @@ def test_inputs_are_seen_in_units_of_what_is_usual(trainer, targets):
 def test_a_batch_of_predictions_is_its_singles(targets, generator):
     predictor = RowPredictor(TINY.row_length)
     torch.nn.init.normal_(predictor.leave.weight, generator=generator)
-    batch = collate(targets)
+    batch = collate(targets, len(targets))
     together = predictor(batch.means, batch.stds)
     for row, target in zip(together, targets, strict=True):
         torch.testing.assert_close(row, predictor(target.means, target.stds)[0], atol=1e-4, rtol=1e-4)

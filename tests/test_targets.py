@@ -20,20 +20,20 @@ def assert_same(one: StyleTarget, other: StyleTarget) -> None:
 
 
 def test_some_of_a_batch_come_in_the_order_asked_for(singles):
-    batch = collate(singles)
+    batch = collate(singles, 3)
     assert len(batch) == 3
-    assert_same(batch[[2, 0]], collate([singles[2], singles[0]]))
+    assert_same(batch[[2, 0]], collate([singles[2], singles[0]], 2))
 
 
-def test_a_batch_filled_one_by_one_is_the_batch(singles):
-    batch = singles[0].room(3)
-    for index, single in enumerate(singles):
-        batch.put(index, single)
-    assert_same(batch, collate(singles))
+def test_a_batch_is_its_targets_in_their_order(singles):
+    batch = collate(iter(singles), 3)
+    for part, values in vars(batch).items():
+        for layer, value in values.items():
+            assert torch.equal(value, torch.cat([getattr(single, part)[layer] for single in singles]))
 
 
 def test_a_mix_runs_from_one_target_to_the_other(singles):
-    first, second = collate([singles[0]] * 3), collate([singles[1]] * 3)
+    first, second = collate([singles[0]] * 3, 3), collate([singles[1]] * 3, 3)
     mixed = first.lerp(second, torch.tensor([0.0, 1.0, 0.25]))
     assert_same(mixed[[0]], singles[0])
     assert_same(mixed[[1]], singles[1])
@@ -43,7 +43,7 @@ def test_a_mix_runs_from_one_target_to_the_other(singles):
 
 
 def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
-    looks = Looks(collate(singles), torch.eye(3)[:, :, None])  # each repeats itself in a channel of its own
+    looks = Looks(collate(singles, 3), torch.eye(3)[:, :, None])  # each repeats itself in a channel of its own
     drawn = looks.draw(3000, 0.25, torch.Generator().manual_seed(0))
     assert len(drawn) == 3000
     torch.testing.assert_close(drawn.repetition.sum(dim=1), torch.ones(3000, 1))  # mixes are convex

@@ -36,7 +36,7 @@ def random_pictures(count, seed):
 
 
 def trainer(vgg, settings=SMALL, repetition=1.0):
-    targets = collate([style_target(vgg, picture / 255) for picture in random_pictures(3, 1)])
+    targets = collate([style_target(vgg, picture / 255) for picture in random_pictures(3, 1)], 3)
     allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
     return BaseTrainer(vgg, random_pictures(4, 2), targets, allowed, kept=2, settings=settings, config=TINY)
 

@@ -154,7 +154,7 @@ def _targets(
         picture = images.as_style(images.read_on_white(path), side)
         found.append(style_target(vgg, picture))
         repetitions.append(painting_repetition(vgg, picture))
-    targets, repetition = collate(found), torch.cat(repetitions)
+    targets, repetition = collate(found, len(found)), torch.cat(repetitions)
     save_checkpoint({"names": names, "targets": vars(targets), "repetition": repetition}, cache)
     return targets, repetition
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import load_checkpoint, save_checkpoint
-from styletransfer.targets import StyleTarget, style_target
+from styletransfer.targets import StyleTarget, collate, style_target
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
@@ -79,22 +79,20 @@ def look_at_paintings(
                 "another --out"
             )
         return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
-    targets: StyleTarget | None = None
-    repetitions = []
+    repetitions: list[Tensor] = []
     generator = torch.Generator().manual_seed(seed)
     pictures = itertools.chain(
         _views(paintings, variants, generator),
         (texture(SIDES[0], generator) for _ in range(textures)),
         (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
     )
-    for index, picture in enumerate(pictures):
-        found = style_target(vgg, picture)
-        # All in one place: thousands of small results among large passing ones would tear the memory to pieces.
-        targets = targets or found.room(len(names))
-        targets.put(index, found)
-        repetitions.append(painting_repetition(vgg, picture).float())
-    assert targets is not None  # there is at least one painting
-    looks = Looks(targets, torch.cat(repetitions))
+
+    def found() -> Iterator[StyleTarget]:
+        for picture in pictures:
+            repetitions.append(painting_repetition(vgg, picture).float())
+            yield style_target(vgg, picture)
+
+    looks = Looks(collate(found(), len(names)), torch.cat(repetitions))
     save_checkpoint({"names": names, "targets": vars(looks.targets), "repetition": looks.repetition}, cache)
     return looks
 
