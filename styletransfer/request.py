@@ -4,6 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -141,16 +142,16 @@ class Request:
             on_step = _releasing(on_step)
         elif on_step and len(pictures) == 1 and (self.masks or self.options.preserve_color > 0):
             on_step = self._showing_as_finished(on_step, pictures[0].rgb)
-        stopping = _Stopping(on_step) if on_step else None
-        try:
+        stopping, painted = _Stopping(on_step) if on_step else None, None
+        with suppress(torch.OutOfMemoryError):  # raised from it, an error would hold what fills the memory
             painted = self.stylizer.stylize(
                 photo, self.styles, weights, strength, stopping, self.options.optimization
             )
-        except torch.OutOfMemoryError as error:
+        if painted is None:
             raise InvalidInput(
                 f"the memory of the GPU does not hold a picture of {width}x{height} pixels; give a smaller "
                 "size, or the device cpu"
-            ) from error
+            )
         told = self.parameters() | ({"stopped": True} if stopping and stopping.stopped else {})
         return [
             Painting(self._finished(_resized(one, size), picture.rgb), picture.alpha, told)

@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
+from os import PathLike
 from os.path import isfile
 from typing import ClassVar
 
@@ -79,6 +81,10 @@ class Optimization:
     patience: int = 20  # steps without progress that end a size
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            is_text = isinstance(getattr(type(self), name), str)
+            if not isinstance(value, str | PathLike if is_text else Real):
+                raise InvalidInput(f"{name} is {value!r}; it must be {'a name' if is_text else 'a number'}")
         choices = {
             "statistic": ("gram", "wasserstein"),
             "optimizer": ("adam", "lbfgs"),

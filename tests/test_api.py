@@ -61,8 +61,13 @@ def test_fields_of_an_optimization_can_be_given_by_name(transfer, photo):
     painted = transfer.stylize(photo, "amber", method="gatys", optimization=wish)
     told = json.loads(painted.info["styletransfer"])["optimization"]
     assert same(transfer.stylize(photo, "amber", method="gatys", optimization=told), painted)
-    for wrong in ({"speed": 3}, 7, {"steps": "many"}):
-        with pytest.raises(InvalidInput, match="optimization is"):
+    for wrong, message in (
+        ({"speed": 3}, "optimization is"),
+        (7, "optimization is"),
+        ({"steps": "many"}, "steps is 'many'; it must be a number"),
+        ({"start": None}, "start is None; it must be a name"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
             transfer.stylize(photo, "amber", method="gatys", optimization=wrong)
 
 

@@ -140,7 +140,7 @@ def test_photos_that_differ_by_their_suffix_alone_have_results_of_their_own(run,
     for name in ("scan.bmp", "scan.png", "SCAN.gif"):
         make_photo(40, 40).save(tmp_path / "in" / name)
     assert run("stylize", tmp_path / "in", "--style", "amber", "-o", tmp_path / "out")[0] == 0
-    assert painted(tmp_path / "out") == ["SCAN.png", "scan.bmp.png", "scan.png.png"]
+    assert painted(tmp_path / "out") == ["SCAN.gif.png", "scan.bmp.png", "scan.png"]
 
 
 def test_a_folder_of_folders_says_how_they_are_looked_into(run, album):

@@ -204,7 +204,7 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, monkeypat
         stylizer, style, picture(200, 200), Optimization(seconds=10, least_side=32), on_step=seen.append
     )
     assert found.shape[-2:] == (200, 200)
-    assert now < 15  # one step at full size alone would take 40
+    assert 7 < now < 13  # one step at full size alone would take 40
     assert seen[-1].step >= 3
 
 

@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import gradio as gr
@@ -38,6 +39,7 @@ from styletransfer.page.site import _is_local
 from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor, on_white
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import LONGEST_QUEUE, Dropped, Finished, Halt, follow, telling
+from styletransfer.settings import Optimization
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -835,6 +837,9 @@ def test_what_the_page_cannot_restore_is_told():
     assert _not_restored(found, 1024, 2) == expected
     assert _not_restored({"size": 1024, "color_mode": "luminance"}, 1024, 0) == []
     assert _not_restored({"size": None}, 0, 0) == []
+    page_like, other = asdict(Optimization(seconds=90)), asdict(Optimization(style_scale=2))
+    assert _not_restored({"optimization": page_like}, 0, 0) == []
+    assert _not_restored({"optimization": other}, 0, 0) == ["settings of the optimisation"]
     assert _not_restored({"size": "large"}, 0, 0) == []
 
 

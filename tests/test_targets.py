@@ -54,3 +54,10 @@ def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
     sums = drawn.targets.means[STYLE_LAYERS[0]].sum(dim=1)
     own = torch.cat([single.means[STYLE_LAYERS[0]].sum(dim=1) for single in singles])
     torch.testing.assert_close(sums, drawn.repetition[:, :, 0] @ own)  # targets and repetitions belong together
+
+
+def test_looks_that_are_too_many_for_a_gpu_stay_where_they_are(singles, monkeypatch):
+    looks, device = Looks(collate(singles, 3), torch.zeros(3, 1, 1)), torch.device("meta")
+    assert looks.near(device).targets.bounds[STYLE_LAYERS[0]].device == device
+    monkeypatch.setattr("styletransfer.training.looks.MOST_ON_DEVICE", 1000)
+    assert looks.near(device) is looks

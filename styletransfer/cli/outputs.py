@@ -154,14 +154,17 @@ def _is_painting(path: Path) -> bool:
 
 
 def _named_apart(folders: Mapping[Path, Path]) -> dict[Path, Path]:
-    """Photo -> file in its folder; of photos that differ by their suffix alone the later ones keep theirs."""
-    planned: dict[Path, Path] = {}
-    taken: set[str] = set()
-    for source, folder in folders.items():
-        suffix = source.suffix.lower() if source.suffix.lower() in images.FORMATS else ".png"
-        target = folder / (source.stem + suffix)
-        if str(target).casefold() in taken:
-            target = folder / (source.name + suffix)
-        taken.add(str(target).casefold())
-        planned[source] = target
-    return planned
+    """Photo -> file in its folder, as PNG where its own format is not written.
+
+    Where that would be the file of another photo the name keeps the suffix as well: scan.bmp.png."""
+    kept = {source for source in folders if source.suffix.lower() in images.FORMATS}
+    planned = {source: folders[source] / (source.stem + source.suffix.lower()) for source in kept}
+    taken = {str(target).casefold() for target in planned.values()}
+    for source in folders:
+        if source not in kept:
+            target = folders[source] / f"{source.stem}.png"
+            if str(target).casefold() in taken:
+                target = folders[source] / f"{source.name}.png"
+            taken.add(str(target).casefold())
+            planned[source] = target
+    return {source: planned[source] for source in folders}

@@ -147,6 +147,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.size = (content.shape[-2], content.shape[-1])
         self.plans = _plans(self.size, settings)
+        self.final = self.plans[-1].size
         self.done = 0
         self.began = self.shown = time.monotonic()
         self.losses = Losses(math.nan, math.nan, math.nan)
@@ -155,7 +156,7 @@ class _Run:
 
     def paint(self) -> Tensor:
         """(1, 3, H, W) in [0, 1], on the CPU."""
-        start = self._start(self.plans[-1].size)
+        start = self._start(self.final)
         image = images.resize(start, self.plans[0].size)
         moments: list[Tensor] | None = None
         try:
@@ -164,9 +165,11 @@ class _Run:
                     image = _with_detail(images.resize(image, plan.size), start, self.plans[index - 1].size)
                 moments = [_resize_moment(moment, plan.size) for moment in moments] if moments else None
                 image, moments = self._optimise(image, moments, index)
-                if index + 1 < len(self.plans) and not self._has_time_for(self.plans[index + 1]):
-                    final = self.plans[-1].size
-                    image, self.result = _with_detail(images.resize(image, final), start, plan.size), None
+                if plan.size != self.final and not self._has_time_for(self.plans[index + 1]):
+                    self.plans = self.plans[: index + 1]
+                    if self._has_time_for(plan):  # that was kept for what now is left out
+                        image, moments = self._optimise(image, moments, index)
+                    image, self.result = _with_detail(images.resize(image, self.final), start, plan.size), None
                     break
         except Cancelled:
             pass
@@ -206,7 +209,7 @@ class _Run:
         """One size; the averaged picture and Adam's moments."""
         settings, plan = self.settings, self.plans[index]
         photo = images.resize(self.content, plan.size).to(self.stylizer.device)
-        relative = min(plan.size) / min(self.plans[-1].size)
+        relative = min(plan.size) / min(self.final)
         side = max(16, round(STYLE_SIDE * settings.style_scale * relative))
         goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size)
         objective = Objective(self.stylizer.vgg, photo, goals, settings, TILE_SIDE)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, follow, tell_waiting, telling
+from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
@@ -347,8 +349,16 @@ def _not_restored(found: Mapping[str, Any], size: int, left_out: int) -> list[st
         f"{left_out} more styles": left_out > 0,
         "regions": bool(found.get("masks")),
         "colours kept by statistics": found.get("color_mode", "luminance") != "luminance",
+        "settings of the optimisation": _differs(found.get("optimization")),
     }
     return [what for what, is_lost in lost.items() if is_lost]
+
+
+def _differs(optimization: object) -> bool:
+    """Whether anything but the time is not as the page has it."""
+    usual = asdict(Optimization())
+    given = optimization if isinstance(optimization, dict) else {}
+    return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
 
 
 def _weights_in(found: Mapping[str, Any]) -> dict[str, float]:

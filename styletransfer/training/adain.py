@@ -43,7 +43,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         *,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.settings, self.looks = vgg, settings, looks.to(device)
+        self.vgg, self.settings, self.looks = vgg, settings, looks.near(device)
         self.contents = near(contents, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -69,7 +69,8 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         found = {name: value.repeat_interleave(times, dim=0) for name, value in found.items()}
         content = found.pop(CONTENT_LAYER)
         photos = photos.repeat_interleave(times, dim=0)
-        target = self.looks.draw(len(photos), settings.mix_share, self.generator).targets
+        looks = self.looks.draw(len(photos), settings.mix_share, self.generator)
+        target = looks.targets.to(self.device)
         is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
         is_photo = is_photo.to(self.device)
         own = statistics_of(found)

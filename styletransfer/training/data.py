@@ -21,7 +21,7 @@ BUILT_IN_MOST = 1.5  # extent of a crop in them, to its side
 TEXTURE_EVERY = 4
 HELD_OUT_EVERY = 16
 HELD_OUT = 8  # photographs that a training measures itself on
-MOST_ON_DEVICE = 2**31  # bytes of photographs that are held in the memory of a GPU
+MOST_ON_DEVICE = 2**32  # bytes of photographs, or of looks, that are held in the memory of a GPU
 CONTENT_SIDE = 288  # pixels, short side at which photographs are held in memory
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import load_checkpoint, save_checkpoint
 from styletransfer.targets import StyleTarget, collate, style_target
+from styletransfer.training.data import MOST_ON_DEVICE
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
@@ -40,6 +41,13 @@ class Looks:
     def to(self, device: torch.device) -> "Looks":
         """The same on another device."""
         return Looks(self.targets.to(device), self.repetition.to(device))
+
+    def near(self, device: torch.device) -> "Looks":
+        """The same where they are drawn fastest: on the device, unless they are too many for it."""
+        bytes_each = sum(
+            value[:1].numel() * 4 for part in vars(self.targets).values() for value in part.values()
+        )
+        return self if bytes_each * len(self) > MOST_ON_DEVICE else self.to(device)
 
     def draw(self, count: int, mix_share: float, generator: torch.Generator) -> "Looks":
         """`count` of them by chance, of which `mix_share` are convex mixes of two, by random shares."""

@@ -50,7 +50,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         dtype: torch.dtype = torch.float32,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.network, self.looks = vgg, network, looks.to(device)
+        self.vgg, self.network, self.looks = vgg, network, looks.near(device)
         self.contents = near(contents, device)
         self.settings, self.dtype = settings, dtype
         with torch.random.fork_rng(devices=[]):
@@ -94,7 +94,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         photos, own, content = (
             value.repeat_interleave(times, dim=0) for value in (photos, own, found[CONTENT_LAYER])
         )
-        looks = self.looks.draw(len(photos), settings.mix_share, self.generator)
+        looks = self.looks.draw(len(photos), settings.mix_share, self.generator).to(self.device)
         target = looks.targets
 
         rows = self.model(target.means, target.stds)
