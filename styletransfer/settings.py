@@ -118,15 +118,8 @@ class _Training:
 
     _above_zero: ClassVar = {
         *("steps", "photos", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
-        *(
-            "style_weight_start",
-            "style_weight",
-            "gentle_share",
-            "decay_share",
-            "warmup_steps",
-            "sheet_steps",
-            "lags",
-        ),
+        *("style_weight_start", "style_weight", "gentle_share", "decay_share", "warmup_steps"),
+        *("sheet_steps", "lags"),
     }
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from styletransfer.methods import cin
 from styletransfer.settings import BaseTraining
 from styletransfer.targets import collate, style_target
 from styletransfer.training.base import BaseTrainer
+from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 
@@ -38,6 +39,7 @@ def test_a_step_of_training_is_the_same():
         vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
         targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]], 3)
         repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
-        run = BaseTrainer(vgg, pictures, targets, repetition, 2, settings, config=TINY, device=device)
+        looks = Looks(targets, repetition)
+        run = BaseTrainer(vgg, pictures, looks, 2, settings, config=TINY, device=device)
         losses.append([dataclasses.astuple(run.take_step()) for _ in range(2)])
     torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)

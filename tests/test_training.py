@@ -18,6 +18,7 @@ from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import load_pictures, random_crop, split_held_out
+from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 from styletransfer.weights import load_base
@@ -38,7 +39,9 @@ def random_pictures(count, seed):
 def trainer(vgg, settings=SMALL, repetition=1.0):
     targets = collate([style_target(vgg, picture / 255) for picture in random_pictures(3, 1)], 3)
     allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
-    return BaseTrainer(vgg, random_pictures(4, 2), targets, allowed, kept=2, settings=settings, config=TINY)
+    return BaseTrainer(
+        vgg, random_pictures(4, 2), Looks(targets, allowed), kept=2, settings=settings, config=TINY
+    )
 
 
 def test_training_lowers_the_objective(vgg):

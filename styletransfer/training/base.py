@@ -21,9 +21,9 @@ from styletransfer.networks import (
     initial_row,
 )
 from styletransfer.settings import BaseTraining
-from styletransfer.targets import StyleTarget
 from styletransfer.training import repetition
 from styletransfer.training.data import near, random_crops
+from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -69,16 +69,14 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
-           targets: of all paintings in one batch, the `kept` first ones of which become styles;
-           own_repetition: (paintings, C, lags), `painting_repetition` of each.
+           looks: one at every painting, the `kept` first ones of which become styles.
     """
 
     def __init__(
         self,
         vgg: VGG19,
         contents: Sequence[Tensor],
-        targets: StyleTarget,
-        own_repetition: Tensor,
+        looks: Looks,
         kept: int,
         settings: BaseTraining,
         *,
@@ -88,12 +86,12 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
     ) -> None:
         self.vgg, self.kept = vgg, kept
         self.contents = near(contents, device)
-        self.targets, self.repetition = targets.to(device), own_repetition.to(device)
+        self.looks = looks.to(device)
         self.settings, self.dtype = settings, dtype
         self._queue: list[int] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            model = BaseModel(len(targets), config).to(device)
+            model = BaseModel(len(looks), config).to(device)
         network = model.network
         edges = [network.enter_half.weight, network.noise_weight, network.leave_half.weight]
         rows = [network.identity, model.shared, model.own]
@@ -116,7 +114,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
-        targets = self.targets[chosen]
+        targets = self.looks.targets[chosen]
         rows = self.model.rows(chosen)
         repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
 
@@ -130,7 +128,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = targets.loss(features)
         repeated_too_much = repetition.excess_repetition(
-            features[repetition.LAYER], own, self.repetition[chosen], lags
+            features[repetition.LAYER], own, self.looks.repetition[chosen], lags
         )
         style_share = style_weight * strength**3
         objective = content_losses + style_share * style_losses
@@ -167,7 +165,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         """Kept styles in shuffled rounds, each as often as the others; a share of samples from the rest."""
         chosen = []
         for _ in range(count):
-            wide = len(self.targets) - self.kept
+            wide = len(self.looks) - self.kept
             if wide and torch.rand((), generator=self.generator) < self.settings.wide_share:
                 chosen.append(self.kept + int(torch.randint(wide, (), generator=self.generator)))
                 continue

@@ -10,14 +10,14 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
-from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
+from styletransfer.files import make_folder, printable
 from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
-from styletransfer.targets import StyleTarget, collate, style_target
+from styletransfer.targets import style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.data import load_photographs, split_held_out
-from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.looks import Looks, look_at
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_base, save_base
@@ -60,8 +60,8 @@ def train_base(
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
-    targets, repetition = _targets(job, infos, vgg, settings)
-    trainer = BaseTrainer(vgg, contents, targets, repetition, len(infos), settings, dtype=dtype, device=device)
+    looks = _looks(job, infos, vgg, settings)
+    trainer = BaseTrainer(vgg, contents, looks, len(infos), settings, dtype=dtype, device=device)
     if not resume(trainer, job.out) and job.start:
         _start(trainer, job.start, infos)
     run(trainer, job.out, lambda: _sample_sheet(trainer, photos[:3]), on_step)
@@ -125,13 +125,8 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
     trainer.start_from(network, rows)
 
 
-def _targets(
-    job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining
-) -> tuple[StyleTarget, Tensor]:
-    """Targets of the kept styles, then of the wide paintings, and how far each repeats itself.
-
-    Computed once and kept in the run's folder.
-    """
+def _looks(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining) -> Looks:
+    """At the kept styles, then at the wide paintings. Raises InvalidInput."""
     wide = split_held_out(images.find_pictures(job.wide))[0] if job.wide else []
     if job.wide and not wide:
         raise InvalidInput(f"{job.wide} holds fewer than two pictures, of which the first is kept aside")
@@ -140,23 +135,8 @@ def _targets(
     paintings = [(path, STYLE_SIDE) for _, path in infos]
     paintings += [(path, _random_side(generator)) for path in wide]
     names = [f"{path.name} {side}" for path, side in paintings]
-    cache = job.out / "targets.pt"
-    if cache.exists():
-        stored = load_checkpoint(cache)
-        if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
-            raise InvalidInput(
-                f"{job.out} holds a run with other paintings, or of an earlier version; give this one "
-                "another --out"
-            )
-        return StyleTarget(**stored["targets"]), stored["repetition"]
-    found, repetitions = [], []
-    for path, side in paintings:
-        picture = images.as_style(images.read_on_white(path), side)
-        found.append(style_target(vgg, picture))
-        repetitions.append(painting_repetition(vgg, picture))
-    targets, repetition = collate(found, len(found)), torch.cat(repetitions)
-    save_checkpoint({"names": names, "targets": vars(targets), "repetition": repetition}, cache)
-    return targets, repetition
+    pictures = (images.as_style(images.read_on_white(path), side) for path, side in paintings)
+    return look_at(job.out / "targets.pt", names, pictures, vgg)
 
 
 def _random_side(generator: torch.Generator) -> int:
@@ -199,7 +179,7 @@ def _export(
     data = {
         "photographs": len(trainer.contents),
         "styles": trainer.kept,
-        "further paintings": len(trainer.targets) - trainer.kept,
+        "further paintings": len(trainer.looks) - trainer.kept,
     }
     recipe = {"command": job.command, "data": data, "settings": asdict(trainer.settings)}
     means = {name: round(sum(each[name] for each in losses) / len(losses), 4) for name in losses[0]}
@@ -220,7 +200,7 @@ def _export(
 def _measure(trainer: BaseTrainer, model: BaseModel, index: int, photos: list[Tensor]) -> dict[str, float]:
     """Content and style loss of one kept style, means over photos."""
     content, style = 0.0, 0.0
-    target = trainer.targets[[index]]
+    target = trainer.looks.targets[[index]]
     with torch.inference_mode():
         for photo in (each.to(trainer.device) for each in photos):
             own = trainer.vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]

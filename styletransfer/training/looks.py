@@ -5,7 +5,7 @@ And looks at what paintings are not: textures drawn by chance, and pictures in o
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,13 +72,27 @@ def look_at_paintings(
     """Every painting `variants` times: as it is, then at crops with other colours; then some textures.
 
     And in the end so many `techniques`: a painting or a photograph each, done over in another technique.
-    Computed once and kept in the file `cache`. Raises InvalidInput where that is of others, or there are none.
+    Raises InvalidInput where there are none, or `cache` is of others, see `look_at`.
     """
     if not paintings:
         raise InvalidInput("there are no paintings to look at; give a folder with at least two")
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]
+    generator = torch.Generator().manual_seed(seed)
+    pictures = itertools.chain(
+        _views(paintings, variants, generator),
+        (texture(SIDES[0], generator) for _ in range(textures)),
+        (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
+    )
+    return look_at(cache, names, pictures, vgg)
+
+
+def look_at(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
+    """At so many pictures, which are made when their turn comes.
+
+    Computed once and kept in the file `cache`. Raises InvalidInput where that is of other names.
+    """
     if cache.exists():
         stored = load_checkpoint(cache, mmap=True)
         if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
@@ -88,12 +102,6 @@ def look_at_paintings(
             )
         return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
     repetitions: list[Tensor] = []
-    generator = torch.Generator().manual_seed(seed)
-    pictures = itertools.chain(
-        _views(paintings, variants, generator),
-        (texture(SIDES[0], generator) for _ in range(textures)),
-        (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
-    )
 
     def found() -> Iterator[StyleTarget]:
         for picture in pictures:
