@@ -113,19 +113,13 @@ def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor
     Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself;
              0 for a lag beyond the map.
     """
-    wide = _widen(features)
-    centred = wide - wide.mean(dim=(2, 3), keepdim=True)
-    variance = centred.square().mean(dim=(2, 3)) + TINY_VARIANCE
-    height, width = features.shape[-2:]
-    products = []
-    for down, right in lags:
-        if down >= height or abs(right) >= width:
-            products.append(torch.zeros_like(variance))
-            continue
-        ahead = centred[:, :, down:, max(right, 0) : width + min(right, 0)]
-        behind = centred[:, :, : height - down, max(-right, 0) : width - max(right, 0)]
-        products.append((ahead * behind).mean(dim=(2, 3)) / variance)
-    return torch.stack(products, dim=2)
+    return _autocorrelation(features, lags)[0]
+
+
+def _autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+    """`autocorrelation`, and the variance (B, C) of every channel, which has no gradient."""
+    found: tuple[Tensor, Tensor] = _Autocorrelation.apply(features, lags)
+    return found
 
 
 def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
@@ -138,8 +132,8 @@ def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int,
     Source:  Berger and Memisevic 2017 (arXiv 1606.01286), who compare shifted features with those of the style.
     Differs: each channel with itself alone, and only what is too much counts.
     """
-    excess = (autocorrelation(features, lags) - allowed).relu()  # (B, C, L)
-    variance = torch.var(_widen(features).detach(), dim=(2, 3))
+    own, variance = _autocorrelation(features, lags)
+    excess = (own - allowed).relu()  # (B, C, L)
     weights = variance / variance.sum(dim=1, keepdim=True).clamp_min(TINY)
     return (weights[:, :, None] * excess.square()).sum(dim=(1, 2))
 
@@ -173,6 +167,51 @@ class _Gram(torch.autograd.Function):
         (flat,) = ctx.saved_tensors
         symmetric = (gradient + gradient.mT) / flat.shape[1]
         return flat @ symmetric.to(flat.dtype)  # (B, N, C)
+
+
+class _Autocorrelation(torch.autograd.Function):
+    """Products of a feature map with itself in its own number format, summed in a wider one.
+
+    By autograd's own, in float32, it was the most expensive part of a training step. No second derivative.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, lags: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        wide = features.dtype if features.dtype == torch.float64 else torch.float32
+        centred = features - features.mean(dim=(2, 3), keepdim=True, dtype=wide).to(features.dtype)
+        variance = centred.square().mean(dim=(2, 3), dtype=wide) + TINY_VARIANCE
+        products = [
+            (ahead * behind).mean(dim=(2, 3), dtype=wide) if ahead.numel() else torch.zeros_like(variance)
+            for ahead, behind in (_shifted(centred, lag) for lag in lags)
+        ]
+        correlations = torch.stack(products, dim=2) / variance[:, :, None]
+        ctx.save_for_backward(centred, variance, correlations)
+        ctx.lags = lags
+        ctx.mark_non_differentiable(variance)
+        return correlations, variance
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None]:
+        centred, variance, correlations = ctx.saved_tensors
+        factors = (gradient / variance[:, :, None])[..., None, None]  # (B, C, L, 1, 1)
+        through_variance = (factors[..., 0, 0] * correlations).sum(dim=2) * (-2 / centred[0, 0].numel())
+        found = centred * through_variance[:, :, None, None].to(centred.dtype)
+        for index, lag in enumerate(ctx.lags):
+            ahead, behind = _shifted(centred, lag)
+            if ahead.numel():
+                factor = (factors[:, :, index] / ahead[0, 0].numel()).to(centred.dtype)
+                for part, other in zip(_shifted(found, lag), (behind, ahead), strict=True):
+                    part.addcmul_(other, factor)
+        return found - found.mean(dim=(2, 3), keepdim=True), None
+
+
+def _shifted(features: Tensor, lag: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Two views of a map whose places lie `lag` apart; empty where it leads beyond the map."""
+    down, right = lag
+    height, width = features.shape[-2:]
+    ahead = features[:, :, down:, max(right, 0) : max(width + min(right, 0), 0)]
+    behind = features[:, :, : max(height - down, 0), max(-right, 0) : max(width - max(right, 0), 0)]
+    return ahead, behind
 
 
 def _flatten(features: Tensor) -> Tensor:

@@ -113,6 +113,25 @@ def test_autocorrelation_matches_the_double_loop(generator):
         torch.testing.assert_close(losses.autocorrelation(x, lags)[:, :, index], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_autocorrelation_gradient_is_right(generator):
+    x = features(2, 3, 5, 6, generator=generator).requires_grad_()
+    lags = [(0, 2), (3, 0), (2, -1), (1, 1), (5, 0), (0, -6), (9, 9)]
+    assert torch.autograd.gradcheck(lambda x: losses.autocorrelation(x, lags), x)
+
+
+def test_autocorrelation_is_nothing_at_a_lag_beyond_the_map(generator):
+    x = features(2, 3, 5, 6, generator=generator)
+    assert not losses.autocorrelation(x, [(5, 0), (7, 1), (0, 6), (2, -8)]).any()
+
+
+def test_autocorrelation_in_half_precision_is_close(generator):
+    x = features(2, 3, 16, 16, generator=generator)
+    lags = [(0, 2), (3, 0)]
+    half = losses.autocorrelation(x.bfloat16(), lags)
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half.double(), losses.autocorrelation(x, lags), rtol=0, atol=0.01)
+
+
 def test_a_lattice_repeats_itself_more_than_scattered_spots_do(generator):
     lattice, scattered = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64)
     lattice[..., ::4, ::4] = 1

@@ -10,6 +10,8 @@ from conftest import TINY, make_photo
 from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, TrainingDiverged
+from styletransfer.files import load_checkpoint
+from styletransfer.predictor import RowPredictor
 from styletransfer.settings import AdainTraining, BaseTraining
 from styletransfer.stylebank import StyleBank, load_style, save_style
 from styletransfer.targets import collate, style_target
@@ -21,7 +23,7 @@ from styletransfer.training.data import load_pictures, random_crop, split_held_o
 from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
-from styletransfer.weights import load_base
+from styletransfer.weights import load_base, save_predictor
 
 SMALL = BaseTraining(steps=6, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1, seed=3)
 
@@ -325,6 +327,23 @@ def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
     torch.testing.assert_close(before.row, after.row, atol=2e-3, rtol=2e-3)
     networks = [load_base(job.out / "models")[0].state_dict() for job in (tiny_job, second)]
     assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
+def test_a_run_begins_with_what_is_predicted_for_further_paintings(tiny_job, tmp_path):
+    run_job(tiny_job, lambda progress: None)
+    _, sha256 = load_base(tiny_job.out / "models")
+    predictor = RowPredictor(TINY.row_length)
+    torch.nn.init.normal_(predictor.leave.weight, std=0.1, generator=torch.Generator().manual_seed(0))
+    save_predictor(tiny_job.out / "models", predictor, sha256, {"command": "none"})
+    second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
+    still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
+    train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
+    model = load_checkpoint(second.out / "checkpoint.pt")["model"]
+    targets = load_checkpoint(second.out / "targets.pt")["targets"]
+    predicted = predictor(targets["means"], targets["stds"]).detach()
+    rows = model["shared"] + model["own"]
+    torch.testing.assert_close(rows[1:], predicted[1:], atol=5e-3, rtol=5e-3)  # files have half precision
+    assert not torch.allclose(rows[0], predicted[0], atol=5e-2)  # the style has its own
 
 
 def test_a_run_with_other_paintings_is_refused_in_the_same_folder(tiny_job):

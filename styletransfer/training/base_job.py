@@ -18,9 +18,9 @@ from styletransfer.targets import style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.looks import Looks, look_at
-from styletransfer.training.trainer import resume, run
+from styletransfer.training.trainer import CPU, resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import load_base, save_base
+from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor, save_base
 
 PREVIEW_SIDE = 192  # pixels, long side
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
@@ -112,7 +112,10 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
 
 
 def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
-    """Begin with the network and those styles of `folder` that this run keeps as well."""
+    """Begin with the network and those styles of `folder` that this run keeps as well.
+
+    The rows of all other paintings are what its predictor says, if it has one.
+    """
     network, sha256 = load_base(folder / "models")
     bank = StyleBank(folder / "styles")
     known = bank.paths()
@@ -122,6 +125,11 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
     rows = {index: style.row.to(trainer.device) for index, style in styles.items()}
     if not rows:
         raise InvalidInput(f"{folder / 'styles'} holds none of the styles of this run to begin from")
+    if (folder / "models" / PREDICTOR_FILE).exists():
+        predictor, _ = load_predictor(folder / "models", sha256)
+        targets = trainer.looks.targets.to(CPU)
+        predicted = predictor(targets.means, targets.stds).to(trainer.device)
+        rows = dict(enumerate(predicted)) | rows
     trainer.start_from(network, rows)
 
 
