@@ -91,19 +91,24 @@ def load_predictor(folder: Path, base_sha256: str | None = None) -> tuple[RowPre
 
     Raises MissingWeights, also where that is another than `base_sha256`, or than the one in the folder.
     """
-    tensors, config, _ = _load(folder, PREDICTOR_FILE, "train-predictor")
-    own_base: str = config.get("base_sha256", "")
+    predictor, own_base = load_predictor_of_any_base(folder)
     if own_base != (base_sha256 or _manifest(folder).get(BASE_FILE, {}).get("sha256")):
         raise MissingWeights(
             f"{folder / PREDICTOR_FILE} was trained with another base network; "
             "train it anew with 'styletransfer train-predictor'"
         )
+    return predictor, own_base
+
+
+def load_predictor_of_any_base(folder: Path) -> tuple[RowPredictor, str]:
+    """`load_predictor` of whatever base network: to train on from, not to paint with. Raises MissingWeights."""
+    tensors, config, _ = _load(folder, PREDICTOR_FILE, "train-predictor")
     try:
         predictor = RowPredictor(config["row_length"])
         predictor.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
         raise MissingWeights(f"{folder / PREDICTOR_FILE} is no predictor of this version: {error}") from error
-    return predictor.eval().requires_grad_(False), own_base
+    return predictor.eval().requires_grad_(False), config.get("base_sha256", "")
 
 
 def _save(

@@ -21,7 +21,7 @@ from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor
+from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor, save_predictor
 
 CPU = torch.device("cpu")
 SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1, textures=2, techniques=3)
@@ -107,11 +107,26 @@ def test_a_training_that_begins_with_a_trained_predictor_predicts_the_same(train
         torch.nn.init.normal_(parameter, std=0.02, generator=generator)
     trained.input_mean.copy_(run.model.input_mean + 0.1)
     trained.input_spread.copy_(run.model.input_spread * 1.5)
+    trained.row_mean.copy_(run.model.row_mean)
+    trained.row_spread.copy_(run.model.row_spread)
     run.start_from(trained)
     look = style_target(vgg, noise(0))
     expected = trained(look.means, look.stds)
     torch.testing.assert_close(run.model(look.means, look.stds), expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(run.averaged()(look.means, look.stds), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_predictor_of_another_base_network_begins_around_the_rows_of_this_one(trainer, targets, generator):
+    run = trainer()
+    other = RowPredictor(TINY.row_length)
+    torch.nn.init.normal_(other.leave.weight, std=0.1, generator=generator)
+    for name in ("input_mean", "input_spread"):
+        other.get_buffer(name).copy_(run.model.get_buffer(name))
+    look = targets[0]
+    difference = other(look.means, look.stds)  # its mean is 0, and its spread 1
+    run.start_from(other)
+    expected = run.model.row_mean + run.model.row_spread * difference
+    torch.testing.assert_close(run.model(look.means, look.stds), expected)
 
 
 def test_resuming_is_exact(trainer):
@@ -203,6 +218,12 @@ def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path):
     later = dataclasses.replace(job, out=tmp_path / "later", start=job.out / "models")
     run_job(later)
     assert (later.out / "models" / PREDICTOR_FILE).exists()
+
+
+def test_a_predictor_of_a_base_network_of_another_shape_is_refused(job, tmp_path):
+    save_predictor(tmp_path, RowPredictor(TINY.row_length + 1), "0" * 64, {"command": "none"})
+    with pytest.raises(InvalidInput, match="another shape"):
+        run_job(dataclasses.replace(job, start=tmp_path))
 
 
 def test_a_folder_without_paintings_is_refused_at_once(job, tmp_path):

@@ -72,13 +72,16 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         super().__init__(predictor, optimizers, settings, device)
 
     def start_from(self, predictor: RowPredictor) -> None:
-        """Begin with a trained predictor, brought to what is usual among the looks of this training."""
+        """Begin with a trained predictor, brought to what is usual among the looks and rows of this training.
+
+        Where it is one of another base network, the rows differ from their mean here as much as there.
+        """
         shift = (self.model.input_mean.cpu() - predictor.input_mean) / predictor.input_spread
         scale = self.model.input_spread.cpu() / predictor.input_spread
         state = predictor.state_dict()
         state["enter.bias"] = predictor.enter.bias + predictor.enter.weight @ shift
         state["enter.weight"] = predictor.enter.weight * scale
-        state |= {name: self.model.get_buffer(name) for name in ("input_mean", "input_spread")}
+        state |= dict(self.model.named_buffers())
         self.model.load_state_dict(state)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
 

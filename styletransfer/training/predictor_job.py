@@ -11,6 +11,7 @@ from styletransfer.core import OnStep
 from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder
 from styletransfer.methods import cin
+from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, PredictorTraining
 from styletransfer.stylebank import StyleBank, check_base
 from styletransfer.targets import StyleTarget
@@ -20,7 +21,7 @@ from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
 from styletransfer.training.unseen import Paint, Unseen
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import load_predictor, package_folder, save_predictor
+from styletransfer.weights import load_predictor_of_any_base, package_folder, save_predictor
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class PredictorJob:
 
     `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder
     with the models/ and styles/ to predict for, unless those that came with the package; `start`: folder
-    with a predictor to begin from, such as models/ of a checkout; `command`: recorded in what is made.
+    with a predictor to begin from, such as models/ of a checkout, be it of this base network or of one of
+    its shape that it was trained on from; `command`: recorded in what is made.
     """
 
     content: Path
@@ -58,7 +60,7 @@ def train_predictor(
     for style in known:
         check_base(style, base.sha256)
     rows = torch.stack([style.row for style in known])
-    started = load_predictor(job.start, base.sha256)[0] if job.start else None
+    started = _started(job.start, rows) if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
@@ -103,3 +105,13 @@ def train_predictor(
     }
     make_folder(job.out / "models")
     save_predictor(job.out / "models", trainer.averaged(), base.sha256, description)
+
+
+def _started(folder: Path, rows: Tensor) -> RowPredictor:
+    """The predictor to begin from. Raises InvalidInput where it predicts rows of another length."""
+    predictor, _ = load_predictor_of_any_base(folder)
+    if predictor.row_mean.shape != rows.shape[1:]:
+        raise InvalidInput(
+            f"the predictor in {folder} is of a base network of another shape; leave --start out"
+        )
+    return predictor
