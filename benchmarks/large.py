@@ -12,7 +12,6 @@ files, 400 to 1600 pixels wide, and so does the one that it is painted into.
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -46,16 +45,13 @@ def enlarged(photo: Path, megapixels: float) -> Image.Image:
         return image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
 
 
-def held() -> int:
-    """Bytes that this process holds."""
-    with Path("/proc/self/statm").open(encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+HELD, MOST_HELD, OWN = "VmRSS", "VmHWM", "RssAnon"  # the last is without pages of files
 
 
-def own_memory() -> int:
-    """Bytes of them that are no pages of files."""
+def memory(kind: str) -> int:
+    """Bytes that this process holds. Not `resource.getrusage`, whose most is also that of its parent."""
     with Path("/proc/self/status").open(encoding="ascii") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(kind))
 
 
 def paint_one(photo: Path, method: str) -> None:
@@ -66,11 +62,11 @@ def paint_one(photo: Path, method: str) -> None:
     transfer.stylize(small, STYLES[0], method=method)
     size = images.read_size(photo)
     forecast = transfer.estimate(size, method=method)
-    before, began = held(), time.perf_counter()
-    own_before, own = own_memory(), [0]
+    before, began = memory(HELD), time.perf_counter()
+    own_before, own = memory(OWN), [0]
     done = threading.Event()
     watch = threading.Thread(
-        target=lambda: own.extend(own_memory() for _ in iter(lambda: done.wait(0.02), True))
+        target=lambda: own.extend(memory(OWN) for _ in iter(lambda: done.wait(0.02), True))
     )
     watch.start()
     [result] = transfer.stylize_batch([photo], STYLES[0], method=method)
@@ -80,7 +76,7 @@ def paint_one(photo: Path, method: str) -> None:
     seconds = time.perf_counter() - began
     done.set()
     watch.join()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    most = memory(MOST_HELD)
     assert images.read_size(target) == size
     told = {
         "seconds": seconds,

@@ -166,6 +166,7 @@ class StyleRows:
         shares: Tensor | None = None,
     ) -> None:
         self._weights = weights
+        self._pooled: dict[tuple[int, int], Tensor] = {}  # maps in the few sizes in which they are asked for
         rows = rows if self.by_region else blend(rows, weights)
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
@@ -238,6 +239,7 @@ class StyleRows:
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
         if self.by_region:
             self._weights = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
+            self._pooled.clear()
         return _middle(features, size)
 
     def next(self) -> tuple[Tensor, Tensor]:
@@ -257,7 +259,10 @@ class StyleRows:
 
     def _weights_at(self, size: Sequence[int]) -> Tensor:
         """The maps in `size`, (B, S, H, W)."""
-        return F.adaptive_avg_pool2d(self._weights, (size[0], size[1]))
+        height, width = size
+        if (height, width) not in self._pooled:
+            self._pooled[height, width] = F.adaptive_avg_pool2d(self._weights, (height, width))
+        return self._pooled[height, width]
 
 
 class TransformerNetwork(nn.Module):

@@ -76,9 +76,10 @@ def load_style(path: Path) -> Style:
             grams={
                 layer: _symmetric(tensors[_GRAM + layer].float()) * tensors[_SCALE + layer] for layer in layers
             },
-            bounds={layer: tensors[_BOUND + layer][0].float() for layer in layers},
-            means={layer: tensors[_MEAN + layer].float() for layer in layers},
-            stds={layer: tensors[_STD + layer].float() for layer in layers},
+            # Copied: as they are they would hold on to the file, which then cannot be removed on Windows.
+            bounds={layer: tensors[_BOUND + layer][0].to(torch.float32, copy=True) for layer in layers},
+            means={layer: tensors[_MEAN + layer].to(torch.float32, copy=True) for layer in layers},
+            stds={layer: tensors[_STD + layer].to(torch.float32, copy=True) for layer in layers},
             preview=preview,
         )
     except FileNotFoundError:

@@ -31,7 +31,7 @@ class StyleTarget:
 
     def to(self, device: torch.device) -> "StyleTarget":
         """The same on another device."""
-        return self._each(lambda value: value.to(device))
+        return self.each(lambda value: value.to(device))
 
     def __len__(self) -> int:
         return len(next(iter(self.bounds.values())))
@@ -39,7 +39,7 @@ class StyleTarget:
     def __getitem__(self, chosen: Sequence[int]) -> "StyleTarget":
         """The batch of some, in this order."""
         index = torch.tensor(chosen, device=next(iter(self.bounds.values())).device)
-        return self._each(lambda value: value[index])
+        return self.each(lambda value: value[index])
 
     def lerp(self, others: "StyleTarget", shares: Tensor) -> "StyleTarget":
         """The convex mix of each with the other at its place; of which it has `shares`, (B,) in [0, 1]."""
@@ -53,14 +53,14 @@ class StyleTarget:
 
         return StyleTarget(*(mix(part) for part in vars(self)))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
+    def each(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
+        """With every value changed."""
         parts = vars(self).values()
         return StyleTarget(*({layer: change(value) for layer, value in part.items()} for part in parts))
 
     def at(self, layers: Sequence[str]) -> "StyleTarget":
         """The same at some layers only."""
-        parts = (self.grams, self.bounds, self.means, self.stds)
-        return StyleTarget(*({layer: part[layer] for layer in layers} for part in parts))
+        return StyleTarget(*({layer: part[layer] for layer in layers} for part in vars(self).values()))
 
     @staticmethod
     def of(style: Style, layers: Sequence[str] = STYLE_LAYERS) -> "StyleTarget":
@@ -70,9 +70,8 @@ class StyleTarget:
 
     def style(self, info: StyleInfo, row: Tensor, preview: bytes = b"") -> Style:
         """The first one of the batch as a style."""
-        parts = (self.grams, self.bounds, self.means, self.stds)
-        grams, bounds, means, stds = ({layer: value[0] for layer, value in part.items()} for part in parts)
-        return Style(info, row, grams, bounds, means, stds, preview)
+        first = self.each(lambda value: value[0])
+        return Style(info, row, first.grams, first.bounds, first.means, first.stds, preview)
 
 
 def style_target(
@@ -110,7 +109,7 @@ def collate(targets: Iterable[StyleTarget], count: int) -> StyleTarget:
     """
     batch: StyleTarget | None = None
     for index, target in enumerate(targets):
-        batch = batch or target._each(lambda value: value.new_empty(count, *value.shape[1:]))
+        batch = batch or target.each(lambda value: value.new_empty(count, *value.shape[1:]))
         for part, values in vars(target).items():
             for layer, value in values.items():
                 getattr(batch, part)[layer][index] = value[0]

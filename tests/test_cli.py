@@ -243,6 +243,9 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber", "-o", "none/out.png"], "does not exist"),
         (["photo.png", "--style", "amber", "-o", "out.xyz"], "end it in"),
         (["photo.png", "--style", "amber", "-o", "photo.png"], "would replace the photo"),
+        (["photo.png", "--style", "art.png", "-o", "art.png"], "would replace the picture"),
+        (["photo.png", "--style", "amber", "--mask", "amber=art.png", "-o", "art.png"], "replace the picture"),
+        (["photo.png", "--style", "amber", "-o", "o.png", "--manifest", "o.png"], "would replace the painting"),
         (["photo.png", "text.jpg", "--style", "amber", "-o", "out.png"], "name a folder"),
         (["text.jpg", "--style", "amber"], "not a picture"),
         (["half.png", "--style", "amber"], "cannot be read"),
@@ -257,6 +260,7 @@ def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo,
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "half.png").write_bytes(photo.read_bytes()[:2000])
+    make_photo(40, 40).save(tmp_path / "art.png")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = run("stylize", *arguments)
     assert code == 2
@@ -264,6 +268,14 @@ def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo,
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_pictures_with_an_equals_sign_in_their_names_are_styles_and_masks_too(run, photo, tmp_path):
+    for name in ("a=b.png", "white=.png"):
+        Image.new("L", (40, 40), 255).save(tmp_path / name)
+    more = ("--mask", "a=b.png=white=.png", "-o", "out.png")
+    assert run("stylize", photo, "--style", "a=b.png", "--style", "amber=2", *more)[0] == 0
+    assert read_metadata(tmp_path / "out.png")["styles"] == pytest.approx({"a=b.png": 1 / 3, "amber": 2 / 3})
 
 
 def test_no_photo_is_replaced_by_the_painting_of_another(run, photo, tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 from styletransfer import images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.losses import wasserstein_loss
+from styletransfer.losses import total_variation, wasserstein_loss
 from styletransfer.methods import gatys
 from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
 from styletransfer.methods.tiles import tiles
@@ -177,6 +177,16 @@ def test_stopping_keeps_the_picture_so_far(stylizer, style):
     painted = paint(stylizer, style, photo, Optimization(steps=50, least_side=64), on_step=stop)
     assert painted.shape == photo.shape
     assert not torch.equal(painted, photo)
+
+
+def test_a_picture_that_is_stopped_while_it_is_small_has_the_detail_of_the_start(stylizer, style):
+    def stop(progress):
+        raise Cancelled
+
+    photo = picture(128, 128)
+    settings = Optimization(steps=50, least_side=32, start="photo")
+    painted = paint(stylizer, style, photo, settings, on_step=stop)
+    assert total_variation(painted) > 0.8 * total_variation(photo)
 
 
 def test_a_time_limit_is_kept(stylizer, style):

@@ -20,6 +20,21 @@ from styletransfer.settings import WHOLE_PIXELS
 RED = (200, 30, 40)
 
 
+def linear_grey() -> bytes:
+    """An ICC profile of a grey whose values are proportional to light."""
+    curve = b"curv" + bytes(4) + struct.pack(">I", 0)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63189, 65536, 54061)  # D50, in 1/65536
+    start = 128 + 4 + 2 * 12
+    tags = b"".join(
+        name + struct.pack(">2I", at, len(data))
+        for name, at, data in ((b"wtpt", start, white), (b"kTRC", start + len(white), curve))
+    )
+    body = struct.pack(">I", 2) + tags + white + curve
+    header = struct.pack(">I4sI4s4s4s", 128 + len(body), bytes(4), 0x02400000, b"mntr", b"GRAY", b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63189, 65536, 54061)
+    return header.ljust(128, b"\0") + body
+
+
 def red(mode="RGB", size=(20, 12)):
     return Image.new("RGB", size, RED).convert(mode)
 
@@ -104,6 +119,14 @@ def test_colours_of_another_profile_become_srgb(tmp_path):
     assert to_lab is not None
     to_lab.save(tmp_path / "lab.tif", icc_profile=ImageCms.ImageCmsProfile(lab).tobytes())
     np.testing.assert_allclose(pixel(images.read_picture(tmp_path / "lab.tif")), RED, atol=3)
+
+
+@pytest.mark.usefixtures("decoder")
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_greys_of_another_profile_become_srgb_at_any_depth(tmp_path, mode):
+    half = np.full((24, 24), 128 if mode == "L" else 128 * 257, np.uint8 if mode == "L" else np.uint16)
+    Image.fromarray(half).save(tmp_path / "grey.png", icc_profile=linear_grey())
+    np.testing.assert_allclose(pixel(images.read_picture(tmp_path / "grey.png")), [188] * 3, atol=2)
 
 
 def test_a_damaged_profile_is_ignored():

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from safetensors.torch import save_file
 
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle
 from styletransfer.page import build_page, many, serve, visitors
 from styletransfer.page.controls import mix_text
 from styletransfer.page.gallery import StylePictures
@@ -573,6 +574,20 @@ def test_programs_give_styles_with_weights(client, photo_file):
         client.predict(handle_file(photo_file), ["amber"], None, api_name="/stylize")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"styles": {"amber": "much"}}, "weight of 'amber' is 'much'"),
+        ({"styles": {"amber": None}}, "weight of 'amber' is None"),
+        ({"styles": {"amber": 1}, "size": None}, "size is None"),
+        ({"styles": {"amber": 1}, "seconds": None}, "seconds is None"),
+    ],
+)
+def test_programs_give_numbers(client, photo_file, options, message):
+    with pytest.raises(Exception, match=message):
+        client.predict(photo=handle_file(photo_file), style_picture=None, **options, api_name="/stylize")
+
+
 def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, tmp_path):
     make_photo(40, 40, seed=8).save(tmp_path / "private.png")
     with pytest.raises(Exception, match="no style named"):
@@ -674,6 +689,53 @@ def test_what_nobody_waits_for_any_more_is_dropped_not_kept():
     assert ends == [Dropped, Dropped]
 
 
+def test_who_closes_the_page_keeps_nobody_waiting_and_other_work_begins_when_theirs_has_ended():
+    step, order = threading.Event(), []
+
+    def long_step(on_step):
+        on_step(Progress(0, 2))
+        step.wait(10)
+        order.append("first ends")
+        on_step(Progress(1, 2))
+
+    events = follow(long_step, Halt())
+    next(events)
+    began = time.monotonic()
+    events.close()
+    assert time.monotonic() - began < 5
+    other = follow(lambda on_step: order.append("second"), Halt())
+    threading.Timer(0.2, step.set).start()
+    assert list(other) == [Finished(None)]
+    assert order == ["first ends", "second"]
+
+
+def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
+    tab, values = paint_tab
+    list(tab.paint(values, VISITOR))
+    tab._save_again("JPEG", VISITOR)
+    *_, (_, _, download, _) = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
+    assert download["value"].endswith(".jpeg")
+    tab.visitors.close()
+
+
+def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    assert not tab._nothing_painted(VISITOR)[1]["interactive"]
+    list(tab.paint(values, VISITOR))
+    visitor = tab.visitors.of(VISITOR)
+    painted = visitor.painted
+
+    def fail(*_):
+        raise InvalidInput("no")
+
+    monkeypatch.setattr(Wish, "paint", fail)
+    with pytest.raises(gr.Error):
+        list(tab.paint(values | {tab.controls.strength: 0.5}, VISITOR))
+    assert visitor.painted is painted
+    assert tab._nothing_painted(VISITOR)[1]["interactive"]
+    tab.visitors.close()
+
+
 def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
     tab, values = paint_tab
     assert tab.controls.wish(values | {tab.controls.sliders[0]: 0}).styles == {"blue": 100}
@@ -682,10 +744,11 @@ def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_ta
 def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     tab, values = paint_tab
     places = {tab.controls.places[1]: "Elsewhere", tab.controls.sliders[1]: 40}
-    chosen, _, *rows = tab.rechosen(
+    chosen, _, listed, *rows = tab.rechosen(
         ["gone", "coral"], values | places | {tab.controls.chosen: ["blue", "coral"]}, VISITOR
     )
     assert chosen == ["coral"]
+    assert listed == list(tab.visitors.of(VISITOR).transfer.styles)  # some may have come elsewhere
     assert rows[0] == ""
     labels = [row.get("label") for row in rows[1:] if row.get("visible")]
     assert labels == ["Coral"]
@@ -739,6 +802,29 @@ def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
     assert known.of(gr.Request(session_hash="a")) is first
     known.close()
     assert not first.folder.exists()
+
+
+def test_who_has_the_page_open_is_forgotten_after_programs_and_those_who_left(transfer, monkeypatch):
+    known = visitors.Visitors(transfer, shared_styles=False)
+    working, here, program, left = (known.of(gr.Request(session_hash=name)) for name in "abcd")
+    working.halt.working = here.on_page = left.on_page = True
+    known.leave(gr.Request(session_hash="d"))
+    for index, expected in enumerate((left, program, here)):
+        monkeypatch.setattr(visitors, "MOST_VISITORS", 4 - index)
+        monkeypatch.setattr(known.of(gr.Request(session_hash="new")), "on_page", True)
+        there = [each for each in (working, here, program, left) if each.folder.exists()]
+        assert expected not in there
+        assert len(there) == 3 - index
+    known.close()
+
+
+def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab, tmp_path):
+    tab, _ = paint_tab
+    tab.pictures.folder = tmp_path / "gone"
+    update, names = tab.pictures.found(tab.visitors.of(VISITOR), "", [])
+    assert all(Path(file).exists() for file, _ in update["value"])
+    assert names
+    tab.visitors.close()
 
 
 def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatch):
@@ -803,6 +889,13 @@ def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
     found = many.paint_all(visitor, wish, [tmp_path / "photos.zip"], ".jpeg", lambda _: None)
     assert not found.failed
     assert len(zipfile.ZipFile(found.archive).namelist()) == 2
+
+
+def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    wish = Wish({"gone": 1.0}, size=40)
+    with pytest.raises(UnknownStyle):
+        many.paint_all(Visitor(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None)
 
 
 def test_settings_from_a_file_fit_the_sliders():

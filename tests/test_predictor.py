@@ -206,10 +206,11 @@ def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
         run_job(job)
 
 
-def test_a_base_without_styles_is_told(job):
-    for path in (job.base / "styles").iterdir():
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_base_with_less_than_two_styles_is_told(job, left):
+    for path in sorted((job.base / "styles").iterdir())[left:]:
         path.unlink()
-    with pytest.raises(InvalidInput, match="holds no styles"):
+    with pytest.raises(InvalidInput, match=f"holds {left} styles"):
         run_job(job)
 
 

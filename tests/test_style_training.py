@@ -186,6 +186,17 @@ def test_the_same_picture_gives_the_same_style(learn):
     assert torch.equal(learn().row, learn().row)
 
 
+def test_a_style_that_came_by_that_name_meanwhile_stays(learn, tmp_path):
+    there = tmp_path / "own" / "my-style.safetensors"
+
+    def on_step(progress):
+        there.write_bytes(b"another")
+
+    assert learn(on_step=on_step).info.slug == "my-style-2"
+    assert there.read_bytes() == b"another"
+    assert load_style(tmp_path / "own" / "my-style-2.safetensors").info.title == "My Style"
+
+
 def test_progress_has_losses_and_previews(learn):
     seen: list[Progress] = []
     learn(on_step=seen.append)

@@ -24,6 +24,13 @@ def test_the_same_seed_draws_the_same_and_another_another():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(24))
+def test_a_picture_of_one_colour_has_every_technique_as_well(value, seed):
+    done = in_technique(torch.full((1, 3, 64, 64), value), torch.Generator().manual_seed(seed))
+    assert done.isfinite().all()
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_a_picture_in_another_technique_is_another_picture_of_the_same(seed):
     generator = torch.Generator().manual_seed(seed)

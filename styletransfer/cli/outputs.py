@@ -56,10 +56,10 @@ def is_finished(target: Path) -> bool:
         return True  # somebody else's
 
 
-def refuse_replacing(photo: Path, target: Path) -> None:
-    """Raise InvalidInput where a result would take the place of a photo, whatever it is called there."""
-    if photo.resolve() == target.resolve() or (target.exists() and photo.exists() and target.samefile(photo)):
-        raise InvalidInput(f"the result would replace the photo {photo}; name another output")
+def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
+    """Raise InvalidInput where a result would take the place of a file, whatever it is called there."""
+    if given.resolve() == target.resolve() or (target.exists() and given.exists() and target.samefile(given)):
+        raise InvalidInput(f"the result would replace the {what} {given}; name another output")
 
 
 def write_results(

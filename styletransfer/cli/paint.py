@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from os.path import isfile
 from pathlib import Path
 from typing import Annotated
 
@@ -118,12 +119,19 @@ def stylize(
     if method != "gatys" and only:
         raise InvalidInput(f"{only[0]} is for --method gatys alone")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
-    masks = pairs(mask, "--mask", "style=PICTURE")
-    style_masks = pairs(style_mask, "--style-mask", "name=PICTURE")
+    names = {Path(name).name for name in mix}
+    masks = pairs(mask, "--mask", "style=PICTURE", names)
+    style_masks = pairs(style_mask, "--style-mask", "name=PICTURE", names)
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
+    looked_at = [*mix, *masks.values(), *style_masks.values(), *([optimization.start] if optimization else [])]
+    written = [*outputs.values(), *filter(None, (manifest, plot))]
+    for picture in filter(isfile, looked_at):
+        for target in written:
+            refuse_replacing(Path(picture), target, "picture")
     for other in filter(None, (manifest, plot)):
-        for source in outputs:
+        for source, target in outputs.items():
             refuse_replacing(source, other)
+            refuse_replacing(target, other, "painting")
     planned = len(outputs)
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not is_finished(target)}
@@ -231,7 +239,8 @@ def _parse_mix(options: list[str]) -> dict[str, float]:
     """Names and weights out of "great-wave" or "great-wave=0.7". Raises InvalidInput."""
     mix: dict[str, float] = {}
     for option in options:
-        name, weight = option.rsplit("=", 1) if "=" in option else (option, "1")
+        named_alone = "=" not in option or isfile(option)  # a picture may have one in its name
+        name, weight = (option, "1") if named_alone else option.rsplit("=", 1)
         try:
             value = float(weight)
         except ValueError:

@@ -1,6 +1,6 @@
 """What the commands share: options, their parsing, and what is printed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -61,13 +61,18 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
     return replace(defaults, **values)
 
 
-def pairs(options: list[str] | None, name: str, expected: str) -> dict[str, str]:
-    """What stands before and after the "=" of an option `name` that may be given again. Raises InvalidInput."""
+def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str] = ()) -> dict[str, str]:
+    """What stands before and after the "=" of an option `name` that may be given again. Raises InvalidInput.
+
+    Of several "=" it is the first one, unless before another one stands what is `known`.
+    """
     found: dict[str, str] = {}
     for option in options or []:
-        left, separator, right = option.partition("=")
-        if not separator:
+        parts = option.split("=")
+        if len(parts) < 2:
             raise InvalidInput(f"{name} {option}: write {expected}")
+        splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+        left, right = next((split for split in splits if split[0] in known), splits[0])
         if left in found:
             raise InvalidInput(f"{name} is given twice for {left}; give it once")
         found[left] = right

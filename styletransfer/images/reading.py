@@ -205,13 +205,14 @@ def _to_picture(image: Image.Image) -> Picture:
     turn = TURNS.get(_orientation(image))
     if turn is not None:  # PIL's exif_transpose writes all of the EXIF anew, and fails at odd tags
         image = image.transpose(turn)
+    profile = image.info.get("icc_profile")
     image = _to_8_bit(image)
     alpha = None
     if image.has_transparency_data:
         if image.mode not in ("RGBA", "LA"):
             image = image.convert("RGBA")
         alpha = _to_tensor(image.getchannel("A"))
-    return Picture(_to_tensor(_to_srgb(image)), alpha)
+    return Picture(_to_tensor(_to_srgb(image, profile)), alpha)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -219,9 +220,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else UPRIGHT
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """RGB of 8 bits in the sRGB colour space, without alpha."""
-    profile = image.info.get("icc_profile")
     if image.mode in ("LA", "P", "1", "RGBA", "RGBX"):
         image = image.convert("L" if image.mode in ("LA", "1") else "RGB")
     if profile:

@@ -18,12 +18,14 @@ from styletransfer.losses import total_variation
 from styletransfer.methods import cin
 from styletransfer.methods.objective import Goal, Losses, Objective
 from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
-from styletransfer.targets import StyleTarget, style_target
+from styletransfer.targets import StyleTarget, collate, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
 
 MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
 MEMORY = 1800  # bytes a pixel, of features and their gradients
-STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, the optimiser's moments
+STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, Adam's moments
+HISTORY = 20  # steps that L-BFGS remembers, by two pictures each
+HISTORY_MEMORY = 2 * HISTORY * 3 * 4  # bytes a pixel
 TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds the memory
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
@@ -62,7 +64,7 @@ class GatysStylizer:
         self.sha256, self.together = oxford_sha256(), 0
         self.device, self.fast = vgg.mean.device, fast
         self._exact = vgg
-        self.vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
+        self.vgg = vgg if vgg.dtype == dtype else load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
 
     def stylize(
         self,
@@ -93,12 +95,13 @@ class GatysStylizer:
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         """Of the steps; where `seconds` are given they say how long it takes, not this."""
-        plans = _plans(size, optimization or Optimization())
+        settings = optimization or Optimization()
+        plans = _plans(size, settings)
         pixel_steps = sum(plan.size[0] * plan.size[1] * plan.steps for plan in plans)
         height, width = plans[-1].size
         at_once = min(height, TILE_SIDE) * min(width, TILE_SIDE)
         passes = 3 if max(height, width) > TILE_SIDE else 2
-        state = STATE_MEMORY * height * width
+        state = (STATE_MEMORY + HISTORY_MEMORY * (settings.optimizer == "lbfgs")) * height * width
         return Cost(passes * MULTIPLY_ADDS * pixel_steps, MEMORY * at_once + state)
 
     def goals(
@@ -169,11 +172,15 @@ class _Run:
                     self.plans = self.plans[: index + 1]
                     if self._has_time_for(plan):  # that was kept for what now is left out
                         image, moments = self._optimise(image, moments, index)
-                    image, self.result = _with_detail(images.resize(image, self.final), start, plan.size), None
                     break
         except Cancelled:
             pass
         found = image if self.result is None else self.result
+        reached = (found.shape[2], found.shape[3])
+        if reached != self.final:  # stopped before, or out of time
+            found = images.resize(found, self.final)
+            if self.settings.start != "noise":
+                found = _with_detail(found, start, reached)
         result = images.resize(found.detach().float().cpu(), self.size).clamp(0, 1)
         if self.on_step:
             with contextlib.suppress(Cancelled):
@@ -305,21 +312,14 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
 
 
 def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:
-    parts = {
-        part: {
-            layer: blend(torch.cat([getattr(target, part)[layer] for target in targets]), weights[None])
-            for layer in GRAM_LAYERS
-        }
-        for part in ("grams", "bounds", "means", "stds")
-    }
-    return StyleTarget(**parts)
+    return collate(targets, len(targets)).each(lambda value: blend(value, weights[None]))
 
 
 def _optimizer(
     parameters: list[Tensor], settings: Optimization, moments: list[Tensor] | None
 ) -> torch.optim.Optimizer:
     if settings.optimizer == "lbfgs":
-        return torch.optim.LBFGS(parameters, lr=1.0, max_iter=1, history_size=20)
+        return torch.optim.LBFGS(parameters, lr=1.0, max_iter=1, history_size=HISTORY)
     optimizer = torch.optim.Adam(parameters, lr=settings.rate, betas=(0.9, 0.99))
     if moments:
         first, second = moments

@@ -1,5 +1,7 @@
 """The page's functions for programs: named endpoints for `gradio_client`, documented in docs/page.md."""
 
+import math
+from numbers import Real
 from pathlib import Path
 
 import gradio as gr
@@ -69,7 +71,8 @@ class Endpoints:
         with telling():
             if not isinstance(styles, dict | None):
                 raise InvalidInput(f"styles is {styles!r}; give names and weights, such as {{'udnie': 1}}")
-            mix: list[tuple[str, float]] = list((styles or {}).items())
+            weights = (styles or {}).items()
+            mix = [(style, _number(f"the weight of {style!r}", weight)) for style, weight in weights]
             known = visitor.transfer.styles
             for name, _ in mix:  # which could else be the path of any picture of this machine
                 if name not in known:
@@ -81,14 +84,13 @@ class Endpoints:
                 mix.append((style_picture, share))
             if not photo:
                 raise InvalidInput("no photo is given")
-            if not 0 < seconds <= MOST_SECONDS:
-                raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
+            seconds = _within_reason(seconds)
             painted = visitor.transfer.stylize(
                 photo,
                 mix,
                 method=method,
                 strength=strength,
-                size=int(size) or None,
+                size=int(_number("size", size)) or None,
                 stroke_size=stroke_size,
                 preserve_color=preserve_color,
                 optimization=Optimization(seconds=seconds) if method == "gatys" else None,
@@ -111,9 +113,23 @@ class Endpoints:
         with telling():
             if not painting:
                 raise InvalidInput("no picture is given")
-            if not 0 < seconds <= MOST_SECONDS:
-                raise InvalidInput(f"seconds is {seconds:g}; it must be above 0 and at most {MOST_SECONDS}")
+            if not isinstance(name, str):
+                raise InvalidInput(f"the name of the style is {name!r}; give text")
+            seconds = _within_reason(seconds)
             visitor = self.visitors.of(request)
             on_step = stoppable(visitor.halt)
             style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise InvalidInput(f"{name} is {value!r}; it must be a number")
+    return float(value)
+
+
+def _within_reason(seconds: object) -> float:
+    found = _number("seconds", seconds)
+    if not 0 < found <= MOST_SECONDS:
+        raise InvalidInput(f"seconds is {found:g}; it must be above 0 and at most {MOST_SECONDS}")
+    return found

@@ -55,6 +55,7 @@ class StylePictures:
         folder = visitor.folder if look.own else self.folder
         path = folder / f"{look.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)  # some systems tidy up what is temporary
             path.write_bytes(content)
         return path
 

@@ -93,12 +93,14 @@ class LearnTab:
         learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
         self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
-        self.remove.click(
+        removed = self.remove.click(
             self._remove,
             {self.own, *tab.choosing},
-            [self.progress, tab.chosen, tab.gallery, *tab.rows],
+            [self.progress, tab.chosen, tab.gallery, tab.listed, *tab.rows],
             **quiet,
-        ).then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        )
+        removed.then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        self.paint_tab.painted_by(removed.success)
         self.add.upload(self._add, self.add, self.progress, **quiet).then(
             self.listing, [tab.search, tab.chosen], gallery, **quiet
         )
@@ -106,6 +108,7 @@ class LearnTab:
     def listing(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
         """Gallery, its names, and the choice of own styles."""
         visitor = self.visitors.of(request)
+        visitor.on_page = True
         gallery, names = self.paint_tab.pictures.found(visitor, search, chosen)
         return gallery, names, gr.update(choices=visitor.transfer.own_styles, value=None)
 
@@ -163,7 +166,8 @@ class LearnTab:
         visitor = self.visitors.of(request)
         with telling():
             visitor.transfer.remove_style(own)
-        visitor.painted = None  # another style may come under that name
+        if visitor.painted is not None and own in visitor.painted.wish.styles:
+            visitor.painted = None  # another style may come under that name
         return [progress_bar(1, f"{own} is removed."), *self.paint_tab.rechosen(chosen, values, request)]
 
     def _add(self, file: str, request: gr.Request) -> str:

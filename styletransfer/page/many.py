@@ -17,8 +17,8 @@ import gradio as gr
 
 from styletransfer import images
 from styletransfer.api import BatchResult
-from styletransfer.core import OnStep, Progress
-from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError
+from styletransfer.core import OnStep, Progress, normalise_weights
+from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, StyleTransferError, UnknownStyle
 from styletransfer.page.controls import Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
@@ -89,7 +89,8 @@ class ManyTab:
         with telling():
             if not values[self.files] or not wish.styles:
                 raise InvalidInput("give photos here, and choose a style in the first tab")
-            yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
+            normalise_weights(wish.styles)
+            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
 
             def work(on_step: OnStep) -> Outcome:
@@ -103,7 +104,8 @@ class ManyTab:
                 yield progress_bar(event.step / event.steps, text), gr.skip(), gr.skip()
         told = f"{outcome.count - len(outcome.failed) - outcome.left} of {outcome.count} painted."
         told += "".join(f"<br>{escape(_error_of(result))}" for result in outcome.failed)
-        done = gr.update(value=str(outcome.archive), interactive=True) if outcome.archive else gr.skip()
+        archive = str(outcome.archive) if outcome.archive else None
+        done = gr.update(value=archive, interactive=archive is not None)
         yield progress_bar(1, told), done, gr.update(interactive=False)
 
 
@@ -175,6 +177,8 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             except Cancelled:
                 left = len(sources) - index
                 break
+            except (UnknownStyle, InvalidStyleFile):  # it would be the same with every photo
+                raise
             except StyleTransferError as error:
                 failed.append(BatchResult(source, error=error))
                 continue

@@ -32,7 +32,7 @@ from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 PAINTED_BY_ITSELF = ("Fast", "AdaIN")
-RESTORED = 8  # controls that a painting restores, beside the rows of its styles
+RESTORED = 9  # controls that a painting restores, beside the rows of its styles
 
 
 class PaintTab:
@@ -50,12 +50,17 @@ class PaintTab:
         again = {"trigger_mode": "once"} if paint else {}
         tell_waiting(listener, controls.note, controls.stop_button)
         listener(paint or self.paint_live, **(self._painting | again)).failure(
-            lambda: ("Nothing was painted.", gr.update(interactive=False)),
+            self._nothing_painted,
             None,
-            [controls.note, controls.stop_button],
+            [controls.note, controls.download, controls.stop_button],
             queue=False,  # one that is full is a failure as well
             **QUIET,
         )
+
+    def _nothing_painted(self, request: gr.Request) -> tuple[str, Any, Any]:
+        """Note, download and stop button; what was painted before may be downloaded still."""
+        there = self.visitors.of(request).painted is not None
+        return "Nothing was painted.", gr.update(interactive=there), gr.update(interactive=False)
 
     @property
     def _painting(self) -> dict[str, Any]:
@@ -77,7 +82,7 @@ class PaintTab:
         chosen = it.gallery.select(
             self._choose,
             {it.listed, *it.choosing},
-            [it.chosen, it.gallery, *it.rows],
+            [it.chosen, it.gallery, it.listed, *it.rows],
             trigger_mode="multiple",
             **quiet,
         )
@@ -95,7 +100,7 @@ class PaintTab:
             **quiet,
         )
         settings = [
-            *(it.chosen, it.gallery, *it.rows, it.strength, it.method, it.size),
+            *(it.chosen, it.gallery, it.listed, *it.rows, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
         photo = it.photo.change(
@@ -115,7 +120,7 @@ class PaintTab:
             preview = {**self._painting, "outputs": [it.result, it.mix]}
             slider.input(self.preview, **preview)
             self.painted_by(slider.release)
-        it.file_format.input(self._save_again, it.file_format, it.download, **quiet)
+        it.file_format.input(self._save_again, it.file_format, it.download, trigger_mode="always_last", **quiet)
         choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
         for choice in choices:
             self.painted_by(choice.input)
@@ -162,13 +167,16 @@ class PaintTab:
         places: Mapping[str, str] | None = None,
         picture_weight: float | None = None,
     ) -> list[Any]:
-        """Updates of the chosen styles, as many of them as there are still, the gallery and their rows."""
+        """Updates of the chosen styles, as many of them as there are still, the gallery, its names, their rows.
+
+        The gallery's names as well, since styles may have come or gone elsewhere.
+        """
         visitor = self.visitors.of(request)
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
-        gallery, _ = self.pictures.found(visitor, search, chosen)
+        gallery, listed = self.pictures.found(visitor, search, chosen)
         rows = self.controls.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
-        return [chosen, gallery, *rows]
+        return [chosen, gallery, listed, *rows]
 
     def _picture_weight(self, values: Values) -> float | None:
         it = self.controls
@@ -264,18 +272,18 @@ class PaintTab:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
         with telling():
             normalise_weights(wish.styles)  # before the painting there is gives way to another
-            visitor.file_format = values[self.controls.file_format]
+            visitor.file_format = visitor.file_format or values[self.controls.file_format]
             images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
-            began, visitor.painted = time.monotonic(), None
-            expected = _expectation(wish, visitor.transfer, photo)
-            yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
-            for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.halt):
-                if isinstance(event, Finished):
-                    painted = event.value
-                elif event.preview is not None and wish.method == "gatys":
-                    note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
-                    seen = _compare(visitor, photo, images.to_pil(event.preview))
-                    yield seen, note, gr.skip(), gr.skip()
+            began, expected = time.monotonic(), _expectation(wish, visitor.transfer, photo)
+            with visitor.painting():
+                yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
+                for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.halt):
+                    if isinstance(event, Finished):
+                        painted = event.value
+                    elif event.preview is not None and wish.method == "gatys":
+                        note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
+                        seen = _compare(visitor, photo, images.to_pil(event.preview))
+                        yield seen, note, gr.skip(), gr.skip()
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
             done, file_format = Painted(photo, wish, painted, note), visitor.file_format

@@ -53,7 +53,10 @@ class SheetTab:
         chosen = self.gallery.select(
             self._choose,
             [self.names, controls.search, controls.picture],
-            [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
+            [
+                *(tabs, controls.picture, controls.chosen, controls.gallery, controls.listed),
+                *controls.rows,
+            ],
             **QUIET,
         )
         paint_tab.painted_by(chosen.then)

@@ -4,6 +4,8 @@ import shutil
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,14 +38,16 @@ class Visitor:
     """`transfer` paints with the visitor's own styles; `folder` is removed some time after they left.
 
     `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
-    downloads are wanted in, which may change while it is painted; `leaving` runs while the connection is cut.
+    downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
+    that it is no program; `leaving` runs while the connection is cut.
     """
 
     transfer: StyleTransfer
     folder: Path
     halt: Halt = field(default_factory=Halt)
     painted: Painted | None = None
-    file_format: str = "PNG"
+    file_format: str = ""
+    on_page: bool = False
     leaving: threading.Timer | None = None
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
@@ -51,6 +55,21 @@ class Visitor:
     def has_painted(self, photo: str, wish: Wish) -> bool:
         """Whether that was what was painted last."""
         return self.painted is not None and (self.painted.photo, self.painted.wish) == (photo, wish)
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        """While something new is painted there is no painting; where nothing comes of it, the one before."""
+        before, self.painted = self.painted, None
+        try:
+            yield
+        except BaseException:
+            self.painted = before
+            raise
+
+    @property
+    def hold(self) -> int:
+        """How wrong it would be to forget them for others: least for those who left, then for programs."""
+        return 3 if self.halt.working else 0 if self.leaving is not None else 2 if self.on_page else 1
 
     def new_folder(self) -> Path:
         """A folder for what is shown or downloaded next; the oldest ones make room for it."""
@@ -127,10 +146,10 @@ class Visitors:
                 self._known[key] = Visitor(transfer, folder)
             self._known[key] = self._known.pop(key)  # the last in order is the one seen last
             self._known[key].stay()
-            forgotten = [
-                self._known.pop(next(iter(self._known))) for _ in range(len(self._known) - MOST_VISITORS)
-            ]
             visitor = self._known[key]
+            others = [each for each in self._known if each != key]
+            others.sort(key=lambda each: self._known[each].hold)  # of those alike the first is the first seen
+            forgotten = [self._known.pop(each) for each in others[: max(0, len(self._known) - MOST_VISITORS)]]
         for each in forgotten:
             each.forget()
         return visitor

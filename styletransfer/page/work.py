@@ -20,6 +20,7 @@ HEAVY: dict[str, Any] = {"concurrency_id": "painting", "concurrency_limit": 1}
 LONGEST_QUEUE = 32
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting for its turn…"
+_ONE_AT_A_TIME = threading.Lock()  # held by a work from its beginning to its end, which may come late
 NOTHING_GOING_ON = "", gr.update(interactive=False)  # for a bar of progress and a button that stops
 
 
@@ -36,10 +37,14 @@ class Dropped(Exception):
 
 @dataclass
 class Halt:
-    """How a visitor's work is ended from outside: `stopped`, with what is done by then kept, or `dropped`."""
+    """How a visitor's work is ended from outside: `stopped`, with what is done by then kept, or `dropped`.
+
+    `working` tells whether there is any.
+    """
 
     stopped: bool = False
     dropped: bool = False
+    working: bool = False
 
     def check(self, progress: Progress) -> None:
         """An `on_step`. Raises Dropped, or Cancelled unless all is done."""
@@ -52,10 +57,11 @@ class Halt:
 def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
     """The newest progress of a work, again and again, and at last what it returned.
 
-    It ends when it is halted from now on, and is dropped when the iteration is left early.
+    It ends when it is halted from now on, and is dropped when the iteration is left early: at its next step.
+    Until then other work waits for it, but not the end of the iteration, where all visitors are served.
     Raises whatever the work raises.
     """
-    halt.stopped = False
+    halt.stopped, halt.working = False, True
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
@@ -66,12 +72,14 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
 
     def run() -> None:
         try:
-            events.put(Finished(work(on_step)))
+            with _ONE_AT_A_TIME:
+                if own.dropped:
+                    return
+                events.put(Finished(work(on_step)))
         except BaseException as error:  # carried over to the thread that waits
             events.put(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    threading.Thread(target=run, daemon=True).start()
     try:
         while True:
             event = _newest(events)
@@ -81,8 +89,7 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
             if isinstance(event, Finished):
                 return
     finally:
-        own.dropped = True
-        thread.join()
+        own.dropped, halt.working = True, False
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:

@@ -55,7 +55,10 @@ def _distance(pictures: Tensor, others: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
+    """Means over a step's samples, those at part strength among them.
+
+    `objective` is the geometric mean of content + strength^3 * style_weight * style.
+    """
 
     objective: float
     content: float

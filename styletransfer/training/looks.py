@@ -91,16 +91,21 @@ def look_at_paintings(
 def look_at(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
     """At so many pictures, which are made when their turn comes.
 
-    Computed once and kept in the file `cache`. Raises InvalidInput where that is of other names.
+    Computed once and kept in the file `cache`, out of which they are read as they are needed. Raises
+    InvalidInput where that is of other names.
     """
-    if cache.exists():
-        stored = load_checkpoint(cache, mmap=True)
-        if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
-            raise InvalidInput(
-                f"{cache.parent} holds a run with other paintings, or of an earlier version; give this one "
-                "another --out"
-            )
-        return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
+    if not cache.exists():
+        _keep_looks(cache, names, pictures, vgg)
+    stored = load_checkpoint(cache, mmap=True)
+    if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
+        raise InvalidInput(
+            f"{cache.parent} holds a run with other paintings, or of an earlier version; give this one "
+            "another --out"
+        )
+    return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
+
+
+def _keep_looks(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> None:
     repetitions: list[Tensor] = []
 
     def found() -> Iterator[StyleTarget]:
@@ -108,9 +113,8 @@ def look_at(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: 
             repetitions.append(painting_repetition(vgg, picture).float())
             yield style_target(vgg, picture)
 
-    looks = Looks(collate(found(), len(names)), torch.cat(repetitions))
-    save_checkpoint({"names": names, "targets": vars(looks.targets), "repetition": looks.repetition}, cache)
-    return looks
+    targets = vars(collate(found(), len(names)))
+    save_checkpoint({"names": names, "targets": targets, "repetition": torch.cat(repetitions)}, cache)
 
 
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -55,8 +55,8 @@ def train_predictor(
     base = cin.load(models, device, dtype)
     bank = StyleBank(styles)
     known = [bank.load(name) for name in bank.paths()]
-    if not known:
-        raise InvalidInput(f"{styles} holds no styles, whose gamma and beta say what is usual")
+    if len(known) < 2:
+        raise InvalidInput(f"{styles} holds {len(known)} styles; it takes two to say how gamma and beta differ")
     for style in known:
         check_base(style, base.sha256)
     rows = torch.stack([style.row for style in known])

@@ -1,9 +1,9 @@
 """Fitting one new style: gamma and beta alone, the convolutions frozen."""
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -163,7 +163,8 @@ class StyleFitter:
             "spread": self.start.spread.clone(),
             "offset": self.offset.detach().clone(),
             "average": self.average.clone(),
-            "optimizer": _copied(self.optimizer.state_dict()),
+            # Copied: an optimiser goes on writing into what it hands out.
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
         }
 
     def whole_state(self) -> dict:
@@ -179,14 +180,5 @@ class StyleFitter:
         with torch.no_grad():
             self.offset.copy_(state["offset"])
             self.average.copy_(state["average"])
-        self.optimizer.load_state_dict(_copied(state["optimizer"]))
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._snapshot = self.state()
-
-
-def _copied(value: Any) -> Any:
-    """The same with every tensor cloned: an optimiser goes on writing into the ones it hands out."""
-    if isinstance(value, Tensor):
-        return value.clone()
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list) else value

@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -68,7 +68,8 @@ def train_style(
 
     `on_step` sees the losses of every step and a preview every few seconds. When it raises `Cancelled` the
     fit ends there, and what has been learned so far is the style; whatever else it raises drops the fit. Any
-    other end leaves a checkpoint of the last seconds.
+    other end leaves a checkpoint of the last seconds. Where a style of that name has come into the folder
+    meanwhile, this one gets another.
 
     Args:    network: the base network, on `device`, its convolutions in `dtype`; predictor: says where to
              begin.
@@ -102,9 +103,11 @@ def train_style(
         recipe=recipe,
         losses={name: round(value, 4) for name, value in losses.items()},
     )
+    while (job.folder / f"{info.slug}{SUFFIX}").exists():  # it came while this one was learned
+        info = replace(info, slug=f"{info.slug}-2")
     thumbnail = images.to_jpeg(images.resize_long_side(picture, THUMBNAIL_SIDE))
     style = target.style(info, fitter.row(), thumbnail)
-    save_style(job.folder / f"{job.slug}{SUFFIX}", style)
+    save_style(job.folder / f"{info.slug}{SUFFIX}", style)
     job.checkpoint.unlink(missing_ok=True)
     return style
 

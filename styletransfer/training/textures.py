@@ -75,7 +75,8 @@ def places(side: int) -> tuple[Tensor, Tensor]:
 
 
 def spread(field: Tensor) -> Tensor:
-    return (field - field.min()) / (field.max() - field.min())
+    """A field brought to [0, 1]; one that is the same everywhere to 0."""
+    return (field - field.min()) / (field.max() - field.min()).clamp_min(1e-6)
 
 
 def number(generator: torch.Generator) -> float:
