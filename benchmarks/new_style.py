@@ -30,6 +30,7 @@ from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
+from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.start import Start, predicted_start, spread_of
 from styletransfer.training.style import StyleFitter
@@ -120,7 +121,7 @@ def main() -> None:
     for path in paths:
         picture = images.as_style(images.read_on_white(path), ours.style_side)
         target = style_target(vgg, picture)
-        repetition = painting_repetition(vgg, picture)
+        look = Looks(target, painting_repetition(vgg, picture))
         judge = Judge(base, half, held_out, target)
         start = predicted_start(target, predictor)
         slow = replace(ours, rate=1e-3, momentum=0.9, steps=options.published_steps)
@@ -134,7 +135,7 @@ def main() -> None:
         }
         for run in options.runs.split(","):
             began_with, crops, settings, constant = runs[run]
-            fitter = StyleFitter(half, base.network, began_with, target, repetition, crops, settings)
+            fitter = StyleFitter(half, base.network, began_with, look, crops, settings)
             points = curve(fitter, judge, constant)
             shown = "  ".join(f"{step}: {value:.2f} ({seconds:.0f} s)" for step, seconds, value in points)
             print(f"{path.stem:32.32s} {run:12s} {shown}", flush=True)

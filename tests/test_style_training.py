@@ -23,6 +23,7 @@ from styletransfer.stylebank import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
+from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.training.start import Start, predicted_start
 from styletransfer.training.style import StyleFitter
@@ -48,7 +49,7 @@ def make_fitter(vgg, network, settings=SMALL, repetition=1.0):
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     row = torch.randn(2, TINY.row_length, generator=generator)
     allowed = torch.full((1, channels(LAYER), len(LAGS)), repetition)
-    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), target, allowed, crops, settings)
+    return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), Looks(target, allowed), crops, settings)
 
 
 # Where a fit begins

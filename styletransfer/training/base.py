@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styletransfer.losses import autocorrelation, content_loss, total_variation
+from styletransfer.losses import total_variation
 from styletransfer.networks import (
     DEFAULT_CONFIG,
     NOISE_SIDE,
@@ -25,8 +25,9 @@ from styletransfer.training import repetition
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
+from styletransfer.training.objective import judge, look_at_photos
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
-from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+from styletransfer.vgg import VGG19
 
 
 class BaseModel(nn.Module):
@@ -117,45 +118,27 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
-        targets = self.looks.targets[chosen]
         rows = self.model.rows(chosen)
-        repeated = photos.repeat_interleave(settings.styles_per_content, dim=0)
-
         lags = repetition.choose_lags(settings.lags, self.generator)
-        content, own = self._look_at(photos, lags)
+        seen = look_at_photos(self.vgg, photos, lags).each(settings.styles_per_content)
         strength = self._choose_strength(len(chosen))
+        each_time = photos.repeat_interleave(settings.styles_per_content, dim=0)
         # One photo more, at strength 0, shall come back as it is.
-        painted = self._paint(torch.cat([repeated, photos[:1]]), rows, F.pad(strength, (0, 1)))
+        painted = self._paint(torch.cat([each_time, photos[:1]]), rows, F.pad(strength, (0, 1)))
         painted, back = painted.split([len(chosen), 1])
-        features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
-        content_losses = content_loss(features[CONTENT_LAYER], content)
-        style_losses = targets.loss(features)
-        repeated_too_much = repetition.excess_repetition(
-            features[repetition.LAYER], own, self.looks.repetition[chosen], lags
-        )
         style_share = style_weight * strength**3
-        objective = content_losses + style_share * style_losses
-        penalised = objective + style_share * settings.repetition_weight * repeated_too_much
+        judged = judge(self.vgg, painted, seen, self.looks[chosen], lags, style_share, settings)
         identity = _distance(back, photos[:1])
-        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
-        loss = penalised.log().mean() + settings.identity_weight * identity
+        loss = judged.loss.mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
         return loss, Losses(
-            objective=objective.log().mean().exp().item(),
-            content=content_losses.mean().item(),
-            style=style_losses.mean().item(),
-            repetition=repeated_too_much.mean().item(),
+            objective=judged.objective.log().mean().exp().item(),
+            content=judged.content.mean().item(),
+            style=judged.style.mean().item(),
+            repetition=judged.repetition.mean().item(),
             identity=identity.item(),
             style_weight=style_weight,
         )
-
-    def _look_at(self, photos: Tensor, lags: list[int]) -> tuple[Tensor, Tensor]:
-        """Content features and autocorrelation of the photos, each as often as it is painted."""
-        with torch.no_grad():
-            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
-            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
-        times = self.settings.styles_per_content
-        return found[CONTENT_LAYER].repeat_interleave(times, dim=0), own.repeat_interleave(times, dim=0)
 
     def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
         """Each in the row at its place, or in the last one; somewhere in the noise."""

@@ -38,6 +38,10 @@ class Looks:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __getitem__(self, chosen: Sequence[int]) -> "Looks":
+        """Some of them, in this order."""
+        return Looks(self.targets[chosen], self.repetition[chosen])
+
     def to(self, device: torch.device) -> "Looks":
         """The same on another device."""
         return Looks(self.targets.to(device), self.repetition.to(device))

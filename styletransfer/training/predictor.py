@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from styletransfer.losses import autocorrelation, content_loss, total_variation
+from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
@@ -14,9 +14,10 @@ from styletransfer.training import repetition
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
+from styletransfer.training.objective import judge, look_at_photos
 from styletransfer.training.start import spread_of
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
-from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+from styletransfer.vgg import VGG19
 
 LEAST_INPUT_SPREAD = 0.05  # of a logarithm: a channel that is alike in all paintings says nothing
 
@@ -90,31 +91,18 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, settings.side, self.generator).to(self.device)
         lags = repetition.choose_lags(settings.lags, self.generator)
-        with torch.no_grad():
-            found = self.vgg(photos, [repetition.LAYER, CONTENT_LAYER])
-            own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
-        times = settings.styles_per_content
-        photos, own, content = (
-            value.repeat_interleave(times, dim=0) for value in (photos, own, found[CONTENT_LAYER])
-        )
+        seen = look_at_photos(self.vgg, photos, lags).each(settings.styles_per_content)
+        photos = photos.repeat_interleave(settings.styles_per_content, dim=0)
         looks = self.looks.draw(len(photos), settings.mix_share, self.generator).to(self.device)
-        target = looks.targets
-
-        rows = self.model(target.means, target.stds)
+        rows = self.model(looks.targets.means, looks.targets.stds)
         weights = torch.eye(len(photos), device=self.device)
         strength = torch.ones(len(photos), device=self.device)
         painted = leaky_clamp(self.network(photos.to(self.dtype), rows, weights, strength))
-        features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
-        content_losses = content_loss(features[CONTENT_LAYER], content)
-        style_losses = target.loss(features)
-        too_much = repetition.excess_repetition(features[repetition.LAYER], own, looks.repetition, lags)
-        objective = content_losses + style_weight * style_losses
-        penalised = objective + style_weight * settings.repetition_weight * too_much
-        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
-        loss = penalised.log().mean() + settings.variation_weight * total_variation(painted).mean()
+        judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings)
+        loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         return loss, PredictorLosses(
-            objective=objective.log().mean().exp().item(),
-            content=content_losses.mean().item(),
-            style=style_losses.mean().item(),
-            repetition=too_much.mean().item(),
+            objective=judged.objective.log().mean().exp().item(),
+            content=judged.content.mean().item(),
+            style=judged.style.mean().item(),
+            repetition=judged.repetition.mean().item(),
         )

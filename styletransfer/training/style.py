@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from styletransfer.errors import TrainingDiverged
-from styletransfer.losses import autocorrelation, content_loss, total_variation
+from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
-from styletransfer.targets import StyleTarget
 from styletransfer.training import repetition
+from styletransfer.training.looks import Looks
+from styletransfer.training.objective import Seen, judge, look_at_photos
 from styletransfer.training.start import Start
-from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
+from styletransfer.vgg import VGG19
 
 SNAPSHOT_STEPS = 10
 MOST_ROLLBACKS = 6
@@ -37,8 +38,7 @@ class StyleFitter:
     from style to style take large steps, those that all styles share take small ones.
 
     Args:  network: frozen, in the number format to compute in;
-           target: Gram matrices and bounds of the painting at STYLE_LAYERS;
-           own_repetition: `painting_repetition` of it;
+           look: at the painting;
            crops: of photographs, or textures, each (1, 3, side, side) in [0, 1].
     """
 
@@ -47,16 +47,14 @@ class StyleFitter:
         vgg: VGG19,
         network: TransformerNetwork,
         start: Start,
-        target: StyleTarget,
-        own_repetition: Tensor,
+        look: Looks,
         crops: Sequence[Tensor],
         settings: StyleTraining,
     ) -> None:
         self.device, self.dtype = vgg.mean.device, vgg.dtype
         self.vgg, self.network, self.crops, self.settings = vgg, network, crops, settings
         self.start = Start(start.row.to(self.device), start.spread.to(self.device))
-        self.target = target.to(self.device)
-        self.repetition = own_repetition.to(self.device)
+        self.look = look.to(self.device)
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
         betas = (settings.momentum, 0.99)
@@ -66,7 +64,7 @@ class StyleFitter:
         self.rate_scale = 1.0
         self._rollbacks = 0
         self._queue: list[int] = []
-        self._contents: dict[int, tuple[Tensor, Tensor]] = {}
+        self._contents: dict[int, Seen] = {}
         self._within_step = False
         self._snapshot = self.state()
 
@@ -99,22 +97,16 @@ class StyleFitter:
         settings = self.settings
         chosen = self._choose_crops()
         photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
-        contents, photo_repetition = (
-            torch.cat(parts) for parts in zip(*(self._content(index) for index in chosen), strict=True)
-        )
+        seen = [self._seen(index) for index in chosen]
         lags = repetition.choose_lags(settings.lags, self.generator)
+        repeated = torch.cat([each.repetition for each in seen])[:, :, lags]
+        kept = Seen(torch.cat([each.content for each in seen]), repeated)
         row = self.start.row + self.start.spread * self.offset
         ones = torch.ones(len(chosen), device=self.device)
         painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
-        features = self.vgg(painted.clamp(0, 1), [CONTENT_LAYER, *STYLE_LAYERS])
-        repeated_too_much = repetition.excess_repetition(
-            features[repetition.LAYER], photo_repetition[:, :, lags], self.repetition, lags
-        )
-        content = content_loss(features[CONTENT_LAYER], contents)
-        style = self.target.loss(features)
-        objective = content + settings.style_weight * style
-        penalised = objective + settings.style_weight * settings.repetition_weight * repeated_too_much
-        loss = penalised.log().mean() + settings.variation_weight * total_variation(painted).mean()
+        shown, weight = painted.clamp(0, 1), settings.style_weight
+        judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings)
+        loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         self.optimizer.zero_grad()
         loss.backward()
         warm = min(1.0, (self.step + 1) / settings.warmup_steps)
@@ -122,7 +114,8 @@ class StyleFitter:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * self.rate_scale * warm * falling
         self.optimizer.step()
-        return FitLosses(objective.log().mean().exp().item(), content.mean().item(), style.mean().item())
+        objective = judged.objective.log().mean().exp().item()
+        return FitLosses(objective, judged.content.mean().item(), judged.style.mean().item())
 
     def _choose_crops(self) -> list[int]:
         """In shuffled rounds, each crop as often as the others."""
@@ -131,14 +124,11 @@ class StyleFitter:
         chosen, self._queue = self._queue[: self.settings.photos], self._queue[self.settings.photos :]
         return chosen
 
-    def _content(self, index: int) -> tuple[Tensor, Tensor]:
-        """Content features of a crop and its repetition, computed when it is first used."""
+    def _seen(self, index: int) -> Seen:
+        """What is kept of a crop, at all lags, looked at when it is first used."""
         if index not in self._contents:
-            with torch.no_grad():
-                crop = self.crops[index].to(self.device)
-                found = self.vgg(crop, [repetition.LAYER, CONTENT_LAYER])
-                own = autocorrelation(found[repetition.LAYER], repetition.LAGS)
-                self._contents[index] = found[CONTENT_LAYER], own
+            crop, lags = self.crops[index].to(self.device), list(range(len(repetition.LAGS)))
+            self._contents[index] = look_at_photos(self.vgg, crop, lags)
         return self._contents[index]
 
     def _roll_back(self) -> None:

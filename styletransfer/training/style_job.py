@@ -21,6 +21,7 @@ from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import SUFFIX, save_style
 from styletransfer.targets import style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop
+from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.training.start import predicted_start
 from styletransfer.training.style import FitLosses, StyleFitter
@@ -79,10 +80,10 @@ def train_style(
     crops = _crops(job, settings)
     vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
     target = style_target(vgg, picture, GRAM_LAYERS)
-    repetition = painting_repetition(vgg, picture)
-    vgg = vgg.to(dtype)
     goal = target.at(STYLE_LAYERS)
-    fitter = StyleFitter(vgg, network, predicted_start(goal, predictor), goal, repetition, crops, settings)
+    look = Looks(goal, painting_repetition(vgg, picture))
+    vgg = vgg.to(dtype)
+    fitter = StyleFitter(vgg, network, predicted_start(goal, predictor), look, crops, settings)
     fingerprint = hashlib.sha256(picture.numpy().tobytes() + base_sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
