@@ -2,9 +2,10 @@
 
     python -m benchmarks.new_style PAINTINGS PHOTOS [--only NAME,NAME] [--runs ours,published] [--plot FILE]
 
-Runs:  ours: what `styletransfer train-style` does; quick: the same in 65 steps; photographs: the same on PHOTOS
-instead of the few pictures that come with the installation; mean: the same from the mean of the known rows;
-published: from that mean with Adam at 1e-3 (Dumoulin et al. 2017), on PHOTOS; reference: 3,000 steps on PHOTOS.
+Runs:  ours: what `styletransfer train-style` does; quick: the same in fewer steps; photographs: the same on
+PHOTOS instead of the few pictures that come with the installation; mean: the same from the mean of the known
+rows; published: from that mean with Adam at 1e-3 (Dumoulin et al. 2017), on PHOTOS; reference: 3,000 steps on
+PHOTOS.
 J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), photos at a long side of 512 px that are never
 trained on. Paintings that the base network was trained with do not count: by default those of the shipped
 styles are left out. Seconds are those of the steps alone, without loading.
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="file names without ending, separated by commas")
     parser.add_argument("--runs", default="ours,photographs,mean,published")
     parser.add_argument("--held-out", type=int, default=6, help="photos to measure J on")
+    parser.add_argument("--quick-steps", type=int, default=QUICK_STEPS)
     parser.add_argument("--reference-steps", type=int, default=3000)
     parser.add_argument("--published-steps", type=int, default=1000)
     parser.add_argument("--set", action="append", default=[], help="a field of StyleTraining, as name=value")
@@ -127,7 +129,7 @@ def main() -> None:
         slow = replace(ours, rate=1e-3, momentum=0.9, steps=options.published_steps)
         runs = {
             "ours": (start, few, ours, False),
-            "quick": (start, few, replace(ours, steps=QUICK_STEPS), False),
+            "quick": (start, few, replace(ours, steps=options.quick_steps), False),
             "photographs": (start, many, ours, False),
             "mean": (mean, few, ours, False),
             "published": (plain, many, slow, True),

@@ -1,15 +1,18 @@
 """How good the shipped styles are: content, style and J on photos never trained on, and the Gatys equivalent.
 
-    python -m benchmarks.quality PHOTO_FOLDER [--held-out] [--photos 4] [--gatys-photos 1]
+    python -m benchmarks.quality PHOTO_FOLDER [--held-out] [--photos 4] [--gatys-photos 1] [--from-noise]
 
 J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), photos at a long side of 512 px. The Gatys
 equivalent of a picture is the number of Adam steps (rate 0.03, beginning with the photo) after which
-optimising the pixels for the same J gets below the J of ours.
+optimising the pixels for the same J gets below the J of ours. With --from-noise it is the number of steps of
+L-BFGS that begin with noise, clipped to [0, 1] after each, which is what Johnson et al. 2016 compare with.
 """
 
 import argparse
 import csv
 import statistics
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -44,20 +47,44 @@ class Objective:
         return content + COMPARISON_STYLE_WEIGHT * style, content, style
 
 
-def gatys_equivalent(objective: Objective, photo: Tensor, goal: float, most: int) -> int:
-    """Adam steps from the photo until J is at most `goal`; `most` if it is not reached."""
+def from_photo(objective: Objective, photo: Tensor) -> Iterator[float]:
+    """J before each step of Adam that begins with the photo."""
     pixels = photo.clone().requires_grad_()
     optimizer = torch.optim.Adam([pixels], lr=0.03)
-    for step in range(most):
-        optimizer.zero_grad()
+    while True:
         value = objective(pixels)[0]
-        if value.item() <= goal:
-            return step
+        yield value.item()
+        optimizer.zero_grad()
         value.backward()
         optimizer.step()
         with torch.no_grad():
             pixels.clamp_(0, 1)
-    return most
+
+
+def from_noise(objective: Objective, photo: Tensor) -> Iterator[float]:
+    """J before each step of L-BFGS that begins with noise."""
+    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0))
+    pixels = noise.to(photo).requires_grad_()
+    optimizer = torch.optim.LBFGS([pixels], lr=1.0, max_iter=1, history_size=20)
+    value = torch.zeros(())
+
+    def closure() -> float:
+        nonlocal value
+        optimizer.zero_grad()
+        value = objective(pixels)[0]
+        value.backward()
+        return value.item()
+
+    while True:
+        optimizer.step(closure)
+        yield value.item()
+        with torch.no_grad():
+            pixels.clamp_(0, 1)
+
+
+def equivalent(values: Iterator[float], goal: float, most: int) -> int:
+    """Steps until J is at most `goal`; `most` if it is not reached."""
+    return next((step for step, value in enumerate(islice(values, most)) if value <= goal), most)
 
 
 def _report(name: str, values: list[float]) -> None:
@@ -77,6 +104,7 @@ def main() -> None:
     parser.add_argument(
         "--gatys-photos", type=int, default=1, help="at least 1; photos a style, for the Gatys equivalent"
     )
+    parser.add_argument("--from-noise", action="store_true", help="optimise from noise by L-BFGS, not by Adam")
     parser.add_argument("--most-steps", type=int, default=150)
     parser.add_argument("--styles", type=Path, default=package_folder("styles"))
     parser.add_argument("--models", type=Path, default=package_folder("models"))
@@ -106,7 +134,8 @@ def main() -> None:
             styles.append(style_loss)
             objectives.append(value)
             if turn < options.gatys_photos:
-                equivalents.append(gatys_equivalent(objective, photo, value, options.most_steps))
+                optimised = (from_noise if options.from_noise else from_photo)(objective, photo)
+                equivalents.append(equivalent(optimised, value, options.most_steps))
         values = [statistics.mean(part) for part in (contents, styles, objectives, equivalents)]
         rows.append((name, *values))
         _report(name, values)
