@@ -198,7 +198,9 @@ class StyleTransfer:
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
-                 scaled to the photo; where all are black the photo stays as it is;
+                 scaled to the photo; where all are black the photo stays as it is. A style without a mask
+                 belongs everywhere. The name of a picture is that of its file, "painting.jpg", and of a PIL
+                 image "picture", of a second one "picture-2";
                  style_masks: the name of a picture that is a style -> a grey picture, white where its style is
                  to be taken from;
                  optimization: how "gatys" goes about it, or its fields by name;

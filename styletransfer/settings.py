@@ -60,25 +60,39 @@ LICENCE = "Apache-2.0"  # of code, weights and style files
 
 @dataclass(frozen=True)
 class Optimization:
-    """How the method "gatys" optimises a picture."""
+    """How the method "gatys" optimises a picture.
 
-    steps: int = 60  # at the final size; smaller sizes take more of them
-    seconds: float = 0.0  # where positive, the time to use instead of a number of steps
-    start: str = (
-        "auto"  # "fast": what CIN paints; "photo"; "noise"; "auto": fast if it can be; or a picture file
-    )
-    seed: int = 0  # of the noise
-    style_scale: float = 1.0  # of the strokes, for styles that are given as pictures
-    content_layer: str = "relu4_2"  # of VGG-19
+    Args:    steps: at the final size; smaller sizes take more of them;
+             seconds: where positive, the time to use instead of a number of steps;
+             start: "fast", what CIN paints; "photo"; "noise"; "auto", fast if it can be; or a picture file;
+             seed: of the noise;
+             style_scale: of the strokes, 0.1 to 10, for styles that are given as pictures;
+             content_layer: of VGG-19, such as "relu4_2"; deeper ones keep less of the photo;
+             content_weight, style_weight, variation_weight: of the losses; variation smooths;
+             statistic: what of the features is compared: "gram", or "wasserstein" of mean and covariance;
+             optimizer: "adam", or "lbfgs";
+             rate: of Adam, of pixel values from 0 to 1;
+             average: of the pictures of successive steps, 0 to below 1, whose mean is the result;
+             least_side: pixels, the long side at which it begins; less makes larger motifs, and costs faces;
+             patience: steps without progress that end a size.
+    Raises:  InvalidInput.
+    """
+
+    steps: int = 60
+    seconds: float = 0.0
+    start: str = "auto"
+    seed: int = 0
+    style_scale: float = 1.0
+    content_layer: str = "relu4_2"
     content_weight: float = 1.0
     style_weight: float = 3.0
     variation_weight: float = 2.0
-    statistic: str = "gram"  # or "wasserstein", of the features' mean and covariance
-    optimizer: str = "adam"  # or "lbfgs"
-    rate: float = 0.03  # Adam, of pixel values from 0 to 1
-    average: float = 0.9  # of the pictures of successive steps, whose mean is the result
-    least_side: int = 256  # pixels, the long side at which it begins; less makes larger motifs, and costs faces
-    patience: int = 20  # steps without progress that end a size
+    statistic: str = "gram"
+    optimizer: str = "adam"
+    rate: float = 0.03
+    average: float = 0.9
+    least_side: int = 256
+    patience: int = 20
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

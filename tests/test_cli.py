@@ -438,14 +438,17 @@ def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
     assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
     assert Image.open(tmp_path / "out.png").size == (64, 48)
+    assert read_metadata(tmp_path / "out.png")["stopped"]
 
 
 def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     monkeypatch.setattr(Watch, "__call__", lambda self, progress: signal.raise_signal(signal.SIGINT))
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
-    assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
-    signal.signal(signal.SIGINT, before)
+    try:
+        assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "out.png").exists()
 
 
@@ -572,6 +575,17 @@ def test_the_machine_is_measured(run, monkeypatch):
     assert "GFLOP/s" in out
     assert "cin" in out
     assert "adain" in out
+
+
+def test_the_page_is_served_as_it_is_wished_for(run, monkeypatch):
+    served = []
+    monkeypatch.setattr("styletransfer.page.serve", lambda transfer, **wishes: served.append(wishes))
+    assert run("serve", "--host", "0.0.0.0", "--port", 8000, "--auth", "me:a:b") == (0, "", "")
+    assert served == [{"host": "0.0.0.0", "port": 8000, "auth": ("me", "a:b"), "share": False}]
+    for wrong in ("me", "me:", ":secret"):
+        code, _, err = run("serve", "--auth", wrong)
+        assert (code, "write name:password" in err) == (2, True)
+    assert len(served) == 1
 
 
 def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
+import numpy as np
 import pytest
 import torch
 from conftest import make_photo
@@ -31,6 +33,7 @@ from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle
 from styletransfer.page import build_page, many, serve, visitors
+from styletransfer.page import site as site_module
 from styletransfer.page.controls import mix_text
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.look import look
@@ -233,8 +236,6 @@ def test_styles_have_names_and_tell_whether_they_are_chosen(page):
     expect(amber).to_have_attribute("aria-pressed", "true")
     amber.click()
     expect(amber).to_have_attribute("aria-pressed", "false")
-    page.get_by_label("Search styles").fill("cor")
-    expect(page.get_by_role("button", name="Coral · Nobody, 1900")).to_be_visible()
 
 
 @needs_browser
@@ -776,6 +777,58 @@ def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     with pytest.raises(gr.Error, match=r"^'my photo.png is no picture'$"), telling():
         raise InvalidInput(f"{tmp_path}/0123456789abcdef/my photo.png is no picture")
+
+
+def test_each_visitor_has_styles_of_their_own_unless_all_share_them(transfer, own_styles):
+    separate = visitors.Visitors(transfer, shared_styles=False)
+    one, other = (separate.of(gr.Request(session_hash=name)) for name in "ab")
+    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), one.folder / "styles" / "mine.safetensors")
+    assert "mine" in one.transfer.own_styles
+    assert "mine" not in other.transfer.styles
+    separate.close()
+    together = visitors.Visitors(transfer, shared_styles=True)
+    assert len({id(together.of(gr.Request(session_hash=name)).transfer) for name in "ab"}) == 1
+    together.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "share", "shared"),
+    [
+        ("127.0.0.1", False, True),
+        ("localhost", False, True),
+        ("0.0.0.0", False, False),
+        ("127.0.0.1", True, False),
+    ],
+)
+def test_beyond_this_machine_styles_are_the_visitors_own_and_a_password_is_asked_for(
+    transfer, monkeypatch, host, share, shared
+):
+    built, launched = [], []
+    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **wishes: launched.append(wishes))
+    monkeypatch.setattr(site_module, "build_page", lambda _, **wishes: built.append(wishes) or page)
+    serve(transfer, host=host, share=share, auth=("me", "secret"), wait=False)
+    assert built[0]["shared_styles"] == shared
+    assert launched[0]["auth"] == ("me", "secret")
+    assert launched[0]["max_file_size"] == "100mb"
+
+
+def test_a_region_is_what_was_painted_on_the_photo(paint_tab):
+    tab, values = paint_tab
+    photo, empty = Image.new("RGB", (40, 30)), Image.new("RGBA", (40, 30))
+    first, second = empty.copy(), empty.copy()
+    first.paste((255, 0, 0, 255), (0, 0, 10, 30))
+    second.paste((0, 0, 255, 255), (20, 0, 30, 30))
+
+    def region(layers):
+        edited = {"background": photo, "layers": layers, "composite": photo}
+        return tab.controls.wish(values | {tab.controls.region: edited}).region
+
+    assert region([]) is region([empty]) is None
+    assert tab.controls.wish(values | {tab.controls.region: None}).region is None
+    painted = np.asarray(region([first, second])) > 0
+    assert painted[:, :10].all()
+    assert painted[:, 20:30].all()
+    assert painted.mean() == 0.5
 
 
 def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):

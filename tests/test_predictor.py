@@ -21,7 +21,14 @@ from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
 from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import BASE_FILE, MANIFEST_FILE, PREDICTOR_FILE, load_predictor, save_predictor
+from styletransfer.weights import (
+    BASE_FILE,
+    MANIFEST_FILE,
+    PREDICTOR_FILE,
+    load_predictor,
+    load_predictor_of_any_base,
+    save_predictor,
+)
 
 CPU = torch.device("cpu")
 SMALL = PredictorTraining(steps=8, contents=1, side=32, warmup_steps=1, textures=2, techniques=3)
@@ -214,11 +221,17 @@ def test_a_base_with_less_than_two_styles_is_told(job, left):
         run_job(job)
 
 
-def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path):
+def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path, targets):
     run_job(job)
     later = dataclasses.replace(job, out=tmp_path / "later", start=job.out / "models")
-    run_job(later)
-    assert (later.out / "models" / PREDICTOR_FILE).exists()
+    still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0)
+    train_predictor(later, still, CPU, torch.float32, lambda progress: None)
+    before, after = (
+        load_predictor_of_any_base(each.out / "models")[0](targets[0].means, targets[0].stds)
+        for each in (job, later)
+    )
+    torch.testing.assert_close(after, before, atol=2e-3, rtol=2e-3)
+    assert not torch.allclose(after, torch.zeros_like(after) + RowPredictor(TINY.row_length).row_mean)
 
 
 def test_a_predictor_of_a_base_network_of_another_shape_is_refused(job, tmp_path):

@@ -36,6 +36,7 @@ def vgg_weights():
 def folder(tmp_path, monkeypatch):
     """A folder with the photographs that the README speaks of."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)  # which would hold for all tests to come
     (tmp_path / "holiday").mkdir()
     monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
     for name, source in (

@@ -132,11 +132,12 @@ def test_the_built_in_crops_are_of_photographs_and_some_textures(monkeypatch):
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((60, 40), (64, 96)), ((5, 3000), (16, 256)), ((40, 40), (64, 64)), ((1, 1), (64, 64))],
+    [((60, 40), (96, 64)), ((5, 3000), (16, 256)), ((40, 40), (64, 64)), ((1, 1), (64, 64))],
 )
 def test_the_short_side_is_set_and_scrolls_stay_small(size, expected):
-    picture = Image.new("RGB", size[::-1] if size[0] < size[1] else (size[1], size[0]))
-    assert images.as_style(images.read_on_white(picture), 64).shape[-2:] in (expected, expected[::-1])
+    """Sizes are height and width."""
+    picture = Image.new("RGB", size[::-1])
+    assert images.as_style(images.read_on_white(picture), 64).shape[-2:] == expected
 
 
 def test_transparency_is_laid_on_white():
@@ -225,7 +226,9 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(learn, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         learn(on_step=interrupt)
     assert [path.name for path in (tmp_path / "own").iterdir()] == [".my-style.unfinished"]
-    resumed = learn(resume=True)
+    seen: list[Progress] = []
+    resumed = learn(resume=True, on_step=seen.append)
+    assert [progress.step for progress in seen] == [5, 6, 7, 8]
     assert resumed.info.recipe["steps"] == 8
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["my-style.safetensors"]
     assert torch.equal(resumed.row, learn().row)
@@ -242,9 +245,12 @@ def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    monkeypatch.setattr("styletransfer.training.style.SNAPSHOT_STEPS", 2)
     with pytest.raises(KeyboardInterrupt):
         learn()
-    assert torch.equal(learn(resume=True).row, straight)
+    seen: list[Progress] = []
+    assert torch.equal(learn(resume=True, on_step=seen.append).row, straight)
+    assert seen[0].step == 5
 
 
 def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
@@ -330,7 +336,9 @@ def test_photographs_of_ones_own_serve_as_content(learn, tmp_path):
     (tmp_path / "photos").mkdir()
     for seed in range(3):
         make_photo(60, 70, seed=seed).save(tmp_path / "photos" / f"{seed}.png")
-    assert learn(content=tmp_path / "photos").info.recipe["data"] == {"photographs": "photos"}
+    own = learn(content=tmp_path / "photos")
+    assert own.info.recipe["data"] == {"photographs": "photos"}
+    assert not torch.equal(own.row, learn(slug="built-in").row)
 
 
 def test_an_unfinished_fit_that_is_damaged_is_told(learn, tmp_path):

@@ -85,7 +85,10 @@ def stylize(
     ] = "cin",
     mask: Annotated[
         list[str] | None,
-        typer.Option(help="style=PICTURE: white where the style belongs, black where not; may be given again."),
+        typer.Option(
+            help="style=PICTURE: white where the style belongs, black where not; a style without one belongs "
+            "everywhere. Of a picture as a style the name is its file's, painting.jpg. May be given again."
+        ),
     ] = None,
     style_mask: Annotated[
         list[str] | None,
@@ -104,7 +107,11 @@ def stylize(
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="gatys: another field of Optimization, as name=value; may be given again."),
+        typer.Option(
+            "--set",
+            help="gatys: another setting, as name=value, such as start=photo, content_layer=relu4_1, "
+            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128; may be given again.",
+        ),
     ] = None,
     styles_dir: StylesDir = None,
     device: Device = None,

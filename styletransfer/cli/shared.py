@@ -43,7 +43,8 @@ errors = Console(stderr=True)
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best one there is if not given.")]
 StylesDir = Annotated[
-    Path | None, typer.Option(help="Folder of own style files, instead of the one in your user data.")
+    Path | None,
+    typer.Option(help="Folder of own style files that exists, instead of the one in your user data."),
 ]
 
 

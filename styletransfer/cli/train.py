@@ -25,14 +25,18 @@ from styletransfer.cli.shared import (
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import printable
 
-Photographs = Annotated[Path, typer.Option(help="Folder of photographs.")]
-Paintings = Annotated[Path, typer.Option(help="Folder of paintings.")]
+Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is kept aside.")]
+Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is kept aside.")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")]
 Steps = Annotated[int, typer.Option(help="Optimisation steps.", min=1)]
 Seed = Annotated[int, typer.Option(help="Of the random choices.")]
 Setting = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Another field of the training's settings, as name=value; may be given again."),
+    typer.Option(
+        "--set",
+        help="Another setting, as name=value, such as contents=4; may be given again. One that does not exist, "
+        "such as help=1, is answered with all that do.",
+    ),
 ]
 
 
