@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,7 @@ def test_some_device_is_always_found():
     assert torch.zeros(1, device=device.choose_device()).item() == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_freed_memory_is_kept_until_it_is_given_back():
     """In a process of its own, as what the C library is told holds for good."""
     script = """

@@ -1,7 +1,5 @@
 """The page's functions for programs: named endpoints for `gradio_client`, documented in docs/page.md."""
 
-import math
-from numbers import Real
 from pathlib import Path
 
 import gradio as gr
@@ -11,11 +9,12 @@ from styletransfer.errors import InvalidInput
 from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, stoppable, telling
+from styletransfer.page.work import HEAVY, alone, stoppable, telling
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
+LARGEST = 1e300  # whole numbers have no end, those of a machine do
 
 
 class Endpoints:
@@ -85,17 +84,18 @@ class Endpoints:
             if not photo:
                 raise InvalidInput("no photo is given")
             seconds = _within_reason(seconds)
-            painted = visitor.transfer.stylize(
-                photo,
-                mix,
-                method=method,
-                strength=strength,
-                size=int(_number("size", size)) or None,
-                stroke_size=stroke_size,
-                preserve_color=preserve_color,
-                optimization=Optimization(seconds=seconds) if method == "gatys" else None,
-                on_step=stoppable(visitor.halt),
-            )
+            with alone(visitor.halt):
+                painted = visitor.transfer.stylize(
+                    photo,
+                    mix,
+                    method=method,
+                    strength=strength,
+                    size=int(_number("size", size)) or None,
+                    stroke_size=stroke_size,
+                    preserve_color=preserve_color,
+                    optimization=Optimization(seconds=seconds) if method == "gatys" else None,
+                    on_step=stoppable(visitor.halt),
+                )
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
         return str(path)
@@ -117,13 +117,14 @@ class Endpoints:
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds = _within_reason(seconds)
             visitor = self.visitors.of(request)
-            on_step = stoppable(visitor.halt)
-            style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
+            with alone(visitor.halt):
+                on_step = stoppable(visitor.halt)
+                style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
 
 
 def _number(name: str, value: object) -> float:
-    if not isinstance(value, Real) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not -LARGEST < value < LARGEST:  # which NaN is not
         raise InvalidInput(f"{name} is {value!r}; it must be a number")
     return float(value)
 

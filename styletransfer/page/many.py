@@ -177,9 +177,9 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             except Cancelled:
                 left = len(sources) - index
                 break
-            except (UnknownStyle, InvalidStyleFile):  # it would be the same with every photo
-                raise
             except StyleTransferError as error:
+                if isinstance(error, UnknownStyle | InvalidStyleFile) and not target.namelist():
+                    raise  # it would be the same with every photo
                 failed.append(BatchResult(source, error=error))
                 continue
             target.write(file, name)

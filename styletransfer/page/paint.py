@@ -27,7 +27,7 @@ from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights
 from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, follow, tell_waiting, telling
+from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, alone, follow, tell_waiting, telling
 from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
@@ -59,8 +59,9 @@ class PaintTab:
 
     def _nothing_painted(self, request: gr.Request) -> tuple[str, Any, Any]:
         """Note, download and stop button; what was painted before may be downloaded still."""
-        there = self.visitors.of(request).painted is not None
-        return "Nothing was painted.", gr.update(interactive=there), gr.update(interactive=False)
+        before = self.visitors.of(request).painted
+        download = gr.update(interactive=False) if before is None else self._saved(before, request)
+        return "Nothing was painted.", download, gr.update(interactive=False)
 
     @property
     def _painting(self) -> dict[str, Any]:
@@ -137,7 +138,10 @@ class PaintTab:
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> list[Any]:
         it = self.controls
-        name, chosen = values[it.listed][event.index], values[it.chosen]
+        chosen = values[it.chosen]
+        # Gradio forgets what a page that was cut off for long has listed.
+        listed = values[it.listed] or self._search(values[it.search], chosen, request)[1]
+        name = listed[event.index]
         if name in chosen:
             chosen = [each for each in chosen if each != name]
         elif len(chosen) == MOST_STYLES:
@@ -238,9 +242,9 @@ class PaintTab:
             return gr.skip(), text
         with telling():
             visitor.painted = None
-            painted = wish.paint(
-                visitor.transfer, visitor.scaled(values[self.controls.photo], PREVIEW_SIDE), size=PREVIEW_SIDE
-            )
+            with alone(visitor.halt):
+                photo = visitor.scaled(values[self.controls.photo], PREVIEW_SIDE)
+                painted = wish.paint(visitor.transfer, photo, size=PREVIEW_SIDE)
             return _compare(visitor, values[self.controls.photo], painted), text
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
@@ -275,15 +279,20 @@ class PaintTab:
             visitor.file_format = visitor.file_format or values[self.controls.file_format]
             images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
             began, expected = time.monotonic(), _expectation(wish, visitor.transfer, photo)
-            with visitor.painting():
+            before, visitor.painted = visitor.painted, None
+            try:
                 yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
                 for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.halt):
                     if isinstance(event, Finished):
                         painted = event.value
                     elif event.preview is not None and wish.method == "gatys":
+                        before = None  # from now on it is not what the page shows
                         note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
                         seen = _compare(visitor, photo, images.to_pil(event.preview))
                         yield seen, note, gr.skip(), gr.skip()
+            except BaseException:
+                visitor.painted = before  # nothing came of the new one
+                raise
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
             done, file_format = Painted(photo, wish, painted, note), visitor.file_format

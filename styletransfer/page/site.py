@@ -32,7 +32,6 @@ from styletransfer.page.work import LONGEST_QUEUE, QUIET
 
 KEPT_SECONDS = 86_400  # how long Gradio's own copies of pictures stay, those of a page still open as well
 TIDIED_EVERY = 3600  # seconds
-STILL_HERE_EVERY = 600  # seconds
 LARGEST_UPLOAD = "100mb"
 EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
 
@@ -85,8 +84,6 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             # Not before: the processor is needed to show the page at all.
             loaded.then(_once(lambda: _load_networks(transfer)), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
-        # A page that is open but not touched stays as well, be it that a phone was locked for a while.
-        gr.Timer(STILL_HERE_EVERY).tick(_still_here(visitors), None, None, queue=False, **QUIET)
     return page
 
 
@@ -148,13 +145,6 @@ def _examples() -> list[Path]:
         return []
     folder = Path(spec.origin).parent / "media_assets" / "images"
     return [folder / name for name in EXAMPLES if (folder / name).exists()]
-
-
-def _still_here(visitors: Visitors) -> Callable[[gr.Request], None]:
-    def seen(request: gr.Request) -> None:
-        visitors.of(request)
-
-    return seen
 
 
 def _once(work: Callable[[], None]) -> Callable[[], None]:

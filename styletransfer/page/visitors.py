@@ -4,8 +4,6 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,16 +54,6 @@ class Visitor:
         """Whether that was what was painted last."""
         return self.painted is not None and (self.painted.photo, self.painted.wish) == (photo, wish)
 
-    @contextmanager
-    def painting(self) -> Iterator[None]:
-        """While something new is painted there is no painting; where nothing comes of it, the one before."""
-        before, self.painted = self.painted, None
-        try:
-            yield
-        except BaseException:
-            self.painted = before
-            raise
-
     @property
     def hold(self) -> int:
         """How wrong it would be to forget them for others: least for those who left, then for programs."""
@@ -83,7 +71,7 @@ class Visitor:
         return self.new_folder() / name
 
     def stay(self) -> None:
-        """Be here, or here again."""
+        """Do not leave."""
         if self.leaving is not None:
             self.leaving.cancel()
             self.leaving = None
@@ -145,8 +133,9 @@ class Visitors:
                     transfer = transfer.with_styles(own)
                 self._known[key] = Visitor(transfer, folder)
             self._known[key] = self._known.pop(key)  # the last in order is the one seen last
-            self._known[key].stay()
             visitor = self._known[key]
+            if visitor.leaving is not None:  # Gradio does not tell a second time that a page is closed
+                self._leave_later(key, visitor)
             others = [each for each in self._known if each != key]
             others.sort(key=lambda each: self._known[each].hold)  # of those alike the first is the first seen
             forgotten = [self._known.pop(each) for each in others[: max(0, len(self._known) - MOST_VISITORS)]]
@@ -159,16 +148,18 @@ class Visitors:
         self.of(request).halt.stopped = True
 
     def leave(self, request: gr.Request) -> None:
-        """Forget the visitor and their files after a while, unless they are back by then."""
+        """Forget the visitor and their files after a while; if they are back by then, a while after that."""
         key = request.session_hash or ""
         with self._lock:
             visitor = self._known.get(key)
-            if visitor is None:
-                return
-            visitor.stay()
-            visitor.leaving = threading.Timer(KEPT_SECONDS, self._left, (key, visitor))
-            visitor.leaving.daemon = True
-            visitor.leaving.start()
+            if visitor is not None:
+                self._leave_later(key, visitor)
+
+    def _leave_later(self, key: str, visitor: Visitor) -> None:
+        visitor.stay()
+        visitor.leaving = threading.Timer(KEPT_SECONDS, self._left, (key, visitor))
+        visitor.leaving.daemon = True
+        visitor.leaving.start()
 
     def _left(self, key: str, visitor: Visitor) -> None:
         with self._lock:

@@ -61,7 +61,7 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
     Until then other work waits for it, but not the end of the iteration, where all visitors are served.
     Raises whatever the work raises.
     """
-    halt.stopped, halt.working = False, True
+    halt.stopped = False
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
@@ -72,7 +72,7 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
 
     def run() -> None:
         try:
-            with _ONE_AT_A_TIME:
+            with alone(halt):
                 if own.dropped:
                     return
                 events.put(Finished(work(on_step)))
@@ -89,7 +89,18 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
             if isinstance(event, Finished):
                 return
     finally:
-        own.dropped, halt.working = True, False
+        own.dropped = True
+
+
+@contextmanager
+def alone(halt: Halt) -> Iterator[None]:
+    """For a visitor's work, once whatever was at work before has ended."""
+    with _ONE_AT_A_TIME:
+        halt.working = True
+        try:
+            yield
+        finally:
+            halt.working = False
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:

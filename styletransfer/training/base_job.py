@@ -20,7 +20,7 @@ from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.looks import Looks, look_at
 from styletransfer.training.trainer import CPU, resume, run
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor, save_base
+from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
 
 PREVIEW_SIDE = 192  # pixels, long side
 WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
@@ -126,10 +126,11 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
     if not rows:
         raise InvalidInput(f"{folder / 'styles'} holds none of the styles of this run to begin from")
     if (folder / "models" / PREDICTOR_FILE).exists():
-        predictor, _ = load_predictor(folder / "models", sha256)
-        targets = trainer.looks.targets.to(CPU)
-        predicted = predictor(targets.means, targets.stds).to(trainer.device)
-        rows = dict(enumerate(predicted)) | rows
+        predictor, own_base = load_predictor_of_any_base(folder / "models")
+        if own_base == sha256:  # not of an earlier training into the same folder
+            targets = trainer.looks.targets.to(CPU)
+            predicted = predictor(targets.means, targets.stds).to(trainer.device)
+            rows = dict(enumerate(predicted)) | rows
     trainer.start_from(network, rows)
 
 
