@@ -12,7 +12,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,6 +44,7 @@ from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor, on_wh
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import LONGEST_QUEUE, Dropped, Finished, Halt, follow, telling
 from styletransfer.settings import Optimization
+from styletransfer.stylebank import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -541,6 +542,33 @@ def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_fol
 
 
 @needs_browser
+def test_styles_outlive_a_reload_of_a_page_that_others_use(browser, transfer, tmp_path):
+    style = transfer._bank.load("amber")
+    save_style(
+        tmp_path / "mine.safetensors", replace(style, info=replace(style.info, slug="mine", title="Mine"))
+    )
+    page = build_page(transfer, shared_styles=False)
+    _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **look())
+    one, other = (browser.new_context().new_page() for _ in range(2))
+    mine = "#styles button[aria-label^=Mine]"
+    one.goto(address)
+    one.get_by_role("tab", name="Learn a style").click()
+    one.get_by_role("button", name="My styles").click()
+    with one.expect_file_chooser() as waiting:
+        one.locator("#import").click()
+    waiting.value.set_files(tmp_path / "mine.safetensors")
+    expect(one.locator("#learning")).to_contain_text("Mine", timeout=SLOW)
+    one.reload()
+    expect(one.locator(mine)).to_be_visible(timeout=SLOW)
+    other.goto(address)
+    expect(other.locator("#styles button.thumbnail-item").first).to_be_visible(timeout=SLOW)
+    assert other.locator(mine).count() == 0
+    for each in (one, other):
+        each.context.close()
+    page.close()
+
+
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen(browser, site, width, scheme):
@@ -807,13 +835,35 @@ def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
 def test_each_visitor_has_styles_of_their_own_unless_all_share_them(transfer, own_styles):
     separate = visitors.Visitors(transfer, shared_styles=False)
     one, other = (separate.of(gr.Request(session_hash=name)) for name in "ab")
-    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), one.folder / "styles" / "mine.safetensors")
+    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), one.styles / "mine.safetensors")
     assert "mine" in one.transfer.own_styles
     assert "mine" not in other.transfer.styles
     separate.close()
+    assert not one.styles.exists()
     together = visitors.Visitors(transfer, shared_styles=True)
     assert len({id(together.of(gr.Request(session_hash=name)).transfer) for name in "ab"}) == 1
     together.close()
+
+
+def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
+    known = visitors.Visitors(transfer, shared_styles=False)
+    before, stranger = (gr.Request(session_hash=name) for name in "ab")
+    key = known.recognise(None, before)
+    styles = known.of(before).styles
+    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), styles / "mine.safetensors")
+    after = gr.Request(session_hash="c")
+    unused = known.of(after).styles
+    known.leave(before)
+    assert known.recognise(key, after) == key
+    assert soon(lambda: not known._known.keys() & {"a"})  # the page before is forgotten, not its styles
+    assert known.of(after).transfer.own_styles == ["mine"]
+    assert not unused.exists()
+    for guess in (None, "", "a", known.of(stranger).key, [key]):
+        assert known.recognise(guess, stranger) != key
+        assert known.of(stranger).transfer.own_styles == []
+    known.close()
+    assert not styles.exists()
 
 
 @pytest.mark.parametrize(

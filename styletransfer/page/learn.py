@@ -44,7 +44,9 @@ class LearnTab:
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("Give a painting, a drawing, a fabric, anything with a look of its own.")
                 if not visitors.shared_styles:
-                    gr.Markdown("A style is kept while this page is open: download its file under *My styles*.")
+                    gr.Markdown(
+                        "A style is kept until an hour after you leave. *My styles* below has its file to keep."
+                    )
                 self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = gr.Slider(

@@ -74,7 +74,11 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             **QUIET,
         )
         Endpoints(visitors)
-        loaded = page.load(
+        listen = page.load
+        if not shared_styles:
+            key = gr.BrowserState(storage_key="styletransfer")
+            listen = page.load(visitors.recognise, key, key, **QUIET).then
+        loaded = listen(
             learn_tab.listing,
             [controls.search, controls.chosen],
             [controls.gallery, controls.listed, learn_tab.own],

@@ -1,5 +1,6 @@
 """Who is on the page: each visitor has a folder for pictures, own styles, and at most one long work to stop."""
 
+import secrets
 import shutil
 import tempfile
 import threading
@@ -42,6 +43,8 @@ class Visitor:
 
     transfer: StyleTransfer
     folder: Path
+    styles: Path | None = None
+    key: str = field(default_factory=secrets.token_urlsafe)
     halt: Halt = field(default_factory=Halt)
     painted: Painted | None = None
     file_format: str = ""
@@ -125,23 +128,37 @@ class Visitors:
         key = request.session_hash or ""
         with self._lock:
             if key not in self._known:
-                folder = Path(tempfile.mkdtemp(prefix="styletransfer-"))
-                transfer = self._transfer
-                if not self.shared_styles:
-                    own = folder / "styles"
-                    own.mkdir()
-                    transfer = transfer.with_styles(own)
-                self._known[key] = Visitor(transfer, folder)
+                self._known[key] = self._new_visitor()
             self._known[key] = self._known.pop(key)  # the last in order is the one seen last
             visitor = self._known[key]
             if visitor.leaving is not None:  # Gradio does not tell a second time that a page is closed
                 self._leave_later(key, visitor)
             others = [each for each in self._known if each != key]
             others.sort(key=lambda each: self._known[each].hold)  # of those alike the first is the first seen
-            forgotten = [self._known.pop(each) for each in others[: max(0, len(self._known) - MOST_VISITORS)]]
-        for each in forgotten:
-            each.forget()
+            for each in others[: max(0, len(self._known) - MOST_VISITORS)]:
+                self._forget(each)
         return visitor
+
+    def _new_visitor(self) -> Visitor:
+        folder = Path(tempfile.mkdtemp(prefix="styletransfer-"))
+        if self.shared_styles:
+            return Visitor(self._transfer, folder)
+        styles = Path(tempfile.mkdtemp(prefix="styletransfer-styles-"))
+        return Visitor(self._transfer.with_styles(styles), folder, styles)
+
+    def recognise(self, key: str | None, request: gr.Request) -> str:
+        """What the visitor's browser shall say when it comes again: a reload is somebody new for Gradio.
+
+        With the `key` of one who is still known, own styles are those of both from now on.
+        """
+        visitor = self.of(request)
+        with self._lock:
+            known = next((each for each in self._known.values() if each.key == key), visitor)
+            if known is not visitor:
+                own = visitor.styles
+                visitor.transfer, visitor.styles, visitor.key = known.transfer, known.styles, known.key
+                self._tidy(own)
+        return visitor.key
 
     def stop(self, request: gr.Request) -> None:
         """End what the visitor has under way."""
@@ -165,12 +182,21 @@ class Visitors:
         with self._lock:
             if visitor.leaving is not threading.current_thread():
                 return  # back, or forgotten, in the last moment
-            del self._known[key]
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        """With the lock held."""
+        visitor = self._known.pop(key)
         visitor.forget()
+        self._tidy(visitor.styles)
+
+    def _tidy(self, styles: Path | None) -> None:
+        """Remove a folder of styles that nobody has any more."""
+        if styles is not None and all(each.styles != styles for each in self._known.values()):
+            shutil.rmtree(styles, ignore_errors=True)
 
     def close(self) -> None:
         """Forget all of them."""
         with self._lock:
-            known, self._known = self._known, {}
-        for visitor in known.values():
-            visitor.forget()
+            for key in list(self._known):
+                self._forget(key)
