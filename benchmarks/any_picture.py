@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks import STYLE_WEIGHT
 from styletransfer import images
 from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
-from styletransfer.losses import content_loss, mean_style_loss
+from styletransfer.losses import content_loss
 from styletransfer.methods import METHODS
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.settings import COMPARISON_STYLE_WEIGHT
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
@@ -36,10 +36,9 @@ def measure(vgg: VGG19, picture: Tensor, own: dict[str, Tensor], target: StyleTa
     found = vgg(picture, [CONTENT_LAYER, YARDSTICK_CONTENT, *GRAM_LAYERS])
     values = []
     for layer, layers in ((CONTENT_LAYER, STYLE_LAYERS), (YARDSTICK_CONTENT, GRAM_LAYERS)):
-        part = target.at(layers)
         content = content_loss(found[layer], own[layer]).item()
-        style = mean_style_loss(found, part.grams, part.bounds).item()
-        values += [content, style, content + COMPARISON_STYLE_WEIGHT * style]
+        style = target.at(layers).loss(found).item()
+        values += [content, style, content + STYLE_WEIGHT * style]
     return values
 
 

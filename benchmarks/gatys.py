@@ -16,11 +16,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks import STYLE_WEIGHT
 from styletransfer import Optimization, StyleTransfer, images
 from styletransfer.core import Progress
 from styletransfer.device import keep_freed_memory
-from styletransfer.losses import content_loss, mean_style_loss
-from styletransfer.settings import COMPARISON_STYLE_WEIGHT
+from styletransfer.losses import content_loss
 from styletransfer.targets import style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
 
@@ -41,9 +41,9 @@ class Judge:
     def __call__(self, picture: Tensor) -> tuple[float, float]:
         with torch.no_grad():
             features = self.vgg(picture, [*CONTENT_LAYERS, *GRAM_LAYERS])
-            style = mean_style_loss(features, self.target.grams, self.target.bounds).item()
+            style = self.target.loss(features).item()
             contents = [content_loss(features[layer], self.content[layer]).item() for layer in CONTENT_LAYERS]
-        return contents[0] + COMPARISON_STYLE_WEIGHT * style, contents[1] + COMPARISON_STYLE_WEIGHT * style
+        return contents[0] + STYLE_WEIGHT * style, contents[1] + STYLE_WEIGHT * style
 
 
 def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[tuple[float, Path]]:

@@ -32,9 +32,9 @@ from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
 from styletransfer.training.looks import Looks
+from styletransfer.training.predictor import spread_of
 from styletransfer.training.repetition import painting_repetition
-from styletransfer.training.start import Start, predicted_start, spread_of
-from styletransfer.training.style import StyleFitter
+from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_predictor, package_folder
 

@@ -18,12 +18,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer import images, losses
+from benchmarks import STYLE_WEIGHT
+from styletransfer import images
 from styletransfer.core import Style
 from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
+from styletransfer.losses import content_loss
 from styletransfer.methods import METHODS
-from styletransfer.settings import COMPARISON_STYLE_WEIGHT
 from styletransfer.stylebank import StyleBank
+from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import package_folder
@@ -36,15 +38,14 @@ class Objective:
         self.vgg = vgg
         with torch.no_grad():
             self.content = vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-        self.grams = {layer: style.grams[layer][None].to(photo.device) for layer in STYLE_LAYERS}
-        self.bounds = {layer: style.bounds[layer][None].to(photo.device) for layer in STYLE_LAYERS}
+        self.target = StyleTarget.of(style).to(photo.device)
 
     def __call__(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """J, content and style."""
         features = self.vgg(picture, [CONTENT_LAYER, *STYLE_LAYERS])
-        content = losses.content_loss(features[CONTENT_LAYER], self.content).sum()
-        style = losses.mean_style_loss(features, self.grams, self.bounds).sum()
-        return content + COMPARISON_STYLE_WEIGHT * style, content, style
+        content = content_loss(features[CONTENT_LAYER], self.content).sum()
+        style = self.target.loss(features).sum()
+        return content + STYLE_WEIGHT * style, content, style
 
 
 def from_photo(objective: Objective, photo: Tensor) -> Iterator[float]:

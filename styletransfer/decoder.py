@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from styletransfer.core import Style, blend
 from styletransfer.networks import SUBPIXELS, Conv3, fit_stride
 from styletransfer.norm import adain, channel_statistics
+from styletransfer.targets import StyleTarget
 from styletransfer.vgg import VGG19, channels, stride
 
 ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
@@ -69,6 +70,11 @@ def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
 def statistics_of(features: Mapping[str, Tensor]) -> Statistics:
     """Mean and standard deviation of every channel, by layer."""
     return {layer: channel_statistics(value) for layer, value in features.items()}
+
+
+def statistics_in(target: StyleTarget) -> Statistics:
+    """Those of a batch of styles."""
+    return {layer: (_as_map(target.means[layer]), _as_map(target.stds[layer])) for layer in ADAIN_LAYERS}
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor) -> Statistics:

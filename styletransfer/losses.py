@@ -4,7 +4,7 @@ Style is compared by Gram matrices, content by the features themselves. Both are
 layers, pictures and styles weigh alike whatever the scale of their activations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,15 +23,6 @@ def gram(features: Tensor) -> Tensor:
     Differs: divided by H*W, so that targets from pictures of different size compare.
     """
     return _Gram.apply(_flatten(features))
-
-
-def covariance(features: Tensor) -> Tensor:
-    """Centred channel covariance of a feature map: the Gram matrix without the part of the mean.
-
-    Args:    features: (B, C, H, W), any range.
-    Returns: (B, C, C) float32 or float64, symmetric, positive semi-definite.
-    """
-    return _moments(_flatten(features))[1]
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -113,13 +104,7 @@ def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor
     Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself;
              0 for a lag beyond the map.
     """
-    return _autocorrelation(features, lags)[0]
-
-
-def _autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-    """`autocorrelation`, and the variance (B, C) of every channel, which has no gradient."""
-    found: tuple[Tensor, Tensor] = _Autocorrelation.apply(features, lags)
-    return found
+    return _Autocorrelation.apply(features, lags)[0]
 
 
 def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
@@ -132,22 +117,10 @@ def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int,
     Source:  Berger and Memisevic 2017 (arXiv 1606.01286), who compare shifted features with those of the style.
     Differs: each channel with itself alone, and only what is too much counts.
     """
-    own, variance = _autocorrelation(features, lags)
+    own, variance = _Autocorrelation.apply(features, lags)
     excess = (own - allowed).relu()  # (B, C, L)
     weights = variance / variance.sum(dim=1, keepdim=True).clamp_min(TINY)
     return (weights[:, :, None] * excess.square()).sum(dim=(1, 2))
-
-
-def mean_style_loss(
-    features: Mapping[str, Tensor], targets: Mapping[str, Tensor], bounds: Mapping[str, Tensor]
-) -> Tensor:
-    """`style_loss` averaged over the layers that `targets` names.
-
-    Args:    features: layer -> (B, C, H, W); targets: layer -> (B, C, C); bounds: layer -> (B,).
-    Returns: (B,).
-    """
-    per_layer = [style_loss(gram(features[name]), targets[name], bounds[name]) for name in targets]
-    return torch.stack(per_layer).mean(dim=0)
 
 
 class _Gram(torch.autograd.Function):
@@ -170,7 +143,9 @@ class _Gram(torch.autograd.Function):
 
 
 class _Autocorrelation(torch.autograd.Function):
-    """Products of a feature map with itself in its own number format, summed in a wider one.
+    """`autocorrelation`, and the variance (B, C) of every channel, which has no gradient.
+
+    Products are taken in the features' own number format, and summed in a wider one.
 
     By autograd's own, in float32, it was the most expensive part of a training step. No second derivative.
     """

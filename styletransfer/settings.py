@@ -50,9 +50,6 @@ STYLE_SIZE = Range(
     "Short side, in pixels, at which the painting is looked at; more means broader strokes.",
 )
 
-# The weight of the style loss where pictures are compared: J = content + 3 * style.
-COMPARISON_STYLE_WEIGHT = 3.0
-
 MOST_SEEDS = 2**63
 
 LICENCE = "Apache-2.0"  # of code, weights and style files

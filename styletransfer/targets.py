@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
-from styletransfer.losses import gram, mean_style_loss, style_bound
+from styletransfer.losses import gram, style_bound, style_loss
 from styletransfer.norm import channel_statistics
 from styletransfer.vgg import STYLE_LAYERS, VGG19, stride
 
@@ -26,8 +26,11 @@ class StyleTarget:
     stds: dict[str, Tensor]
 
     def loss(self, features: dict[str, Tensor]) -> Tensor:
-        """(B,) mean style loss of a batch of features against this batch of targets."""
-        return mean_style_loss(features, self.grams, self.bounds)
+        """(B,) `style_loss`, the mean over layers, of a batch of features against targets: as many, or one."""
+        layers = self.grams.items()
+        return torch.stack(
+            [style_loss(gram(features[name]), target, self.bounds[name]) for name, target in layers]
+        ).mean(dim=0)
 
     def to(self, device: torch.device) -> "StyleTarget":
         """The same on another device."""

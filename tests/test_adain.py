@@ -132,7 +132,7 @@ def trainer(vgg, settings=SMALL):
 
 def test_training_lowers_the_objective(vgg):
     run = trainer(vgg, dataclasses.replace(SMALL, steps=24, style_weight=0.5, photo_share=0.0, final_share=0.0))
-    objectives = [run.take_step().objective for _ in range(20)]
+    objectives = [run.take_step()["objective"] for _ in range(20)]
     assert sum(objectives[-4:]) < 0.8 * sum(objectives[:4])
 
 
@@ -149,7 +149,7 @@ def test_resuming_is_exact(vgg):
 
 def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
     run = trainer(vgg, dataclasses.replace(SMALL, steps=40, photo_share=1.0, final_share=0.0))
-    distances = [run.take_step().photo for _ in range(40)]
+    distances = [run.take_step()["photo"] for _ in range(40)]
     assert sum(distances[-4:]) < 0.9 * sum(distances[:4])
 
 

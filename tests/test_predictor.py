@@ -94,7 +94,7 @@ def test_a_batch_of_predictions_is_its_singles(targets, generator):
 
 def test_training_lowers_the_objective(trainer):
     run = trainer(dataclasses.replace(SMALL, steps=60, style_weight=1.0, edge_rate=2e-3))
-    objectives = [run.take_step().objective for _ in range(60)]
+    objectives = [run.take_step()["objective"] for _ in range(60)]
     assert sum(objectives[-10:]) < 0.95 * sum(objectives[:10])
 
 

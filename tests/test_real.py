@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from styletransfer import StyleTransfer, images
-from styletransfer.losses import content_loss, gram, mean_style_loss
+from styletransfer.losses import content_loss, gram
 from styletransfer.methods import adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
 from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.stylebank import SUFFIX, StyleBank, check_style
-from styletransfer.targets import style_target
+from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
 from styletransfer.weights import (
     BASE_FILE,
@@ -131,10 +131,7 @@ def test_a_blend_moves_evenly_from_one_style_to_the_other(transfer, bank, vgg, p
         mix = {pair[0]: 1 - weight, pair[1]: weight}
         found = features(vgg, transfer.stylize(photo_path("tower.jpg"), mix, size=256))
         for name in pair:
-            style = bank.load(name)
-            grams = {layer: style.grams[layer][None] for layer in STYLE_LAYERS}
-            bounds = {layer: style.bounds[layer][None] for layer in STYLE_LAYERS}
-            losses[name].append(mean_style_loss(found, grams, bounds).item())
+            losses[name].append(StyleTarget.of(bank.load(name)).loss(found).item())
     assert losses[pair[0]] == sorted(losses[pair[0]])
     assert losses[pair[1]] == sorted(losses[pair[1]], reverse=True)
 

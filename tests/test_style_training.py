@@ -25,8 +25,7 @@ from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import LAGS, LAYER
-from styletransfer.training.start import Start, predicted_start
-from styletransfer.training.style import StyleFitter
+from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.training.style_job import StyleJob, train_style
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
@@ -69,7 +68,7 @@ def test_a_fit_begins_with_the_predicted_row(vgg, generator):
 def test_a_fit_lowers_the_objective_and_leaves_the_network_alone(vgg, frozen):
     before = {name: value.clone() for name, value in frozen.state_dict().items()}
     fitter = make_fitter(vgg, frozen)
-    objectives = [fitter.take_step(0.0).objective for _ in range(24)]
+    objectives = [fitter.take_step(0.0)["objective"] for _ in range(24)]
     assert sum(objectives[-6:]) < 0.8 * sum(objectives[:6])
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
 

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from styletransfer.losses import gram, style_loss
 from styletransfer.targets import StyleTarget, collate, style_target
 from styletransfer.training.looks import Looks
-from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
 
 @pytest.fixture
@@ -17,6 +18,19 @@ def assert_same(one: StyleTarget, other: StyleTarget) -> None:
     for part, values in vars(one).items():
         for layer, value in values.items():
             torch.testing.assert_close(value, getattr(other, part)[layer])
+
+
+def test_the_loss_is_the_mean_over_the_layers_each_sample_against_its_target(singles):
+    batch, found = collate(singles, 3), {layer: torch.rand(3, channels(layer), 4, 4) for layer in STYLE_LAYERS}
+    expected = [
+        sum(
+            style_loss(gram(found[layer][[index]]), one.grams[layer], one.bounds[layer]).item()
+            for layer in STYLE_LAYERS
+        )
+        / len(STYLE_LAYERS)
+        for index, one in enumerate(singles)
+    ]
+    torch.testing.assert_close(batch.loss(found), torch.tensor(expected))
 
 
 def test_some_of_a_batch_come_in_the_order_asked_for(singles):

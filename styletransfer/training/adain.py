@@ -1,15 +1,20 @@
 """Training of the AdaIN decoder: any photo, any painting, and mixes of two."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, restyle, statistics_of
+from styletransfer.decoder import (
+    ADAIN_LAYERS,
+    AdainDecoder,
+    restyle,
+    statistics_in,
+    statistics_of,
+    toward,
+)
 from styletransfer.losses import content_loss, total_variation
 from styletransfer.settings import AdainTraining
-from styletransfer.targets import StyleTarget
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
@@ -17,18 +22,7 @@ from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 
-@dataclass(frozen=True)
-class AdainLosses:
-    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
-
-    objective: float
-    content: float
-    style: float
-    photo: float
-    style_weight: float
-
-
-class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
+class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
     """Holds the state of a training and takes its steps.
 
     Args:  vgg: up to relu4_1; contents: photographs; looks: at all paintings.
@@ -43,7 +37,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         *,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.settings, self.looks = vgg, settings, looks.near(device)
+        self.vgg, self.looks = vgg, looks.near(device)
         self.contents = near(contents, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -58,7 +52,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         )
         super().__init__(decoder, optimizers, settings, device)
 
-    def _step(self, share: float) -> tuple[Tensor, AdainLosses]:
+    def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
         side = settings.final_side if share >= 1 - settings.final_share else settings.side
         style_weight = self._style_weight(share)
@@ -74,7 +68,8 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
         is_photo = is_photo.to(self.device)
         own = statistics_of(found)
-        painted = leaky_clamp(self.model(restyle(found, own, _goal(own, target, is_photo))))
+        goal = toward(own, statistics_in(target), (~is_photo).float())
+        painted = leaky_clamp(self.model(restyle(found, own, goal)))
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = target.loss(features)
@@ -86,20 +81,10 @@ class AdainTrainer(Trainer[AdainDecoder, AdainLosses]):
         loss = loss + settings.variation_weight * total_variation(painted).mean()
         kept, told = is_photo.float(), (~is_photo).float()
         kept, told = kept / kept.sum().clamp_min(1), told / told.sum().clamp_min(1)
-        return loss, AdainLosses(
-            objective=(objective.log() * told).sum().exp().item(),
-            content=(content_losses * told).sum().item(),
-            style=(style_losses * told).sum().item(),
-            photo=(distance * kept).sum().item(),
-            style_weight=style_weight,
-        )
-
-
-def _goal(own: Statistics, target: StyleTarget, is_photo: Tensor) -> Statistics:
-    """The target's statistics, but the photo's own for the samples of `is_photo` (B,)."""
-    goal = {}
-    which = is_photo[:, None, None, None]
-    for layer, (mean, std) in own.items():
-        style_mean, style_std = (part[layer][:, :, None, None] for part in (target.means, target.stds))
-        goal[layer] = (torch.where(which, mean, style_mean), torch.where(which, std, style_std))
-    return goal
+        return loss, {
+            "objective": (objective.log() * told).sum().exp().item(),
+            "content": (content_losses * told).sum().item(),
+            "style": (style_losses * told).sum().item(),
+            "photo": (distance * kept).sum().item(),
+            "style_weight": style_weight,
+        }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import OnStep
-from styletransfer.decoder import AdainDecoder, encode, restyle, statistics_of
+from styletransfer.decoder import AdainDecoder, encode, restyle, statistics_in, statistics_of
 from styletransfer.files import make_folder
 from styletransfer.settings import LICENCE, AdainTraining
 from styletransfer.targets import StyleTarget
@@ -80,15 +80,5 @@ def _paint(vgg: VGG19, decoder: AdainDecoder, photo: Tensor, goal: StyleTarget) 
     device = vgg.mean.device
     with torch.inference_mode():
         features = encode(vgg, photo.to(device))
-        statistics = {
-            layer: (
-                goal.means[layer][:, :, None, None].to(device),
-                goal.stds[layer][:, :, None, None].to(device),
-            )
-            for layer in features
-        }
-        return (
-            decoder(restyle(features, statistics_of(features), statistics))
-            .clamp(0, 1)[..., :height, :width]
-            .cpu()
-        )
+        restyled = restyle(features, statistics_of(features), statistics_in(goal.to(device)))
+        return decoder(restyled).clamp(0, 1)[..., :height, :width]

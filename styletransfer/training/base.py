@@ -5,7 +5,6 @@ the convolutions general, so that a new style fits by its row.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -54,22 +53,7 @@ def _distance(pictures: Tensor, others: Tensor) -> Tensor:
     return error.abs().mean() + right.abs().mean() + down.abs().mean()
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Means over a step's samples, those at part strength among them.
-
-    `objective` is the geometric mean of content + strength^3 * style_weight * style.
-    """
-
-    objective: float
-    content: float
-    style: float
-    repetition: float
-    identity: float
-    style_weight: float
-
-
-class BaseTrainer(Trainer[BaseModel, Losses]):
+class BaseTrainer(Trainer[BaseModel, BaseTraining]):
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
@@ -88,10 +72,9 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         dtype: torch.dtype = torch.float32,
         device: torch.device = CPU,
     ) -> None:
-        self.vgg, self.kept = vgg, kept
+        self.vgg, self.kept, self.dtype = vgg, kept, dtype
         self.contents = near(contents, device)
         self.looks = looks.to(device)
-        self.settings, self.dtype = settings, dtype
         self._queue: list[int] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -112,7 +95,7 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         )
         super().__init__(model, optimizers, settings, device)
 
-    def _step(self, share: float) -> tuple[Tensor, Losses]:
+    def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
         side = settings.final_side if share >= 1 - settings.final_share else settings.side
         style_weight = self._style_weight(share)
@@ -131,14 +114,8 @@ class BaseTrainer(Trainer[BaseModel, Losses]):
         identity = _distance(back, photos[:1])
         loss = judged.loss.mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
-        return loss, Losses(
-            objective=judged.objective.log().mean().exp().item(),
-            content=judged.content.mean().item(),
-            style=judged.style.mean().item(),
-            repetition=judged.repetition.mean().item(),
-            identity=identity.item(),
-            style_weight=style_weight,
-        )
+        told = judged.means("content", "style", "repetition")
+        return loss, told | {"identity": identity.item(), "style_weight": style_weight}
 
     def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
         """Each in the row at its place, or in the last one; somewhere in the noise."""

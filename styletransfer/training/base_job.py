@@ -11,7 +11,6 @@ from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder, printable
-from styletransfer.losses import content_loss
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
 from styletransfer.targets import style_target
@@ -19,7 +18,8 @@ from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.looks import Looks, look_at
 from styletransfer.training.trainer import CPU, resume, run
-from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.training.unseen import grid, measure, paint_in_row
+from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
 
 PREVIEW_SIDE = 192  # pixels, long side
@@ -156,21 +156,15 @@ def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
     """Some photos as they are, and in every kept style, as one picture (1, 3, H, W)."""
     model = trainer.averaged()
     cells = [images.resize(sample, (192, 256)) for sample in samples]
-    rows = [torch.cat(cells, dim=2)]
-    with torch.inference_mode():
-        for index in range(trainer.kept):
-            row = model.rows([index])
-            rows.append(torch.cat([_paint(model, cell, row, trainer.dtype).cpu() for cell in cells], dim=2))
-    across = 12
-    rows += [torch.ones_like(rows[0])] * (-len(rows) % across)
-    lines = [torch.cat(rows[start : start + across], dim=3) for start in range(0, len(rows), across)]
-    return torch.cat(lines, dim=2)
+    columns = [torch.cat(cells, dim=2)]
+    for index in range(trainer.kept):
+        painted = [_paint(trainer, model, cell, index).cpu() for cell in cells]
+        columns.append(torch.cat(painted, dim=2))
+    return grid(columns, 12)
 
 
-def _paint(model: BaseModel, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
-    one = torch.ones(1, device=row.device)
-    painted = model.network(photo.to(row.device, dtype), row, one[None], one)
-    return painted.clamp(0, 1)
+def _paint(trainer: BaseTrainer, model: BaseModel, photo: Tensor, index: int) -> Tensor:
+    return paint_in_row(model.network, photo, model.rows([index])[0], trainer.dtype)
 
 
 def _export(
@@ -184,7 +178,11 @@ def _export(
     make_folder(job.out / "models")
     make_folder(job.out / "styles")
     model = trainer.averaged()
-    losses = [_measure(trainer, model, index, photos) for index in range(trainer.kept)]
+    losses = []
+    for index in range(trainer.kept):
+        goal = trainer.looks.targets[[index]]
+        paintings = ((_paint(trainer, model, photo, index), photo, goal) for photo in photos)
+        losses.append(measure(trainer.vgg, paintings))
     data = {
         "photographs": len(trainer.contents),
         "styles": trainer.kept,
@@ -198,23 +196,8 @@ def _export(
     for index, (info, path) in enumerate(infos):
         picture = images.as_style(images.read_on_white(path), info.style_side)
         target = style_target(vgg, picture, GRAM_LAYERS)
-        with torch.inference_mode():
-            row = model.rows([index])
-            painted = _paint(model, preview, row, torch.float32)
+        row = model.rows([index])[0].detach()
+        painted = paint_in_row(model.network, preview, row, torch.float32)
         known = replace(info, licence=LICENCE, base_sha256=digest, recipe=recipe, losses=losses[index])
-        style = target.style(known, row[0].cpu(), images.to_jpeg(painted.cpu()))
+        style = target.style(known, row.cpu(), images.to_jpeg(painted.cpu()))
         save_style(job.out / "styles" / f"{info.slug}{SUFFIX}", style)
-
-
-def _measure(trainer: BaseTrainer, model: BaseModel, index: int, photos: list[Tensor]) -> dict[str, float]:
-    """Content and style loss of one kept style, means over photos."""
-    content, style = 0.0, 0.0
-    target = trainer.looks.targets[[index]]
-    with torch.inference_mode():
-        for photo in (each.to(trainer.device) for each in photos):
-            own = trainer.vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-            painted = _paint(model, photo, model.rows([index]), trainer.dtype)
-            features = trainer.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
-            content += content_loss(features[CONTENT_LAYER], own).item() / len(photos)
-            style += target.loss(features).item() / len(photos)
-    return {"content": round(content, 4), "style": round(style, 4)}

@@ -34,6 +34,11 @@ class Judged:
     style: Tensor
     repetition: Tensor
 
+    def means(self, *parts: str) -> dict[str, float]:
+        """Over the samples: the geometric mean of the objective, the arithmetic one of other parts."""
+        found = {"objective": self.objective.log().mean().exp().item()}
+        return found | {name: getattr(self, name).mean().item() for name in parts}
+
 
 def look_at_photos(vgg: VGG19, photos: Tensor, lags: list[int]) -> Seen:
     """What is kept of photos (B, 3, H, W) in [0, 1], without gradients; `lags` are indices into LAGS."""

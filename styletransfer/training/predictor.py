@@ -1,7 +1,6 @@
 """Training of the row predictor: any painting, the base network as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,24 +14,19 @@ from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.objective import judge, look_at_photos
-from styletransfer.training.start import spread_of
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import VGG19
 
 LEAST_INPUT_SPREAD = 0.05  # of a logarithm: a channel that is alike in all paintings says nothing
 
 
-@dataclass(frozen=True)
-class PredictorLosses:
-    """Means over a step's samples; `objective` is the geometric mean of content + style_weight * style."""
-
-    objective: float
-    content: float
-    style: float
-    repetition: float
+def spread_of(rows: Tensor) -> Tensor:
+    """(2, N) standard deviation over rows (S, 2, N), but nowhere next to nothing."""
+    spread = rows.std(dim=0, correction=0)
+    return spread.clamp_min(0.1 * spread.mean())
 
 
-class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
+class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
     """Holds the state of a training and takes its steps.
 
     Args:  network: the base network, frozen, its convolutions in `dtype`; rows: (S, 2, N) of the known styles;
@@ -52,8 +46,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         device: torch.device = CPU,
     ) -> None:
         self.vgg, self.network, self.looks = vgg, network, looks.near(device)
-        self.contents = near(contents, device)
-        self.settings, self.dtype = settings, dtype
+        self.contents, self.dtype = near(contents, device), dtype
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             predictor = RowPredictor(rows.shape[2])
@@ -86,7 +79,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         self.model.load_state_dict(state)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
 
-    def _step(self, share: float) -> tuple[Tensor, PredictorLosses]:
+    def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, settings.side, self.generator).to(self.device)
@@ -100,9 +93,4 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorLosses]):
         painted = leaky_clamp(self.network(photos.to(self.dtype), rows, weights, strength))
         judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
-        return loss, PredictorLosses(
-            objective=judged.objective.log().mean().exp().item(),
-            content=judged.content.mean().item(),
-            style=judged.style.mean().item(),
-            repetition=judged.repetition.mean().item(),
-        )
+        return loss, judged.means("content", "style", "repetition")

@@ -19,7 +19,7 @@ from styletransfer.training.data import load_photographs, split_held_out
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
-from styletransfer.training.unseen import Paint, Unseen
+from styletransfer.training.unseen import Paint, Unseen, paint_in_row
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_predictor_of_any_base, package_folder, save_predictor
 
@@ -81,12 +81,12 @@ def train_predictor(
     unseen = Unseen(vgg, photos, aside)
 
     def painter() -> Paint:
-        predictor, one = trainer.averaged(), torch.ones(1, device=device)
+        predictor = trainer.averaged()
 
         def paint(photo: Tensor, goal: StyleTarget) -> Tensor:
             with torch.inference_mode():
-                row = predictor(goal.to(device).means, goal.to(device).stds)
-                return base.network(photo.to(device, dtype), row, one[None], one).clamp(0, 1)
+                [row] = predictor(goal.to(device).means, goal.to(device).stds)
+            return paint_in_row(base.network, photo, row, dtype)
 
         return paint
 

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from styletransfer.errors import TrainingDiverged
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
+from styletransfer.predictor import RowPredictor
 from styletransfer.settings import StyleTraining
+from styletransfer.targets import StyleTarget
 from styletransfer.training import repetition
 from styletransfer.training.looks import Looks
 from styletransfer.training.objective import Seen, judge, look_at_photos
-from styletransfer.training.start import Start
 from styletransfer.vgg import VGG19
 
 SNAPSHOT_STEPS = 10
@@ -23,12 +24,17 @@ MOST_ROLLBACKS = 6
 
 
 @dataclass(frozen=True)
-class FitLosses:
-    """Means over a step's crops; `objective` is the geometric mean of content + style_weight * style."""
+class Start:
+    """A row (2, N) to begin with, and how much each of its numbers differs from style to style (2, N)."""
 
-    objective: float
-    content: float
-    style: float
+    row: Tensor
+    spread: Tensor
+
+
+def predicted_start(target: StyleTarget, predictor: RowPredictor) -> Start:
+    """The row that is predicted for a painting."""
+    with torch.no_grad():
+        return Start(predictor(target.means, target.stds)[0], predictor.row_spread)
 
 
 class StyleFitter:
@@ -72,7 +78,7 @@ class StyleFitter:
         """What has been fitted so far, (2, row_length), averaged over the last steps; on the CPU."""
         return (self.start.row + self.start.spread * self.average).cpu()
 
-    def take_step(self, share: float) -> FitLosses:
+    def take_step(self, share: float) -> dict[str, float]:
         """One optimisation step; `share`, 0 to 1, is how much of the fit lies behind and sets the rate.
 
         A step that ends in numbers that are not finite goes back to the last snapshot and halves the rate.
@@ -81,7 +87,7 @@ class StyleFitter:
         self._within_step = True
         while True:
             losses = self._try_step(share)
-            if math.isfinite(losses.objective) and bool(self.offset.isfinite().all()):
+            if math.isfinite(losses["objective"]) and bool(self.offset.isfinite().all()):
                 break
             self._roll_back()
         self.step += 1
@@ -93,7 +99,7 @@ class StyleFitter:
             self._snapshot = self.state()
         return losses
 
-    def _try_step(self, share: float) -> FitLosses:
+    def _try_step(self, share: float) -> dict[str, float]:
         settings = self.settings
         chosen = self._choose_crops()
         photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
@@ -114,8 +120,7 @@ class StyleFitter:
         for group in self.optimizer.param_groups:
             group["lr"] = settings.rate * self.rate_scale * warm * falling
         self.optimizer.step()
-        objective = judged.objective.log().mean().exp().item()
-        return FitLosses(objective, judged.content.mean().item(), judged.style.mean().item())
+        return judged.means("content", "style")
 
     def _choose_crops(self) -> list[int]:
         """In shuffled rounds, each crop as often as the others."""

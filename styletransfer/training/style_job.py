@@ -23,8 +23,8 @@ from styletransfer.targets import style_target
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop
 from styletransfer.training.looks import Looks
 from styletransfer.training.repetition import painting_repetition
-from styletransfer.training.start import predicted_start
-from styletransfer.training.style import FitLosses, StyleFitter
+from styletransfer.training.style import StyleFitter, predicted_start
+from styletransfer.training.unseen import paint_in_row
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
 
 CHECKPOINT_SECONDS = 5
@@ -122,7 +122,7 @@ def _fit(
     on_step: OnStep | None,
 ) -> tuple[dict[str, float], float]:
     """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
-    recent: deque[FitLosses] = deque(maxlen=10)
+    recent: deque[dict[str, float]] = deque(maxlen=10)
     began = saved = shown = time.monotonic()
 
     def save(elapsed: float) -> None:
@@ -155,7 +155,7 @@ def _fit(
             if on_step:
                 steps = steps_by(spent + time.monotonic() - began)
                 try:
-                    on_step(Progress(fitter.step, steps, asdict(recent[-1]), preview))
+                    on_step(Progress(fitter.step, steps, recent[-1], preview))
                 except Cancelled:
                     break
                 except Exception:  # nobody will go on with it
@@ -165,7 +165,7 @@ def _fit(
         save(spent + time.monotonic() - began)
         raise
     names = ("content", "style") if recent else ()
-    means = {name: math.fsum(getattr(losses, name) for losses in recent) / len(recent) for name in names}
+    means = {name: math.fsum(losses[name] for losses in recent) / len(recent) for name in names}
     return means, spent + time.monotonic() - began
 
 
@@ -195,7 +195,5 @@ def _crops(job: StyleJob, settings: StyleTraining) -> list[Tensor]:
 
 def _preview(fitter: StyleFitter) -> Tensor:
     """The first crop, painted."""
-    one = torch.ones(1, device=fitter.device)
-    photo = fitter.crops[0].to(fitter.device, fitter.dtype)
-    with torch.inference_mode():
-        return fitter.network(photo, fitter.row()[None].to(fitter.device), one[None], one).clamp(0, 1).cpu()
+    row = fitter.row().to(fitter.device)
+    return paint_in_row(fitter.network, fitter.crops[0], row, fitter.dtype).cpu()

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -29,32 +28,32 @@ CPU = torch.device("cpu")
 
 
 Model = TypeVar("Model", bound=nn.Module)
-Losses = TypeVar("Losses")  # a dataclass of means over a step's samples
+Settings = TypeVar("Settings", bound=NetworkTraining)
 
 
-class Trainer(Generic[Model, Losses]):
+class Trainer(Generic[Model, Settings]):
     """Holds the state of a training and takes its steps; `_step` of a child says what one is."""
 
     def __init__(
         self,
         model: Model,
         optimizers: Sequence[torch.optim.Optimizer],
-        settings: NetworkTraining,
+        settings: Settings,
         device: torch.device,
     ) -> None:
-        self.model, self.optimizers, self.schedule, self.device = model, optimizers, settings, device
+        self.model, self.optimizers, self.settings, self.device = model, optimizers, settings, device
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.average = {name: value.clone() for name, value in model.state_dict().items()}
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self.step = 0
 
-    def _step(self, share: float) -> tuple[Tensor, Losses]:
-        """The loss of a step, and what is told of it; `share` of the training lies behind."""
+    def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a step, and means over its samples, by name; `share` of the training lies behind."""
         raise NotImplementedError
 
-    def take_step(self) -> Losses:
-        """One optimisation step."""
-        share = self.step / self.schedule.steps
+    def take_step(self) -> dict[str, float]:
+        """One optimisation step; what is told of it, by name."""
+        share = self.step / self.settings.steps
         with _trying_convolutions():
             loss, losses = self._step(share)
             for optimizer in self.optimizers:
@@ -68,12 +67,12 @@ class Trainer(Generic[Model, Losses]):
         return losses
 
     def _style_weight(self, share: float) -> float:
-        settings = self.schedule
+        settings = self.settings
         rise = min(1.0, share / settings.gentle_share)
         return settings.style_weight_start * (settings.style_weight / settings.style_weight_start) ** rise
 
     def _set_rates(self, share: float) -> None:
-        settings = self.schedule
+        settings = self.settings
         scale = min(1.0, (self.step + 1) / settings.warmup_steps, (1 - share) / settings.decay_share)
         for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -81,7 +80,7 @@ class Trainer(Generic[Model, Losses]):
 
     def _update_average(self) -> None:
         # Early on the average follows closely, or it would drag the random start along.
-        decay = min(self.schedule.average, (1 + self.step) / (10 + self.step))
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             state = self.model.state_dict()
             torch._foreach_lerp_([self.average[name] for name in state], list(state.values()), 1 - decay)
@@ -139,13 +138,13 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
     `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
     the process ends, the last checkpoint stays. Raises TrainingDiverged, UnwritableOutput.
     """
-    settings = trainer.schedule
+    settings = trainer.settings
     _without_later(out / "losses.csv", trainer.step)
     saved = time.monotonic()
-    recent: list[Any] = []
+    recent: list[dict[str, float]] = []
     while trainer.step < settings.steps:
         losses = trainer.take_step()
-        if not all(math.isfinite(value) for value in asdict(losses).values()):
+        if not all(math.isfinite(value) for value in losses.values()):
             raise TrainingDiverged(
                 f"the losses are no numbers any more at step {trainer.step}; begin anew with another --seed "
                 "and another --out"
@@ -162,7 +161,7 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
         if due and trainer.is_finite():
             save_checkpoint(trainer.state(), checkpoint_of(out))
             saved = time.monotonic()
-        named = {name.replace("_", " "): value for name, value in asdict(losses).items()}
+        named = {name.replace("_", " "): value for name, value in losses.items()}
         on_step(Progress(trainer.step, settings.steps, named, sheet))
     if not trainer.is_finite():
         raise TrainingDiverged("the weights are no numbers after the last step; begin anew with another --out")
@@ -195,10 +194,10 @@ def _without_later(path: Path, step: int) -> None:
         temporary.write_text("".join(kept), encoding="ascii")
 
 
-def _log(path: Path, step: int, recent: list[Any]) -> None:
+def _log(path: Path, step: int, recent: list[dict[str, float]]) -> None:
     """Append the means of the last steps to a table."""
-    columns = [field.name for field in fields(recent[0])]
-    means = (sum(getattr(losses, name) for losses in recent) / len(recent) for name in columns)
+    columns = list(recent[0])
+    means = (sum(losses[name] for losses in recent) / len(recent) for name in columns)
     new = not path.exists()
     try:
         with path.open("a", encoding="ascii", newline="") as file:

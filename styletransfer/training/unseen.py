@@ -1,13 +1,15 @@
 """Photos and paintings that a training leaves out: what it makes of them, to look at and measured."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from statistics import mean
 
 import torch
 from torch import Tensor
 
 from styletransfer import images
 from styletransfer.losses import content_loss
+from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -39,19 +41,35 @@ class Unseen:
         for painting, goal, photo in zip(self.paintings, self.goals, self._photos(), strict=True):
             small = images.resize(photo, CELL)
             cells.append(torch.cat([images.resize(painting, CELL), small, paint(small, goal).cpu()], dim=2))
-        across = min(ACROSS, len(cells))
-        cells += [torch.ones_like(cells[0])] * (-len(cells) % across)
-        lines = [torch.cat(cells[start : start + across], dim=3) for start in range(0, len(cells), across)]
-        return torch.cat(lines, dim=2)
+        return grid(cells, min(ACROSS, len(cells)))
 
     def losses(self, paint: Paint) -> dict[str, float]:
         """Content and style loss, means over the paintings."""
-        device = self.vgg.mean.device
-        found = {"content": 0.0, "style": 0.0}
-        with torch.inference_mode():
-            for goal, photo in zip(self.goals, self._photos(), strict=True):
-                features = self.vgg(paint(photo, goal).to(device), [CONTENT_LAYER, *STYLE_LAYERS])
-                own = self.vgg(photo.to(device), [CONTENT_LAYER])[CONTENT_LAYER]
-                found["content"] += content_loss(features[CONTENT_LAYER], own).item()
-                found["style"] += goal.to(device).loss(features).item()
-        return {name: round(value / len(self.goals), 4) for name, value in found.items()}
+        pairs = zip(self.goals, self._photos(), strict=True)
+        return measure(self.vgg, ((paint(photo, goal), photo, goal) for goal, photo in pairs))
+
+
+def measure(vgg: VGG19, painted: Iterable[tuple[Tensor, Tensor, StyleTarget]]) -> dict[str, float]:
+    """Content and style loss, means over paintings, each with its photo and what was wanted."""
+    device, content, style = vgg.mean.device, [], []
+    with torch.inference_mode():
+        for painting, photo, goal in painted:
+            features = vgg(painting.to(device), [CONTENT_LAYER, *STYLE_LAYERS])
+            own = vgg(photo.to(device), [CONTENT_LAYER])[CONTENT_LAYER]
+            content.append(content_loss(features[CONTENT_LAYER], own).item())
+            style.append(goal.to(device).loss(features).item())
+    return {"content": round(mean(content), 4), "style": round(mean(style), 4)}
+
+
+@torch.inference_mode()
+def paint_in_row(network: TransformerNetwork, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
+    """A photo (1, 3, H, W) in one row (2, N), where that is; the network computes in `dtype`."""
+    one = torch.ones(1, device=row.device)
+    return network(photo.to(row.device, dtype), row[None], one[None], one).clamp(0, 1)
+
+
+def grid(cells: Sequence[Tensor], across: int) -> Tensor:
+    """Pictures (1, 3, H, W) of one size as one, line by line."""
+    filled = [*cells, *[torch.ones_like(cells[0])] * (-len(cells) % across)]
+    lines = [torch.cat(filled[start : start + across], dim=3) for start in range(0, len(filled), across)]
+    return torch.cat(lines, dim=2)
