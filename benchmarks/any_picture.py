@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 
 from benchmarks import STYLE_WEIGHT
-from styletransfer import images
-from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
+from styletransfer import images, methods
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.losses import content_loss
-from styletransfer.methods import METHODS
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
@@ -61,7 +60,7 @@ def main() -> None:
     device = choose_device()
     dtype = choose_dtype(device)
     vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(device)
-    stylizer = METHODS[options.method](options.models, device, dtype, computes_int8(device))
+    stylizer = methods.load(options.method, options.models, device)
     photos = _spread(split_held_out(images.find_pictures(options.content))[1], options.photos)
     paintings = _spread(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
     pictures = PictureStyles(options.models, device)

@@ -25,9 +25,9 @@ from unittest import mock
 import torch
 from PIL import Image
 
-from styletransfer import StyleTransfer, images
+from styletransfer import StyleTransfer, images, methods
 from styletransfer.cli.outputs import write_results
-from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.training.data import split_held_out
@@ -144,7 +144,7 @@ def folder_throughput(photos: list[Path]) -> None:
         pictures = [images.read_picture(source) for source in sources]
         pixels = sum(picture.size[0] * picture.size[1] for picture in pictures) / 1e6
         device = choose_device()
-        stylizer = cin.load(package_folder("models"), device, choose_dtype(device), computes_int8(device))
+        stylizer = methods.load("cin", package_folder("models"), device)
         style = StyleBank(package_folder("styles")).load(STYLES[0])
         transfer.stylize(sources[0], STYLES[0])
         times = []

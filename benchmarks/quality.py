@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from benchmarks import STYLE_WEIGHT
-from styletransfer import images
+from styletransfer import images, methods
 from styletransfer.core import Style
-from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.losses import content_loss
-from styletransfer.methods import METHODS
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
@@ -115,7 +114,7 @@ def main() -> None:
     device = choose_device()
     dtype = choose_dtype(device)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    stylizer = METHODS["cin"](options.models, device, dtype, computes_int8(device))
+    stylizer = methods.load("cin", options.models, device)
     bank = StyleBank(options.styles)
     paths = images.find_pictures(options.folder)
     if options.held_out:

@@ -18,10 +18,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from styletransfer import methods
 from styletransfer.core import Style, Stylizer
 from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
 from styletransfer.images import find_pictures, read_picture, resize_long_side
-from styletransfer.methods import METHODS
+from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.weights import package_folder
 
@@ -81,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     device = choose_device()
     dtype, int8 = choose_dtype(device), computes_int8(device)
-    stylizer = METHODS["cin"](package_folder("models"), device, dtype, int8)
+    stylizer = methods.load("cin", package_folder("models"), device)
     bank = StyleBank(package_folder("styles"))
     styles = [bank.load(name) for name in bank.paths()]
     standard = standard_network().eval().to(device)
@@ -108,7 +109,7 @@ def main() -> None:
         spread = f"from {min(ratio):.1f} to {max(ratio):.1f}"
         print(f"{name}: {figure}, {statistics.median(ratio):.1f} times ours ({spread})")
     if options.content:
-        exact = METHODS["cin"](package_folder("models"), device, torch.float32, False)
+        exact = cin.load(package_folder("models"), device, torch.float32)
         paths = find_pictures(options.content)
         chosen = paths[:: -(-len(paths) // PHOTOS)]
         photos = [resize_long_side(read_picture(path).rgb, 512) for path in chosen]

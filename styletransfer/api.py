@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os.path import isfile
@@ -12,14 +11,14 @@ from typing import Any
 from PIL.Image import Image
 from platformdirs import user_data_path
 
-from styletransfer import images
+from styletransfer import images, methods
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
-from styletransfer.device import choose_device, choose_dtype, computes_int8
+from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.files import printable, replacing
+from styletransfer.files import printable, recorded, replacing
 from styletransfer.images import ImageSource
-from styletransfer.methods import METHODS, cin
+from styletransfer.methods import cin
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.request import BatchResult, Options, Request, check, painted_size
 from styletransfer.settings import (
@@ -125,7 +124,15 @@ class StyleTransfer:
             folder=bank.own,
             content=Path(content) if content else None,
             resume=resume,
-            command=_command(image, name, content, steps, seconds, style_side),
+            command=recorded(
+                "train-style",
+                Path(image).name if isinstance(image, str | Path) else "PICTURE",
+                name=name,
+                content=Path(content) if content else None,
+                steps=steps,
+                seconds=seconds,
+                style_size=style_side if style_side != STYLE_SIDE else None,
+            ),
         )
         dtype = choose_dtype(self._device)
         base = cin.load(self._models_dir, self._device, dtype)
@@ -330,34 +337,9 @@ class StyleTransfer:
         return Request(method, stylizer, used, weights, shades, options)
 
     def _stylizer(self, method: str) -> Stylizer:
-        if method not in METHODS:
-            raise InvalidInput(f"no method named {method!r}; there is {', '.join(METHODS)}")
         if method not in self._stylizers:
-            self._stylizers[method] = METHODS[method](
-                *(self._models_dir, self._device, choose_dtype(self._device), computes_int8(self._device))
-            )
+            self._stylizers[method] = methods.load(method, self._models_dir, self._device)
         return self._stylizers[method]
-
-
-def _command(
-    image: ImageSource,
-    name: str,
-    content: str | Path | None,
-    steps: int | None,
-    seconds: float | None,
-    style_side: int,
-) -> str:
-    """The command that learns the same style, as its file records it: where things lie is nobody's business."""
-    source = Path(image).name if isinstance(image, str | Path) else "PICTURE"
-    options = {
-        "--name": name,
-        "--content": content and Path(content).resolve().name,
-        "--steps": steps,
-        "--seconds": seconds,
-        "--style-size": style_side if style_side != STYLE_SIDE else None,
-    }
-    given = [word for option, value in options.items() if value for word in (option, str(value))]
-    return printable(shlex.join(["styletransfer", "train-style", source, *given]))
 
 
 def _optimization(given: Optimization | Mapping[str, Any] | None) -> Optimization | None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,20 @@ def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
 def printable(name: str) -> str:
     """A file's name as text that can be written anywhere: bytes in it that are none become question marks."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def recorded(command: str, *words: str, **options: object) -> str:
+    """A command that makes the same again, for files that travel: where things lie is nobody's business.
+
+    Options that are None are left out, those that are lists are given several times.
+    """
+    told = [*words]
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None:
+                text = each.resolve().name if isinstance(each, Path) else str(each)
+                told += [f"--{name.replace('_', '-')}", text]
+    return printable(shlex.join(["styletransfer", command, *told]))
 
 
 def make_folder(path: Path) -> None:

@@ -192,7 +192,8 @@ class Request:
 
         What `sources` raise comes after the results of what they gave before.
         """
-        coming, ahead = _Coming(sources), workers
+        errors: list[Exception] = []
+        coming, ahead = _until_error(sources, errors), workers
         readers = ThreadPoolExecutor(workers, initializer=compute_on_one_core)
         try:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
@@ -200,8 +201,8 @@ class Request:
                 further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
                 waiting.extend((source, readers.submit(self.read, source)) for source in further)
                 if not waiting:
-                    if coming.error:
-                        raise coming.error
+                    if errors:
+                        raise errors[0]
                     return
                 source, reading = waiting.popleft()
                 size = _size(reading)
@@ -261,21 +262,12 @@ class _Stopping:
             raise
 
 
-class _Coming(Iterator[ImageSource]):
-    """Sources up to where they raise an `error`."""
-
-    def __init__(self, sources: Iterable[ImageSource]) -> None:
-        self._sources = iter(sources)
-        self.error: Exception | None = None
-
-    def __next__(self) -> ImageSource:
-        try:
-            return next(self._sources)
-        except StopIteration:
-            raise
-        except Exception as error:
-            self.error, self._sources = error, iter(())
-            raise StopIteration from None
+def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Iterator[ImageSource]:
+    """Sources up to where they raise something, which is put into `errors`."""
+    try:
+        yield from sources
+    except Exception as error:
+        errors.append(error)
 
 
 def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:

@@ -6,14 +6,14 @@ content differs is refused.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import nn
 
 from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
@@ -25,6 +25,7 @@ BASE_FILE = "cin-base.safetensors"
 DECODER_FILE = "adain.safetensors"
 PREDICTOR_FILE = "predictor.safetensors"
 MANIFEST_FILE = "manifest.json"
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def package_folder(name: str) -> Path:
@@ -53,13 +54,10 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
 
     Raises MissingWeights where the file is absent, damaged, or not the one of the manifest.
     """
-    tensors, config, digest = _load(folder, BASE_FILE, "train-base")
-    try:
-        network = TransformerNetwork(NetworkConfig(**config))
-        network.load_state_dict(tensors)
-    except (TypeError, RuntimeError) as error:
-        raise MissingWeights(f"{folder / BASE_FILE} is no base network of this version: {error}") from error
-    return network.eval().requires_grad_(False), digest
+    network, _, digest = _load(
+        folder, BASE_FILE, "train-base", lambda config: TransformerNetwork(NetworkConfig(**config))
+    )
+    return network, digest
 
 
 def save_decoder(folder: Path, decoder: AdainDecoder, description: Mapping[str, object]) -> str:
@@ -69,13 +67,8 @@ def save_decoder(folder: Path, decoder: AdainDecoder, description: Mapping[str, 
 
 def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
     """The AdaIN decoder in float32 on the CPU, and the file's sha256. Raises MissingWeights."""
-    tensors, _, digest = _load(folder, DECODER_FILE, "train-adain")
-    decoder = AdainDecoder()
-    try:
-        decoder.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise MissingWeights(f"{folder / DECODER_FILE} is no decoder of this version: {error}") from error
-    return decoder.eval().requires_grad_(False), digest
+    decoder, _, digest = _load(folder, DECODER_FILE, "train-adain", lambda _: AdainDecoder())
+    return decoder, digest
 
 
 def save_predictor(
@@ -86,13 +79,13 @@ def save_predictor(
     return _save(folder, PREDICTOR_FILE, predictor, description, config)
 
 
-def load_predictor(folder: Path, base_sha256: str | None = None) -> tuple[RowPredictor, str]:
+def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
     """The row predictor in float32 on the CPU, and the sha256 of the base network whose rows it predicts.
 
-    Raises MissingWeights, also where that is another than `base_sha256`, or than the one in the folder.
+    Raises MissingWeights, also where that is another than the one in the folder.
     """
     predictor, own_base = load_predictor_of_any_base(folder)
-    if own_base != (base_sha256 or _manifest(folder).get(BASE_FILE, {}).get("sha256")):
+    if own_base != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
         raise MissingWeights(
             f"{folder / PREDICTOR_FILE} was trained with another base network; "
             "train it anew with 'styletransfer train-predictor'"
@@ -102,13 +95,10 @@ def load_predictor(folder: Path, base_sha256: str | None = None) -> tuple[RowPre
 
 def load_predictor_of_any_base(folder: Path) -> tuple[RowPredictor, str]:
     """`load_predictor` of whatever base network: to train on from, not to paint with. Raises MissingWeights."""
-    tensors, config, _ = _load(folder, PREDICTOR_FILE, "train-predictor")
-    try:
-        predictor = RowPredictor(config["row_length"])
-        predictor.load_state_dict(tensors)
-    except (KeyError, RuntimeError) as error:
-        raise MissingWeights(f"{folder / PREDICTOR_FILE} is no predictor of this version: {error}") from error
-    return predictor.eval().requires_grad_(False), config.get("base_sha256", "")
+    predictor, config, _ = _load(
+        folder, PREDICTOR_FILE, "train-predictor", lambda config: RowPredictor(config["row_length"])
+    )
+    return predictor, config.get("base_sha256", "")
 
 
 def _save(
@@ -126,8 +116,11 @@ def _save(
     return digest
 
 
-def _load(folder: Path, name: str, command: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
-    """Tensors in float32, configuration, and sha256 of a weight file that the manifest vouches for."""
+def _load(
+    folder: Path, name: str, command: str, build: Callable[[dict[str, Any]], Network]
+) -> tuple[Network, dict[str, Any], str]:
+    """What is built of a configuration, frozen, in float32, with the weights of a file that the manifest
+    vouches for; the configuration, and the file's sha256."""
     path = folder / name
     if not path.is_file():
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
@@ -137,9 +130,12 @@ def _load(folder: Path, name: str, command: str) -> tuple[dict[str, Tensor], dic
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads(file.metadata()["config"])
-            return {key: file.get_tensor(key).float() for key in file.keys()}, config, digest
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise MissingWeights(f"{path} is no weight file of this program: {error}") from error
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}
+        network = build(config)
+        network.load_state_dict(tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise MissingWeights(f"{path} is no weight file of this version: {error}") from error
+    return network.eval().requires_grad_(False), config, digest
 
 
 def _manifest(folder: Path) -> dict[str, dict]:

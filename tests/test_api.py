@@ -233,7 +233,7 @@ def test_photos_of_one_size_that_follow_one_another_are_painted_together(
     photos += [make_photo(24, 24, seed=i) for i in range(6)]
     photos[1].putalpha(100)
     sources = [*photos[:6], tmp_path / "none.jpg", *photos[6:]]
-    monkeypatch.setattr("styletransfer.api.computes_int8", lambda device: False)
+    monkeypatch.setattr("styletransfer.methods.computes_int8", lambda device: False)
     stylizer = transfer._stylizer("cin")
     with patch.object(stylizer, "stylize", side_effect=stylizer.stylize) as painting:
         results = list(transfer.stylize_batch(sources, MIX, workers=2, **wish))

@@ -23,7 +23,7 @@ LAYERS = (
     ("weights", "stylebank"),
     ("methods",),
     ("training",),
-    ("picturestyles", "request", "bench"),
+    ("picturestyles", "request"),
     ("api",),
     ("page",),
     ("", "cli"),

@@ -13,8 +13,7 @@ import torch
 from conftest import make_photo
 from PIL import Image
 
-from styletransfer import api, cli, images, read_metadata
-from styletransfer.cli import train
+from styletransfer import api, cli, files, images, read_metadata
 from styletransfer.cli.outputs import is_finished
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
@@ -209,9 +208,10 @@ def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(
 def test_a_recorded_command_can_be_given_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = {"content": Path("my photos"), "start": Path(), "wide": None}
-    command = train._recorded("train-base", folders, 7, 0, ["side=64"])
-    expected = ["--content", "my photos", "--start", tmp_path.name, "--set", "side=64", "--steps", "7"]
-    assert shlex.split(command) == ["styletransfer", "train-base", *expected, "--seed", "0"]
+    command = files.recorded("train-base", "a b.jpg", **folders, set=["side=64", "lags=2"], seed=0)
+    expected = ["a b.jpg", "--content", "my photos", "--start", tmp_path.name]
+    expected += ["--set", "side=64", "--set", "lags=2", "--seed", "0"]
+    assert shlex.split(command) == ["styletransfer", "train-base", *expected]
 
 
 def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):

@@ -1,10 +1,9 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +22,7 @@ from styletransfer.cli.shared import (
     show_losses,
 )
 from styletransfer.device import choose_device, choose_dtype
-from styletransfer.files import printable
+from styletransfer.files import recorded
 
 Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is kept aside.")]
 Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is kept aside.")]
@@ -118,14 +117,8 @@ def train_base(
     """Train the base network and its styles; run it again to go on from the last checkpoint."""
     from styletransfer.training.base_job import BaseJob, train_base
 
-    named = {"content": content, "styles": styles, "out": out, "catalogue": catalogue, "wide": wide}
-    named |= {"preview": preview, "start": start}
-    command = _recorded("train-base", named, steps, seed, setting)
-    job = BaseJob(content, styles, out, wide, catalogue, preview, start, command)
-    chosen = parse_settings(setting or [], replace(settings.BaseTraining(), steps=steps, seed=seed))
-    _train(train_base, job, chosen, device, quiet)
-    if not quiet:
-        say(f"wrote {out / 'models'} and {out / 'styles'}")
+    job = BaseJob(content, styles, out, wide, catalogue, preview, start)
+    _train("train-base", train_base, job, settings.BaseTraining(steps=steps, seed=seed), setting, device, quiet)
 
 
 @app.command("train-adain")
@@ -142,11 +135,8 @@ def train_adain(
     """Train the decoder that paints in any picture; run it again to go on from the last checkpoint."""
     from styletransfer.training.adain_job import AdainJob, train_adain
 
-    command = _recorded("train-adain", {"content": content, "styles": styles, "out": out}, steps, seed, setting)
-    chosen = parse_settings(setting or [], replace(settings.AdainTraining(), steps=steps, seed=seed))
-    _train(train_adain, AdainJob(content, styles, out, command), chosen, device, quiet)
-    if not quiet:
-        say(f"wrote {out / 'models'}")
+    job, usual = AdainJob(content, styles, out), settings.AdainTraining(steps=steps, seed=seed)
+    _train("train-adain", train_adain, job, usual, setting, device, quiet)
 
 
 @app.command("train-predictor")
@@ -170,27 +160,27 @@ def train_predictor(
     """Train the predictor of gamma and beta; run it again to go on from the last checkpoint."""
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
-    named = {"content": content, "styles": styles, "out": out, "base": base, "start": start}
-    command = _recorded("train-predictor", named, steps, seed, setting)
-    chosen = parse_settings(setting or [], replace(settings.PredictorTraining(), steps=steps, seed=seed))
-    _train(train_predictor, PredictorJob(content, styles, out, base, start, command), chosen, device, quiet)
-    if not quiet:
-        say(f"wrote {out / 'models'}")
+    job, usual = (
+        PredictorJob(content, styles, out, base, start),
+        settings.PredictorTraining(steps=steps, seed=seed),
+    )
+    _train("train-predictor", train_predictor, job, usual, setting, device, quiet)
 
 
 def _train(
-    train: Callable[..., None], job: object, chosen: settings.NetworkTraining, device: str | None, quiet: bool
+    command: str,
+    train: Callable[..., None],
+    job: Any,
+    usual: Any,
+    setting: list[str] | None,
+    device: str | None,
+    quiet: bool,
 ) -> None:
     """Run a job of `training`, with its losses in a bar."""
-    used = choose_device(device)
+    chosen, used = parse_settings(setting or [], usual), choose_device(device)
+    paths = {name: value for name, value in vars(job).items() if name != "command"}
+    told = recorded(command, **paths, set=setting or [], steps=usual.steps, seed=usual.seed)
     with progress("preparing", chosen.steps, quiet) as bar:
-        train(job, chosen, used, choose_dtype(used), lambda step: show_losses(bar, step))
-
-
-def _recorded(
-    command: str, paths: dict[str, Path | None], steps: int, seed: int, setting: list[str] | None
-) -> str:
-    """The command as it is recorded in files that travel: folders by name alone, they are nobody's business."""
-    words = [word for name, path in paths.items() if path for word in (f"--{name}", path.resolve().name)]
-    words += [word for each in setting or [] for word in ("--set", each)]
-    return printable(shlex.join(["styletransfer", command, *words, "--steps", str(steps), "--seed", str(seed)]))
+        train(replace(job, command=told), chosen, used, choose_dtype(used), lambda step: show_losses(bar, step))
+    if not quiet:
+        say(f"wrote the results into {job.out}")

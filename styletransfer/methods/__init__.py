@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 
 from styletransfer.core import Stylizer
+from styletransfer.device import choose_dtype, computes_int8
+from styletransfer.errors import InvalidInput
 from styletransfer.methods import adain, cin, gatys
 
 METHODS: dict[str, Callable[[Path, torch.device, torch.dtype, bool], Stylizer]] = {
@@ -17,3 +19,10 @@ METHODS: dict[str, Callable[[Path, torch.device, torch.dtype, bool], Stylizer]] 
     "adain": adain.load,
     "gatys": gatys.load,
 }
+
+
+def load(method: str, models_dir: Path, device: torch.device) -> Stylizer:
+    """A method as it is fastest on that device. Raises InvalidInput where there is none, MissingWeights."""
+    if method not in METHODS:
+        raise InvalidInput(f"no method named {method!r}; there is {', '.join(METHODS)}")
+    return METHODS[method](models_dir, device, choose_dtype(device), computes_int8(device))
