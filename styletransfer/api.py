@@ -33,7 +33,7 @@ from styletransfer.settings import (
     StyleTraining,
 )
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, to_slug
-from styletransfer.vgg import check_layers
+from styletransfer.vgg import GRAM_LAYERS, check_layers
 from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image | Style  # of a style, or the style itself; or a picture whose style is meant
@@ -256,8 +256,9 @@ class StyleTransfer:
         Args:  workers: how many photos are read at a time, and wait in memory; the others as for `stylize`.
         """
         check("workers", workers, WORKERS)
-        if isinstance(sources, str | Path):
-            raise InvalidInput(f"{str(sources)!r} is one photo; give a list, or use `stylize`")
+        if isinstance(sources, ImageSource):
+            told = "this" if isinstance(sources, Image) else repr(str(sources))
+            raise InvalidInput(f"{told} is one photo; give a list, or use `stylize`")
         options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
         return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(
             sources, on_step, workers
@@ -327,7 +328,7 @@ class StyleTransfer:
                 continue  # a style of weight 0
             shades[name] = images.read_mask(mask)
         if options.optimization:
-            check_layers([options.optimization.content_layer])
+            check_layers([options.optimization.content_layer], GRAM_LAYERS[-1])
             if isfile(options.optimization.start):
                 images.read_size(options.optimization.start)  # an error now, not of every photo
         stylizer = self._stylizer(method)

@@ -15,6 +15,8 @@ import torch
 from styletransfer.errors import InvalidInput, UnwritableOutput
 
 LONGEST_NAME = 255  # bytes
+# What PyTorch raises at files that are none of its own, or damaged.
+UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     """What `save_checkpoint` wrote. Raises InvalidInput where it is no such file, FileNotFoundError of none."""
     try:
         state = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(f"{path} is damaged, or no file of this program; delete it") from error
     if not isinstance(state, dict):
         raise InvalidInput(f"{path} is no file of this program; delete it")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.core import Style, StyleInfo
-from styletransfer.errors import MissingWeights
+from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.images import ImageSource
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import STYLE_SIDE
@@ -56,6 +56,8 @@ class PictureStyles:
         whole, small = None, None
         if mask is not None:
             whole = images.resize(images.read_mask(mask), (picture.shape[2], picture.shape[3]))
+            if not whole.any():
+                raise InvalidInput(f"the style mask of {title} is all black; leave something of the picture")
             small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
         target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
         row, base_sha256 = self._predict(target)

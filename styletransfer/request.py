@@ -18,7 +18,9 @@ from styletransfer.color import keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
+from styletransfer.files import printable
 from styletransfer.images import ImageSource, Painting, Picture
+from styletransfer.methods.tiles import computed_pixels
 from styletransfer.settings import (
     COLOR_MODES,
     MAX_PIXELS,
@@ -93,7 +95,9 @@ class Request:
             told["masks"] = sorted(self.masks)
         if self.options.optimization:
             chosen = asdict(self.options.optimization)
-            told["optimization"] = chosen | {"start": Path(chosen["start"]).name}  # where it lies is private
+            told["optimization"] = chosen | {
+                "start": printable(Path(chosen["start"]).name)
+            }  # where it lies is private
         return {
             "method": self.method,
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
@@ -182,8 +186,8 @@ class Request:
 
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""
-        height, width = painted_size(size, self.options.stroke_size)
-        return min(max(1, self.stylizer.together // (height * width)), MOST_TOGETHER)
+        pixels = computed_pixels(painted_size(size, self.options.stroke_size))
+        return min(max(1, self.stylizer.together // pixels), MOST_TOGETHER)
 
     def paint_all(
         self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
@@ -199,7 +203,7 @@ class Request:
             waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
             while True:
                 further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
-                waiting.extend((source, readers.submit(self.read, source)) for source in further)
+                waiting.extend((source, self._reading(source, readers)) for source in further)
                 if not waiting:
                     if errors:
                         raise errors[0]
@@ -214,6 +218,16 @@ class Request:
                 yield from self._results(group, on_step)
         finally:
             readers.shutdown(cancel_futures=True)
+
+    def _reading(self, source: ImageSource, readers: ThreadPoolExecutor) -> Future[Picture]:
+        if not isinstance(source, Image):
+            return readers.submit(self.read, source)
+        read: Future[Picture] = Future()  # at once: when the next one is asked for it may be closed, or another
+        try:
+            read.set_result(self.read(source))
+        except StyleTransferError as error:
+            read.set_exception(error)
+        return read
 
     def _results(
         self, group: Sequence[tuple[ImageSource, Future[Picture]]], on_step: OnStep | None
@@ -234,7 +248,7 @@ class Request:
         shades = self._shades(size)[:, 0]  # (S, H, W)
         maps = weights[:, None, None] * shades
         total = maps.sum(dim=0)
-        maps = torch.where(total > 0, maps / total.clamp_min(1e-6), weights[:, None, None])
+        maps = torch.where(total > 0, maps / total.where(total > 0, 1), weights[:, None, None])
         return maps, strength * shades.amax(dim=0)
 
     def _shades(self, size: tuple[int, int]) -> Tensor:

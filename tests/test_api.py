@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo, random_predictor
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageSequence, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
 from styletransfer.errors import (
@@ -24,6 +24,7 @@ from styletransfer.errors import (
     UnwritableOutput,
 )
 from styletransfer.methods import cin
+from styletransfer.request import Options
 from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_predictor
 
@@ -368,9 +369,35 @@ def test_what_is_no_photo_and_no_style_is_told(transfer, photo, style, message):
         transfer.stylize(photo, style)
 
 
-def test_one_photo_is_no_batch(transfer):
+def test_one_photo_is_no_batch(transfer, photo):
     with pytest.raises(InvalidInput, match="give a list"):
         transfer.stylize_batch("photo.png", "amber")
+    with pytest.raises(InvalidInput, match="give a list"):
+        transfer.stylize_batch(photo, "amber")
+
+
+def test_pictures_are_read_before_their_owner_goes_on_to_the_next(transfer, tmp_path):
+    frames = [make_photo(40, 50, seed=seed) for seed in range(5)]
+    frames[0].save(tmp_path / "film.tif", save_all=True, append_images=frames[1:])
+    for index, frame in enumerate(frames):
+        frame.save(tmp_path / f"{index}.png")
+
+    def opened():
+        for index in range(5):
+            with Image.open(tmp_path / f"{index}.png") as frame:
+                yield frame
+
+    with Image.open(tmp_path / "film.tif") as film:
+        for sources in (opened(), ImageSequence.Iterator(film)):
+            results = list(transfer.stylize_batch(sources, "amber", strength=0))
+            for result, frame in zip(results, frames, strict=True):
+                assert result.image.tobytes() == frame.tobytes()
+    with Image.open(tmp_path / "0.png") as closed:
+        pass
+    with pytest.raises(UnreadableImage):
+        transfer.stylize(closed, "amber")
+    (result,) = transfer.stylize_batch([closed], "amber")
+    assert isinstance(result.error, UnreadableImage)
 
 
 def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
@@ -391,7 +418,8 @@ def test_photos_that_were_given_before_a_source_fails_are_painted(transfer, phot
         next(results)
 
 
-def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch):
+def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch, tmp_path):
+    photo.save(tmp_path / "photo.png")
     read = []
 
     def slowly(source):
@@ -403,7 +431,7 @@ def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch):
     monkeypatch.setattr(
         "styletransfer.request.ThreadPoolExecutor", lambda _, **more: ThreadPoolExecutor(1, **more)
     )
-    results = transfer.stylize_batch([photo] * 64, "amber", workers=64)
+    results = transfer.stylize_batch([tmp_path / "photo.png"] * 64, "amber", workers=64)
     next(results)
     results.close()
     assert len(read) < 50
@@ -414,7 +442,7 @@ def test_what_would_fail_for_every_photo_is_told_at_once(transfer, photo, tmp_pa
     start = Optimization(start=str(tmp_path / "words.png"))
     with pytest.raises(UnreadableImage):
         transfer.stylize_batch([photo], "amber", method="gatys", optimization=start)
-    with pytest.raises(InvalidInput, match="no VGG-19 layer"):
+    with pytest.raises(InvalidInput, match="no layer 'relu9_1'"):
         transfer.stylize_batch(
             [photo], "amber", method="gatys", optimization=Optimization(content_layer="relu9_1")
         )
@@ -437,12 +465,12 @@ def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
 def test_a_style_mask_is_of_the_picture_that_it_names(transfer, photo):
     mask = Image.new("L", (40, 40))
     mask.paste(255, (0, 0, 20, 40))
-    pictures = [(make_photo(40, 40, seed=seed), 0.5) for seed in (3, 4)]
+    pictures = [(make_photo(40, 40, seed=3), 1.0), (make_photo(40, 40, seed=4), 0.0)]
     none, first, second = (
         transfer.stylize(photo, pictures, method="adain", style_masks=masks).tobytes()
         for masks in ({}, {"picture": mask}, {"picture-2": mask})
     )
-    assert len({none, first, second}) == 3
+    assert first != none == second
 
 
 def test_white_masks_change_nothing(transfer, photo):
@@ -520,6 +548,22 @@ def test_a_style_mask_changes_what_a_picture_asks_for(transfer, photo):
     mask.paste(255, (0, 0, 30, 30))
     plain = transfer.stylize(photo, painting)
     assert transfer.stylize(photo, painting, style_masks={"picture": mask}).tobytes() != plain.tobytes()
+
+
+def test_a_style_mask_that_leaves_nothing_is_refused(transfer, photo):
+    black = Image.new("L", (9, 9))
+    with pytest.raises(InvalidInput, match="mask of picture is all black"):
+        transfer.stylize(photo, photo, style_masks={"picture": black})
+
+
+def test_a_style_that_weighs_hardly_anything_is_all_there_is_where_it_is_alone(transfer):
+    left = Image.new("L", (64, 48))
+    left.paste(255, (0, 0, 32, 48))
+    options = Options(1.0, None, 1.0, 0.0, "luminance", None)
+    request = transfer._request({"amber": 1.0, "blue": 1e-7}, "cin", {"amber": left}, {}, options)
+    weights, _ = request._shares((48, 64))
+    torch.testing.assert_close(weights.sum(dim=0), torch.ones(48, 64))
+    assert weights[1, :, 40:].min() == 1
 
 
 def test_a_style_mask_for_anything_but_a_picture_is_refused(transfer, photo):

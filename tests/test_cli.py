@@ -22,6 +22,8 @@ from styletransfer.request import Request
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import load_style, save_style
 
+FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")
+
 
 @pytest.fixture
 def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
@@ -368,6 +370,18 @@ def test_a_sheet_does_not_replace_its_photo(run, photo):
     assert "would replace the photo" in err
 
 
+def test_nothing_that_is_looked_at_is_replaced(run, photo, album, tmp_path):
+    make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
+    before = (tmp_path / "painting.png").read_bytes()
+    code, _, err = run("sheet", photo, "-s", tmp_path / "painting.png", "-o", tmp_path / "painting.png")
+    assert (code, "would replace the picture" in err) == (2, True)
+    assert (tmp_path / "painting.png").read_bytes() == before
+    wish = ("stylize", album, "--style", "amber", *FEW_STEPS, "-o", tmp_path / "out")
+    for folder in (album, tmp_path / "out"):
+        code, _, err = run(*wish, "--previews", folder)
+        assert (code, "name another folder" in err) == (2, True)
+
+
 def test_a_name_in_brackets_is_printed_as_it_is(run, photo, tmp_path):
     _, out, _ = run("stylize", photo, "--style", "amber", "-o", tmp_path / "out[b].png")
     assert "out[b].png" in out
@@ -403,9 +417,6 @@ def test_settings_that_do_not_exist_or_are_no_numbers_are_refused(option, messag
 
 
 # Optimisation
-
-
-FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")
 
 
 def test_an_optimisation_can_be_watched(run, photo, tmp_path, monkeypatch):
@@ -468,14 +479,14 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--previews", "folder"], "--previews is for --method gatys alone"),
         (["--set", "rate=0.1"], "--set is for --method gatys alone"),
         (["--method", "gatys", "--style-scale", "inf"], "style_scale is inf"),
-        (["--method", "gatys", "--set", "content_layer=relu9_1"], "no VGG-19 layer"),
+        (["--method", "gatys", "--set", "content_layer=relu9_1"], "no layer 'relu9_1'"),
         (["--method", "gatys", "--plot", "plot.xyz"], "end it in .png"),
         (["--method", "gatys", "--plot", "nowhere/plot.png"], "create it first"),
         (["--method", "gatys", "--set", "start=magic"], "must be one of auto, fast, photo, noise"),
         (["--method", "gatys", "--steps", "0"], "above 0"),
         (["--method", "gatys", "--set", "average=1"], "below 1"),
         (["--method", "gatys", "--set", "content_weight=nan"], "content_weight is nan"),
-        (["--method", "gatys", "--set", f"seed={10**23}"], "it must be from 0 to"),
+        (["--method", "gatys", "--set", f"seed={10**23}"], "whole number from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
         (["--mask", "amber"], "write style=PICTURE"),
         (["--mask", "amber=a.png", "--mask", "amber=b.png"], "--mask is given twice for amber"),

@@ -1,13 +1,16 @@
 """Pictures as users have them: each case is made here, saved, and read back."""
 
 import base64
+import gc
 import io
 import json
 import struct
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import pyvips
 import torch
 from conftest import make_photo
 from PIL import Image, ImageCms, PngImagePlugin
@@ -180,6 +183,37 @@ def test_16_bits_keep_their_shades(tmp_path):
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
     grey = images.as_float(images.read_picture(tmp_path / "ramp.png").rgb)[0, 0, 0] * 255
     torch.testing.assert_close(grey.round(), torch.arange(256.0))
+
+
+@pytest.mark.usefixtures("decoder")
+def test_16_bits_whose_white_is_zero_are_no_negative(tmp_path):
+    shades = np.full((24, 36), 52_685, dtype=np.uint16)
+    Image.fromarray(shades).save(tmp_path / "scan.tif", tiffinfo={0x0106: 0})
+    (black,) = images.as_float(images.read_picture(tmp_path / "scan.tif").rgb).unique()
+    assert black * 255 == pytest.approx(50, abs=1)
+
+
+def test_one_infinite_value_does_not_make_a_picture_of_floats_black():
+    values = np.full((8, 8), 0.5, dtype=np.float32)
+    values[0, :3] = np.inf, -np.inf, np.nan
+    assert pixel(images.read_picture(Image.fromarray(values)), 4, 4) == [128] * 3
+
+
+@pytest.mark.usefixtures("decoder")
+def test_the_transparent_shade_of_16_bits_is_alpha(tmp_path):
+    shades = np.full((24, 36), 30_000, dtype=np.uint16)
+    shades[:, 20:] = 1234
+    Image.fromarray(shades).save(tmp_path / "cut-out.png", transparency=1234)
+    alpha = images.as_float(images.read_picture(tmp_path / "cut-out.png").alpha)
+    assert alpha[..., :20].min() == 1
+    assert alpha[..., 20:].max() == 0
+
+
+def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path, monkeypatch):
+    make_photo(24, 36).save(tmp_path / "photo.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    assert images.read_size(tmp_path / "photo.png") == (24, 36)
+    assert images.read_metadata(tmp_path / "photo.png") == {}
 
 
 def test_alpha_is_kept_apart():
@@ -455,6 +489,38 @@ def test_no_room_to_read_a_large_photo_is_not_the_photos_fault(tmp_path, monkeyp
     monkeypatch.setattr("shutil.disk_usage", usage)
     with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
         images.read_picture(tmp_path / "photo.png")
+
+
+def test_where_others_fill_the_disk_it_is_not_the_photos_fault(tmp_path, monkeypatch):
+    make_photo(40, 50).save(tmp_path / "photo.png")
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    free = iter([10_000, 0])  # before it is decoded, and when that fails
+
+    def fail(*_):
+        raise pyvips.Error("write error")
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    monkeypatch.setattr(pyvips.Image, "rawsave", fail, raising=False)
+    with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
+        images.read_picture(tmp_path / "photo.png")
+
+
+def test_the_file_of_a_large_picture_is_gone_when_nobody_holds_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    unlink, mapped = Path.unlink, [True]
+
+    def of_windows(self, missing_ok=False):
+        if mapped[0]:
+            raise PermissionError
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", of_windows)
+    picture = images.empty_like(torch.zeros(1, 3, 40, 50, dtype=torch.uint8))
+    assert len(list(tmp_path.iterdir())) == 1
+    mapped[0] = False
+    del picture
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_jpeg_may_be_as_long_as_its_format_allows(tmp_path):

@@ -139,6 +139,8 @@ def stylize(
         for source, target in outputs.items():
             refuse_replacing(source, other)
             refuse_replacing(target, other, "painting")
+    if previews and previews.resolve() in {path.parent.resolve() for pair in outputs.items() for path in pair}:
+        raise InvalidInput(f"--previews {previews} holds photos or receives paintings; name another folder")
     planned = len(outputs)
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not is_finished(target)}
@@ -203,6 +205,8 @@ def sheet(
     check("size", size, settings.SIZE)
     images.check_writable(output)
     refuse_replacing(photo, output)
+    for name in filter(isfile, style or []):
+        refuse_replacing(Path(name), output, "picture")
     picture = images.read_picture(photo)
     small = images.with_long_side(picture.size, size)
     alpha = None if picture.alpha is None else images.resize(picture.alpha, small)

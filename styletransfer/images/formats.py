@@ -17,13 +17,14 @@ BROKEN = (
     SyntaxError,
     ValueError,
     RuntimeError,
+    AssertionError,
     EOFError,
     TypeError,
     AttributeError,
     LookupError,
     struct.error,
 )
-PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif"}
+PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"}
 
 
 @functools.cache

@@ -81,7 +81,7 @@ def read(path: Path) -> Tensor:
         orientation = _orientation(image)
         image = _to_srgb(image)
         _check_room(decoded, image)
-        image.rawsave(str(decoded))
+        _save_raw(image, decoded)
         if orientation == 1:
             return _map(decoded, image.height, image.width, image.bands)
         with _temporary_file() as turned:
@@ -90,7 +90,7 @@ def read(path: Path) -> Tensor:
             image.set_type(vips.GValue.gint_type, "orientation", orientation)
             image = image.autorot()
             _check_room(turned, image)
-            image.rawsave(str(turned))
+            _save_raw(image, turned)
             return _map(turned, image.height, image.width, image.bands)
 
 
@@ -144,6 +144,14 @@ def _check_room(path: Path, image: "pyvips.Image") -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _save_raw(image: "pyvips.Image", path: Path) -> None:
+    try:
+        image.rawsave(str(path))
+    except _libvips().Error as error:
+        _check_room(path, image)  # several pictures that are read at a time share it
+        raise error
+
+
 def _orientation(image: "pyvips.Image") -> int:
     return image.get("orientation") if image.get_typeof("orientation") else 1
 
@@ -172,6 +180,7 @@ def _map(path: Path, height: int, width: int, channels: int) -> Tensor:
         mapped = mmap.mmap(file.fileno(), height * width * channels)
     with _mapping:
         _mapped.add(mapped)
+    weakref.finalize(mapped, _remove, path)  # on Windows a file cannot be removed before
     lines = torch.frombuffer(mapped, dtype=torch.uint8).view(height, width, channels)
     return lines.permute(2, 0, 1)[None]  # (1, C, H, W), channels last
 
@@ -196,8 +205,12 @@ def _temporary_file() -> Iterator[Path]:
             "set TMPDIR to a folder on another disk"
         ) from error
     finally:
-        with contextlib.suppress(PermissionError):  # Windows, while it is mapped
-            Path(name).unlink()
+        _remove(Path(name))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
+PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0  # a TIFF tag, and its value for negatives
 LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -216,7 +217,9 @@ def _to_picture(image: Image.Image) -> Picture:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ORIENTATION, UPRIGHT)
+    # Of a PNG what stands before its pixels: PIL would else decode it all.
+    exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+    value = exif.get(ORIENTATION, UPRIGHT)
     return value if isinstance(value, int) else UPRIGHT
 
 
@@ -243,10 +246,18 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float64)
         most = values.max(initial=0)
         scale = most / 255 if most > 65_535 else 257 if most > 255 or image.mode != "I" else 1
-        return Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
+        if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
+            values = 65_535 - values  # of 8 bits PIL does that itself
+        grey = Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
+        clear = image.info.get("transparency")
+        if isinstance(clear, int):  # the one shade that is transparent
+            grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+        return grey
     if image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        scale = 255 if values.max(initial=0) <= MOST_OVERSHOOT else 1
+        values = np.asarray(image, dtype=np.float64)
+        most = values.max(initial=0, where=np.isfinite(values))
+        values = np.nan_to_num(values, posinf=most, neginf=0)
+        scale = 255 if most <= MOST_OVERSHOOT else 1
         return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
     return image
 

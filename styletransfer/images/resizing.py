@@ -7,6 +7,7 @@ from torch import Tensor
 from styletransfer.settings import WHOLE_PIXELS
 
 LONGEST_STYLE = 4  # times the short side
+MOST_ON_GPU = 40  # times smaller; a little beyond, PyTorch's kernel for CUDA has no room for its weights
 LEAST_STYLE = 16  # pixels: VGG halves a picture four times
 
 
@@ -61,6 +62,8 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if image.shape[-2:] == size:
         return image
+    if image.is_cuda and max(image.shape[-2] / size[0], image.shape[-1] / size[1]) > MOST_ON_GPU:
+        return resize(image.cpu(), size).to(image.device)
     resized = F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
     if image.dtype == torch.uint8:
         return resized if size[0] * size[1] > WHOLE_PIXELS else as_float(resized)

@@ -138,7 +138,9 @@ def read_metadata(path: Path) -> dict:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                keyed, described = image.info.get(_METADATA_KEY), str(image.getexif().get(_DESCRIPTION, ""))
+                keyed = image.info.get(_METADATA_KEY)
+                # To look for EXIF behind the pixels of a PNG, where ours is not, PIL would decode them.
+                described = "" if image.format == "PNG" else str(image.getexif().get(_DESCRIPTION, ""))
     except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
         texts = large.texts_of(path)
         keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), "")
