@@ -30,20 +30,21 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from styletransfer import StyleTransfer, images
-from styletransfer.core import Progress
+from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle
-from styletransfer.page import build_page, many, serve, visitors
+from styletransfer.page import build_page, many, serve, visitors, work
 from styletransfer.page import site as site_module
-from styletransfer.page.controls import mix_text
-from styletransfer.page.gallery import StylePictures
+from styletransfer.page.controls import mix_text, region_of
+from styletransfer.page.gallery import StylePictures, title_of
 from styletransfer.page.look import look
-from styletransfer.page.pad import corner_weights
-from styletransfer.page.paint import RESTORED, PaintTab, _is_number, _not_restored, _within
+from styletransfer.page.pad import corner_weights, pad_place
+from styletransfer.page.paint import PaintTab, _is_number, _not_restored, _within
 from styletransfer.page.site import _is_local
-from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Visitor, on_white
-from styletransfer.page.wish import Wish
+from styletransfer.page.slider import slider_of
+from styletransfer.page.visitors import KEPT_FOLDERS, SHOWN_SIDE, Belongings, Visitor, on_white
+from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 from styletransfer.page.work import LONGEST_QUEUE, Dropped, Finished, Halt, follow, telling
-from styletransfer.settings import Optimization
+from styletransfer.settings import STROKE_SIZE, Optimization
 from styletransfer.stylebank import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
@@ -261,7 +262,7 @@ def test_the_format_chosen_while_it_paints_counts(page, photo_file):
     wait_painted(page)
     page.get_by_role("button", name="More settings").click()
     page.get_by_label("Finest").check()
-    page.locator("#paint").click()
+    page.locator("#paint-finest").click()
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
     page.get_by_label("JPEG").click()
     page.wait_for_timeout(500)
@@ -269,6 +270,38 @@ def test_the_format_chosen_while_it_paints_counts(page, photo_file):
     wait_painted(page)
     with Image.open(io.BytesIO(download(page))) as picture:
         assert picture.format == "JPEG"
+
+
+@needs_browser
+def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    first = settings_of(download(page))["styles"]
+    choose(page, 0)
+    choose(page, 1)
+    earlier = page.locator("#earlier button.thumbnail-item")
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    page.reload()
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    earlier.nth(1).click()
+    expect(page.locator("#note")).to_contain_text("An earlier painting")
+    assert settings_of(download(page))["styles"] == first
+
+
+@needs_browser
+def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_role("button", name="More settings").click()
+    box = page.get_by_label("number input for Size of the strokes")
+    box.fill("")
+    box.press_sequentially("0.5")
+    box.press("Enter")
+    expect(page.locator("#note")).to_contain_text("painted in", timeout=SLOW)
+    assert soon(lambda: settings_of(download(page))["stroke_size"] == 0.5)
+    assert page.get_by_text("Error").count() == 0
 
 
 @needs_browser
@@ -387,7 +420,7 @@ def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file
     wait_painted(page)
     page.get_by_label("Finest").check()
     expect(page.locator("#note")).to_contain_text("Press Paint")
-    page.locator("#paint").click()
+    page.locator("#paint-finest").click()
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
     page.locator("#stop").click()
     wait_painted(page)
@@ -426,10 +459,12 @@ def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styl
     page.get_by_role("tab", name="Learn a style").click()
     page.get_by_role("button", name="My styles").click()
     page.get_by_label("Style", exact=True).click()
-    page.get_by_role("option", name="dots-of-mine").click()
+    page.get_by_role("option", name="Dots of mine").click()
     expect(page.locator("#export")).to_be_enabled()
     assert download(page, "#export") == (own_styles / "dots-of-mine.safetensors").read_bytes()
     page.locator("#remove").click()
+    assert list(own_styles.glob("*.safetensors"))  # one click may be a mistake
+    page.get_by_role("button", name="Click again to remove it").click()
     expect(page.locator("#learning")).to_contain_text("removed")
     assert not list(own_styles.glob("*.safetensors"))
 
@@ -502,7 +537,7 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
     choose(page, 0)
     wait_painted(page)
     page.get_by_label("Finest").check()
-    page.locator("#paint").click()
+    page.locator("#paint-finest").click()
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
     other = browser.new_page()
     other.goto(site)
@@ -518,9 +553,9 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
         expect(other.locator(shown)).to_contain_text("Waiting for its turn")
     other.get_by_role("tab", name="Paint").click()
     choose(other, 1)
-    expect(other.locator("#note")).to_contain_text("Waiting for its turn")
+    wait_painted(other)  # what is fast passes between the steps
+    expect(page.locator("#note")).to_contain_text("Step")
     page.locator("#stop").click()
-    wait_painted(other)
     expect(other.locator("#learning")).to_be_empty()  # nothing was given to learn from
     other.close()
 
@@ -535,10 +570,10 @@ def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_fol
     give(page, "#photo", photo_file)
     choose(page, 0)
     wait_painted(page)
-    (folder,) = set(visitors_folder.iterdir()) - before
-    assert list(folder.rglob("*.png"))
+    brought = set(visitors_folder.iterdir()) - before
+    assert [file for folder in brought for file in folder.rglob("*.png")]
     page.close()
-    assert soon(lambda: not folder.exists())
+    assert soon(lambda: not any(folder.exists() for folder in brought))
 
 
 @needs_browser
@@ -662,20 +697,26 @@ def paint_tab(transfer, tmp_path):
 VISITOR = gr.Request(session_hash="a")
 
 
+def visitor_with(transfer: StyleTransfer, folder: Path) -> Visitor:
+    return Visitor(Belongings(transfer, folder), folder)
+
+
 def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
     tab, values = paint_tab
-    assert tab.preview(values, VISITOR)[0] != gr.skip()
+    it = tab.controls
+    assert it.result in tab.preview(values, VISITOR)
     list(tab.paint(values, VISITOR))
-    assert tab.preview(values, VISITOR)[0] == gr.skip()
-    assert tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)[0] != gr.skip()
+    assert it.result not in tab.preview(values, VISITOR)
+    assert it.result in tab.preview(values | {it.strength: 0.5}, VISITOR)
     tab.visitors.close()
 
 
 def test_what_is_shown_already_is_not_painted_again_until_something_else_is_shown(paint_tab):
     tab, values = paint_tab
-    told = [note for _, note, *_ in tab.paint_live(values, VISITOR)]
-    assert "painted in" in told[-1]
-    assert list(tab.paint_live(values, VISITOR)) == [(gr.skip(), told[-1], gr.skip(), gr.skip())]
+    *_, told = tab.paint_live(values, VISITOR)
+    note = told[tab.controls.note]
+    assert "painted in" in note
+    assert list(tab.paint_live(values, VISITOR)) == [{tab.controls.note: note}]
     tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
     assert len(list(tab.paint_live(values, VISITOR))) > 1
     tab.visitors.close()
@@ -742,14 +783,14 @@ def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
     tab, values = paint_tab
     list(tab.paint(values, VISITOR))
     tab._save_again("JPEG", VISITOR)
-    *_, (_, _, download, _) = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
-    assert download["value"].endswith(".jpeg")
+    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
+    assert told[tab.controls.download]["value"].endswith(".jpeg")
     tab.visitors.close()
 
 
 def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
     tab, values = paint_tab
-    assert not tab._nothing_painted(VISITOR)[1]["interactive"]
+    assert not tab._nothing_painted(VISITOR)[tab.controls.download]["interactive"]
     list(tab.paint(values, VISITOR))
     visitor = tab.visitors.of(VISITOR)
     painted = visitor.painted
@@ -762,7 +803,7 @@ def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_nex
         list(tab.paint(values | {tab.controls.strength: 0.5}, VISITOR))
     assert visitor.painted is painted
     visitor.file_format = "WebP"  # chosen meanwhile
-    assert tab._nothing_painted(VISITOR)[1]["value"].endswith(".webp")
+    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
     tab.visitors.close()
 
 
@@ -785,8 +826,8 @@ def test_a_click_is_understood_where_gradio_has_forgotten_what_is_listed(paint_t
     tab, values = paint_tab
     event = gr.SelectData(None, {"index": 1, "value": None})
     names = list(tab.pictures.found(tab.visitors.of(VISITOR), "", [])[1])
-    chosen, *_ = tab._choose(values | {tab.controls.listed: [], tab.controls.chosen: []}, event, VISITOR)
-    assert chosen == [names[1]]
+    updates = tab._choose(values | {tab.controls.listed: [], tab.controls.chosen: []}, event, VISITOR)
+    assert updates[tab.controls.chosen] == [names[1]]
     tab.visitors.close()
 
 
@@ -798,15 +839,13 @@ def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_ta
 def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     tab, values = paint_tab
     places = {tab.controls.places[1]: "Elsewhere", tab.controls.sliders[1]: 40}
-    chosen, _, listed, *rows = tab.rechosen(
-        ["gone", "coral"], values | places | {tab.controls.chosen: ["blue", "coral"]}, VISITOR
-    )
-    assert chosen == ["coral"]
-    assert listed == list(tab.visitors.of(VISITOR).transfer.styles)  # some may have come elsewhere
-    assert rows[0] == ""
-    labels = [row.get("label") for row in rows[1:] if row.get("visible")]
-    assert labels == ["Coral"]
-    assert "Elsewhere" in [row.get("value") for row in rows[1:]]
+    it = tab.controls
+    updates = tab.rechosen(["gone", "coral"], values | places | {it.chosen: ["blue", "coral"]}, VISITOR)
+    assert updates[it.chosen] == ["coral"]
+    assert updates[it.listed] == list(tab.visitors.of(VISITOR).transfer.styles)  # some may have come elsewhere
+    assert updates[it.mix] == ""
+    shown = [each for each in updates.values() if isinstance(each, dict) and each.get("visible")]
+    assert [(each["label"], each["value"]) for each in shown] == [("Coral", "Elsewhere")]
     tab.visitors.close()
 
 
@@ -817,7 +856,7 @@ def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_
     cut_out.save(tmp_path / "photo.png")
     visitor = tab.visitors.of(VISITOR)
     assert visitor.shown(str(tmp_path / "photo.png")).getpixel((5, 5)) == (255, 255, 255)
-    (_, preview), _ = tab.preview(values, VISITOR)
+    _, preview = tab.preview(values, VISITOR)[tab.controls.result]
     painted = visitor.transfer.stylize(cut_out, "blue", size=384)
     expected = on_white(painted).resize((1024, 1024), Image.Resampling.BILINEAR)
     with Image.open(preview) as shown:
@@ -835,11 +874,11 @@ def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
 def test_each_visitor_has_styles_of_their_own_unless_all_share_them(transfer, own_styles):
     separate = visitors.Visitors(transfer, shared_styles=False)
     one, other = (separate.of(gr.Request(session_hash=name)) for name in "ab")
-    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), one.styles / "mine.safetensors")
+    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), one.transfer._bank.own / "mine.safetensors")
     assert "mine" in one.transfer.own_styles
     assert "mine" not in other.transfer.styles
     separate.close()
-    assert not one.styles.exists()
+    assert not one.own.folder.exists()
     together = visitors.Visitors(transfer, shared_styles=True)
     assert len({id(together.of(gr.Request(session_hash=name)).transfer) for name in "ab"}) == 1
     together.close()
@@ -850,20 +889,20 @@ def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeyp
     known = visitors.Visitors(transfer, shared_styles=False)
     before, stranger = (gr.Request(session_hash=name) for name in "ab")
     key = known.recognise(None, before)
-    styles = known.of(before).styles
-    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), styles / "mine.safetensors")
+    own = known.of(before).own
+    shutil.copy(next(transfer._bank.own.glob("*.safetensors")), own.folder / "styles" / "mine.safetensors")
     after = gr.Request(session_hash="c")
-    unused = known.of(after).styles
+    unused = known.of(after).own.folder
     known.leave(before)
     assert known.recognise(key, after) == key
     assert soon(lambda: not known._known.keys() & {"a"})  # the page before is forgotten, not its styles
     assert known.of(after).transfer.own_styles == ["mine"]
     assert not unused.exists()
-    for guess in (None, "", "a", known.of(stranger).key, [key]):
+    for guess in (None, "", "a", known.of(stranger).own.key, [key]):
         assert known.recognise(guess, stranger) != key
         assert known.of(stranger).transfer.own_styles == []
     known.close()
-    assert not styles.exists()
+    assert not own.folder.exists()
 
 
 @pytest.mark.parametrize(
@@ -887,23 +926,167 @@ def test_beyond_this_machine_styles_are_the_visitors_own_and_a_password_is_asked
     assert launched[0]["max_file_size"] == "100mb"
 
 
-def test_a_region_is_what_was_painted_on_the_photo(paint_tab):
-    tab, values = paint_tab
-    photo, empty = Image.new("RGB", (40, 30)), Image.new("RGBA", (40, 30))
+def edited(*layers):
+    return {"background": Image.new("RGB", (40, 30)), "layers": list(layers), "composite": None}
+
+
+def test_a_region_is_what_was_painted_on_the_photo():
+    empty = Image.new("RGBA", (40, 30))
     first, second = empty.copy(), empty.copy()
     first.paste((255, 0, 0, 255), (0, 0, 10, 30))
     second.paste((0, 0, 255, 255), (20, 0, 30, 30))
-
-    def region(layers):
-        edited = {"background": photo, "layers": layers, "composite": photo}
-        return tab.controls.wish(values | {tab.controls.region: edited}).region
-
-    assert region([]) is region([empty]) is None
-    assert tab.controls.wish(values | {tab.controls.region: None}).region is None
-    painted = np.asarray(region([first, second])) > 0
+    assert region_of(edited()) is region_of(edited(empty)) is region_of(None) is None
+    painted = np.asarray(region_of(edited(first, second))) > 0
     assert painted[:, :10].all()
     assert painted[:, 20:30].all()
     assert painted.mean() == 0.5
+
+
+def test_the_first_region_is_where_the_styles_belong_and_others_leave_them_where_they_are(paint_tab):
+    tab, values = paint_tab
+    it, layer = tab.controls, Image.new("RGBA", (40, 30), "red")
+    first = tab._region_painted(values | {it.region: edited(layer)})
+    assert first[it.where]["visible"]
+    assert {first[place] for place in (*it.places, it.picture_place)} == {INSIDE}
+    later = tab._region_painted(values | {it.region: edited(layer), it.region_mask: first[it.region_mask]})
+    assert set(later) == {it.region_mask, it.where}
+    none = tab._region_painted(values | {it.region: edited(), it.region_mask: first[it.region_mask]})
+    assert none[it.region_mask] is None
+    assert not none[it.where]["visible"]
+
+
+@pytest.mark.parametrize(
+    ("places", "elsewhere", "expected"),
+    [
+        ({"blue": INSIDE}, 1.0, {"blue": (255, 0)}),
+        ({"blue": OUTSIDE}, 0.4, {"blue": (0, 102)}),
+        ({"blue": EVERYWHERE}, 0.4, {"blue": (255, 102)}),
+        ({"blue": INSIDE, "coral": OUTSIDE}, 1.0, {"blue": (255, 0), "coral": (0, 255)}),
+    ],
+)
+def test_styles_belong_inside_or_outside_of_what_was_painted(places, elsewhere, expected):
+    region = Image.new("L", (40, 30))
+    region.paste(255, (0, 0, 20, 30))
+    masks = Wish(dict.fromkeys(places, 50.0), places, region, elsewhere).masks()
+    found = {name: tuple(np.asarray(mask.convert("L"))[5, [5, 35]].tolist()) for name, mask in masks.items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize("typed", [None, 0, 3, 1e9, -5])
+def test_whatever_is_typed_beside_a_slider_is_a_value_it_has(typed):
+    slider = slider_of(STROKE_SIZE, "Size")
+    assert slider.preprocess(typed) == {None: 1, 0: 0.25, 3: 3, 1e9: 4, -5: 0.25}[typed]
+
+
+@pytest.mark.parametrize("weights", [[30, 70], [50, 25, 25], [0, 0, 100], [100, 100, 100], [1, 2, 3, 6]])
+def test_the_point_of_the_pad_stands_where_the_weights_are(weights):
+    found = corner_weights(len(weights), *pad_place(weights))
+    assert found == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+@pytest.mark.parametrize("weights", [[], [5], [0, 0], [1, 0, 0, 1]])
+def test_the_point_of_the_pad_is_on_it_whatever_the_weights(weights):
+    assert pad_place(weights) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("search", ["cézanne", "CEZANNE", "cezanne mont"])
+def test_who_searches_need_not_type_accents(search, transfer, tmp_path):
+    info = StyleInfo("mont", "Mont Sainte-Victoire", artist="Paul Cézanne")
+    found = StylePictures(tmp_path).found(
+        SimpleNamespace(
+            transfer=SimpleNamespace(own_styles=[], styles={"mont": info}, style_preview=lambda _: b""),
+            folder=tmp_path,
+        ),
+        search,
+        [],
+    )
+    assert found[1] == ["mont"]
+
+
+def test_titles_of_learned_styles_are_whole():
+    assert title_of(StyleInfo("a", "Sunset (warm)")) == "Sunset (warm)"
+    assert title_of(StyleInfo("b", "Udnie (Young American Girl)", artist="Picabia")) == "Udnie"
+
+
+def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_PAINTINGS", 2)
+    tab, values = paint_tab
+    it, contents = tab.controls, []
+    for strength in (0.4, 0.7, 1.0):
+        *_, told = tab.paint(values | {it.strength: strength}, VISITOR)
+        contents.append(Path(told[it.download]["value"]).read_bytes())
+        assert told[it.earlier]["visible"]
+    after = gr.Request(session_hash="b")
+    tab.visitors.recognise(tab.visitors.of(VISITOR).own.key, after)
+    for request in (VISITOR, after):
+        visitor = tab.visitors.of(request)
+        assert len(tab.earlier(visitor)["value"]) == 2
+        shown = tab._show_earlier(gr.SelectData(None, {"index": 1, "value": None}), request)
+        assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
+        assert all(Path(file).exists() for file in shown[it.result])
+        assert "Blue" in shown[it.note]
+        assert visitor.painted is None  # what is wished for now is another one
+    own = visitor.own.folder
+    assert len(list(own.rglob("*-painted.png"))) == 2
+    tab.visitors.close()
+    assert not own.exists()
+
+
+def test_short_works_pass_between_the_steps_of_long_ones():
+    order, going = [], threading.Event()
+
+    def long_work(on_step):
+        for step in range(3):
+            order.append(f"step {step}")
+            going.set()
+            if step == 0:
+                assert soon(lambda: work._turns._waiting)
+            on_step(Progress(step, 3))
+
+    events = follow(long_work, Halt())
+    worker = threading.Thread(target=list, args=(events,))
+    worker.start()
+    assert going.wait(10)
+    assert list(follow(lambda on_step: order.append("short"), Halt(), short=True)) == [Finished(None)]
+    worker.join()
+    assert order == ["step 0", "short", "step 1", "step 2"]
+
+
+def test_the_settings_of_a_painting_are_its_own_alone(paint_tab, tmp_path):
+    tab, values = paint_tab
+    it = tab.controls
+    given = values | {it.picture: str(tmp_path / "painting.jpg"), it.picture_slider: 30}
+    base = {"method": "cin", "strength": 0.5}
+    of_others = tab._settings_of(base | {"styles": {"amber": 1.0}}, given, VISITOR)
+    assert of_others[it.picture] is None
+    assert of_others[it.chosen] == ["amber"]
+    of_it = tab._settings_of(base | {"styles": {"amber": 0.25, "painting.jpg": 0.75}}, given, VISITOR)
+    assert it.picture not in of_it
+    assert of_it[it.picture_slider] == gr.update(visible=True, value=75)
+    assert tab._settings_of(base | {"styles": {"gone": 1.0}}, values, VISITOR) == {}
+
+
+def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_path, monkeypatch):
+    files = []
+    for index in range(4):
+        make_photo(30, 40, index).save(tmp_path / f"{index}.png")
+        files.append(tmp_path / f"{index}.png")
+    write = zipfile.ZipFile.write
+
+    def full(self, file, name):
+        if name.startswith("2"):
+            raise OSError(28, "No space left on device")
+        write(self, file, name)
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".png", lambda _: None
+    )
+    with zipfile.ZipFile(outcome.archive) as archive:
+        assert archive.namelist() == ["0-painted.png", "1-painted.png"]
+        assert archive.testzip() is None
+    assert "No space left" in str(outcome.failed[0].error)
+    assert outcome.left == 1
 
 
 def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
@@ -915,7 +1098,7 @@ def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
 
 
 def test_the_oldest_files_of_a_visitor_make_room(tmp_path, transfer):
-    visitor = Visitor(transfer, tmp_path)
+    visitor = visitor_with(transfer, tmp_path)
     files = [visitor.new_file("before.jpg") for _ in range(KEPT_FOLDERS + 3)]
     assert [file.parent.exists() for file in files] == [False] * 3 + [True] * KEPT_FOLDERS
 
@@ -1002,7 +1185,7 @@ def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_fi
             archive.write(tmp_path / "photo.png", name)
     wish = Wish({"blue": 1.0}, size=40)
     files = [tmp_path / "photos.zip"]
-    found = many.paint_all(Visitor(transfer, tmp_path), wish, files, ".png", lambda _: None)
+    found = many.paint_all(visitor_with(transfer, tmp_path), wish, files, ".png", lambda _: None)
     names = zipfile.ZipFile(found.archive).namelist()
     assert (names, found.failed) == (["D_b-painted.png", "A-painted.png", "a-painted-2.png"], [])
 
@@ -1012,7 +1195,7 @@ def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for name in ("a" * 300, "ä" * 120):
             archive.write(tmp_path / "photo.png", f"{name}.png")
-    visitor = Visitor(transfer, tmp_path)
+    visitor = visitor_with(transfer, tmp_path)
     wish = Wish({"blue": 1.0}, size=40)
     found = many.paint_all(visitor, wish, [tmp_path / "photos.zip"], ".jpeg", lambda _: None)
     assert not found.failed
@@ -1023,7 +1206,9 @@ def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
     make_photo(40, 40).save(tmp_path / "photo.png")
     wish = Wish({"gone": 1.0}, size=40)
     with pytest.raises(UnknownStyle):
-        many.paint_all(Visitor(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None)
+        many.paint_all(
+            visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None
+        )
 
 
 def test_settings_from_a_file_fit_the_sliders():
@@ -1046,8 +1231,9 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
     painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
     images.save_picture(painted, tmp_path / "photo.png")
     updates = tab._photo_given(values, VISITOR)
-    assert len(updates) == 2 + RESTORED + len(tab.controls.rows)
-    numbers = [each["value"] for each in updates if isinstance(each, dict) and _is_number(each.get("value"))]
+    numbers = [
+        each["value"] for each in updates.values() if isinstance(each, dict) and _is_number(each.get("value"))
+    ]
     assert all(0 <= number <= 100 for number in numbers)
     assert (100 in numbers) == (found["styles"] == {"blue": 7, "amber": -1})
 
@@ -1076,7 +1262,7 @@ def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfe
     own.mkdir()
     with safe_open(tiny_styles / "amber.safetensors", framework="pt") as file:
         save_file({"gamma": file.get_tensor("gamma")}, own / "bare.safetensors", file.metadata())
-    visitor = Visitor(transfer.with_styles(own), tmp_path)
+    visitor = visitor_with(transfer.with_styles(own), tmp_path)
     assert "bare" in StylePictures(tmp_path).found(visitor, "", [])[1]
 
 

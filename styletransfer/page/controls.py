@@ -10,19 +10,22 @@ from PIL import Image
 
 from styletransfer.api import StyleTransfer
 from styletransfer.page.gallery import title_of
-from styletransfer.page.pad import CORNERS, blend_pad, corner_names
+from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
+from styletransfer.page.slider import Slider, slider_of
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
 MOST_STYLES = CORNERS
-METHODS = {"Fast": "cin", "AdaIN": "adain", "Finest": "gatys"}
+FINEST = "Finest"
+METHODS = {"Fast": "cin", "AdaIN": "adain", FINEST: "gatys"}
 SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
 FORMATS = ("PNG", "JPEG", "WebP")
 YOURS = "Your picture"
 
 Values = Mapping[Any, Any]  # component -> what it holds
+Updates = dict[Any, Any]  # component -> what becomes of it
 
 
 class Controls:
@@ -73,24 +76,31 @@ class Controls:
         self.note = gr.Markdown("Choose a photo and a style.", elem_id="note")
         with gr.Row():
             self.paint_button = gr.Button("Paint", variant="primary", elem_id="paint", min_width=90)
+            self.finest_button = gr.Button(
+                "Paint", variant="primary", visible=False, elem_id="paint-finest", min_width=90
+            )
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop", min_width=90)
             self.download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=90)
+        self.earlier = gr.Gallery(
+            label="Earlier paintings",
+            columns=6,
+            object_fit="cover",
+            height="auto",
+            allow_preview=False,
+            visible=False,
+            buttons=[],
+            elem_id="earlier",
+        )
 
     def _settings(self) -> None:
         self.mix = gr.Markdown("", elem_id="mix")
         self.sliders = [
-            gr.Slider(0, 100, value=100, step=1, label=f"Style {index + 1}", visible=False)
+            Slider(0, 100, value=100, step=1, label=f"Style {index + 1}", visible=False)
             for index in range(MOST_STYLES)
         ]
-        self.picture_slider = gr.Slider(0, 100, value=100, step=1, label=YOURS, visible=False)
-        self.strength = gr.Slider(
-            STRENGTH.least,
-            STRENGTH.most,
-            value=STRENGTH.default,
-            step=0.05,
-            label="Strength",
-            info="0 is the photo, 1 the full painting",
-            elem_id="strength",
+        self.picture_slider = Slider(0, 100, value=100, step=1, label=YOURS, visible=False)
+        self.strength = slider_of(
+            STRENGTH, "Strength", info="0 is the photo, 1 the full painting", elem_id="strength"
         )
         with gr.Row():
             self.method = gr.Radio(
@@ -103,28 +113,14 @@ class Controls:
                 scale=3,
             )
             self.size = gr.Dropdown(SIZES, value=1024, label="Long side", elem_id="size", min_width=120)
-        self.seconds = gr.Slider(
+        self.seconds = Slider(
             10, 300, value=60, step=10, label="Seconds for the finest method", visible=False, elem_id="seconds"
         )
         with gr.Accordion("Blend pad", open=False):
             self.pad = blend_pad()
         with gr.Accordion("More settings", open=False):
-            self.preserve_color = gr.Slider(
-                PRESERVE_COLOR.least,
-                PRESERVE_COLOR.most,
-                value=PRESERVE_COLOR.default,
-                step=0.05,
-                label="Keep the photo's colours",
-                elem_id="keep-colour",
-            )
-            self.stroke_size = gr.Slider(
-                STROKE_SIZE.least,
-                STROKE_SIZE.most,
-                value=STROKE_SIZE.default,
-                step=0.05,
-                label="Size of the strokes",
-                elem_id="strokes",
-            )
+            self.preserve_color = slider_of(PRESERVE_COLOR, "Keep the photo's colours", elem_id="keep-colour")
+            self.stroke_size = slider_of(STROKE_SIZE, "Size of the strokes", elem_id="strokes")
             self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Format of the download")
             self.restore = gr.UploadButton(
                 "Restore the settings of a painting", file_types=["image"], elem_id="restore"
@@ -143,14 +139,16 @@ class Controls:
                 height=360,
                 elem_id="region",
             )
-            self.places = [
-                gr.Radio(list(PLACES), value=EVERYWHERE, label=f"Style {index + 1}", visible=False)
-                for index in range(MOST_STYLES)
-            ]
-            self.picture_place = gr.Radio(list(PLACES), value=EVERYWHERE, label=YOURS, visible=False)
-            self.elsewhere = gr.Slider(
-                0, 1, value=1, step=0.05, label="Strength outside the painted area", elem_id="elsewhere"
-            )
+            self.region_mask = gr.State(None)  # what was painted: the editor itself sends all its pictures
+            with gr.Column(visible=False) as self.where:
+                self.places = [
+                    gr.Radio(list(PLACES), value=EVERYWHERE, label=f"Style {index + 1}", visible=False)
+                    for index in range(MOST_STYLES)
+                ]
+                self.picture_place = gr.Radio(list(PLACES), value=EVERYWHERE, label=YOURS, visible=False)
+                self.elsewhere = Slider(
+                    0, 1, value=1, step=0.05, label="Strength outside the painted area", elem_id="elsewhere"
+                )
 
     @property
     def all(self) -> set[Any]:
@@ -165,14 +163,14 @@ class Controls:
                 self.method,
                 self.size,
             ),
-            *(self.seconds, self.preserve_color, self.stroke_size, self.file_format, self.region),
+            *(self.seconds, self.preserve_color, self.stroke_size, self.file_format, self.region_mask),
             *(self.picture_place, self.elsewhere, *self.sliders, *self.places),
         }
 
     @property
     def rows(self) -> list[Any]:
         """What `row_updates` brings up to date."""
-        return [self.mix, *self.sliders, *self.places, self.pad]
+        return [self.mix, *self.sliders, *self.places, self.picture_slider, self.picture_place, self.pad]
 
     def wish(self, values: Values) -> Wish:
         """What the controls say."""
@@ -187,7 +185,7 @@ class Controls:
         return Wish(
             styles=styles,
             places=places,
-            region=_region(values[self.region]),
+            region=values[self.region_mask],
             elsewhere=values[self.elsewhere],
             strength=values[self.strength],
             preserve_color=values[self.preserve_color],
@@ -209,25 +207,29 @@ class Controls:
         weights: Mapping[str, float],
         places: Mapping[str, str],
         picture_weight: float | None,
-    ) -> list[Any]:
-        """Updates of the mix, the sliders, the places and the pad for the chosen styles.
+    ) -> Updates:
+        """Of the mix, the sliders, the places and the pad for the chosen styles.
 
         `picture_weight` is that of the visitor's picture beside them, None where there is none.
         """
         titles = titles_of(transfer, chosen)
         values = [weights.get(name, 100.0) for name in chosen]
-        mixed = len(chosen) + (picture_weight is not None) > 1
-        sliders, placed = [], []
-        for index in range(MOST_STYLES):
+        there = picture_weight is not None
+        mixed = len(chosen) + there > 1
+        found: Updates = {
+            self.mix: mix_text(titles, values, picture_weight),
+            self.picture_slider: gr.update(visible=there and mixed),
+            self.picture_place: gr.update(visible=there),
+            self.pad: pad_value(titles, values),
+        }
+        for index, (slider, place) in enumerate(zip(self.sliders, self.places, strict=True)):
             if index < len(chosen):
-                label, place = titles[index], places.get(chosen[index], EVERYWHERE)
-                sliders.append(gr.update(label=label, visible=mixed, value=values[index] if mixed else 100))
-                placed.append(gr.update(label=label, visible=True, value=place))
+                label, where = titles[index], places.get(chosen[index], EVERYWHERE)
+                found[slider] = gr.update(label=label, visible=mixed, value=values[index] if mixed else 100)
+                found[place] = gr.update(label=label, visible=True, value=where)
             else:
-                sliders.append(gr.update(visible=False))
-                placed.append(gr.update(visible=False))
-        text = mix_text(titles, values, picture_weight)
-        return [text, *sliders, *placed, gr.update(value=corner_names(titles))]
+                found[slider] = found[place] = gr.update(visible=False)
+        return found
 
 
 def titles_of(transfer: StyleTransfer, styles: Iterable[str]) -> list[str]:
@@ -256,7 +258,7 @@ def _as_written(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # what Markdown lets be escaped: signs of ASCII
 
 
-def _region(edited: Mapping[str, Any] | None) -> Image.Image | None:
+def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
     """What was painted in the editor, as a grey picture, or None where nothing was."""
     layers = (edited or {}).get("layers") or []
     if not layers or edited is None or edited.get("background") is None:

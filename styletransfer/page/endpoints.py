@@ -9,8 +9,9 @@ from styletransfer.errors import InvalidInput
 from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, alone, stoppable, telling
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+from styletransfer.page.wish import Wish
+from styletransfer.page.work import LONG, alone, stoppable, telling
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
@@ -40,11 +41,11 @@ class Endpoints:
                 [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
                 file,
                 api_name="stylize",
-                **HEAVY,
+                **LONG,
             )
             button.click(self.styles, None, known, api_name="styles")
             button.click(
-                self.train_style, [painting, name, learn_seconds], slug, api_name="train_style", **HEAVY
+                self.train_style, [painting, name, learn_seconds], slug, api_name="train_style", **LONG
             )
 
     def stylize(
@@ -83,19 +84,18 @@ class Endpoints:
                 mix.append((style_picture, share))
             if not photo:
                 raise InvalidInput("no photo is given")
-            seconds = _within_reason(seconds)
-            with alone(visitor.halt):
-                painted = visitor.transfer.stylize(
-                    photo,
-                    mix,
-                    method=method,
-                    strength=strength,
-                    size=int(_number("size", size)) or None,
-                    stroke_size=stroke_size,
-                    preserve_color=preserve_color,
-                    optimization=Optimization(seconds=seconds) if method == "gatys" else None,
-                    on_step=stoppable(visitor.halt),
-                )
+            wish = Wish(
+                dict(mix),
+                strength=strength,
+                preserve_color=preserve_color,
+                stroke_size=stroke_size,
+                size=int(_number("size", size)) or None,
+                method=method,
+                seconds=_within_reason(seconds),
+            )
+            short = not wish.optimises
+            with alone(visitor.halt, short=short):
+                painted = wish.paint(visitor.transfer, photo, stoppable(visitor.halt, short=short))
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
         return str(path)
@@ -117,8 +117,8 @@ class Endpoints:
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds = _within_reason(seconds)
             visitor = self.visitors.of(request)
-            with alone(visitor.halt):
-                on_step = stoppable(visitor.halt)
+            with alone(visitor.halt, short=False):
+                on_step = stoppable(visitor.halt, short=False)
                 style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
 

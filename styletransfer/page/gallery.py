@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import combining, normalize
 
 import gradio as gr
 
@@ -38,7 +39,7 @@ class StylePictures:
 
     def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> tuple[Any, list[str]]:
         """Update of the gallery, and names, for the styles that a search finds."""
-        wanted = search.casefold().split()
+        wanted = _plain(search).split()
         found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
         items = [
             (str(self._file(visitor, look)), ("✓ " if look.name in chosen else "") + look.caption)
@@ -61,8 +62,8 @@ class StylePictures:
 
 
 def title_of(info: StyleInfo) -> str:
-    """A style's title without what stands in brackets: there is little room."""
-    return info.title.partition(" (")[0]
+    """A style's title without what stands in a painting's brackets: there is little room."""
+    return info.title.partition(" (")[0] if info.artist else info.title
 
 
 def _caption(info: StyleInfo) -> str:
@@ -71,4 +72,9 @@ def _caption(info: StyleInfo) -> str:
 
 
 def _words(info: StyleInfo) -> str:
-    return " ".join((info.slug, info.title, info.artist, info.year)).casefold()
+    return _plain(" ".join((info.slug, info.title, info.artist, info.year)))
+
+
+def _plain(text: str) -> str:
+    """Without accents and capitals: who looks for cezanne means Cézanne."""
+    return "".join(sign for sign in normalize("NFKD", text.casefold()) if not combining(sign))

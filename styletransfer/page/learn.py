@@ -12,14 +12,15 @@ import pandas as pd
 from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.errors import InvalidInput
-from styletransfer.page.controls import Values
+from styletransfer.page.controls import Updates, Values
 from styletransfer.page.gallery import title_of
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
-from styletransfer.page.visitors import Visitors
+from styletransfer.page.slider import Slider
+from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.work import (
-    HEAVY,
+    LONG,
     NOTHING_GOING_ON,
     QUIET,
     Finished,
@@ -31,6 +32,7 @@ from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
 CURVE = ["step", "loss", "distance from"]
+REMOVE, SURE = "Remove it", "Click again to remove it"
 SMOOTHED_STEPS = 10  # every step sees another piece of a photo, some of them harder
 LOSSES = {"content": "photo", "style": "painting"}
 
@@ -49,7 +51,7 @@ class LearnTab:
                     )
                 self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
-                self.seconds = gr.Slider(
+                self.seconds = Slider(
                     10, 300, value=SECONDS, step=5, label="Seconds to learn", elem_id="learn-for"
                 )
                 with gr.Row():
@@ -76,7 +78,7 @@ class LearnTab:
             self.own = gr.Dropdown([], label="Style", elem_id="own")
             with gr.Row():
                 self.export = gr.DownloadButton("Download its file", interactive=False, elem_id="export")
-                self.remove = gr.Button("Remove it", variant="stop", interactive=False, elem_id="remove")
+                self.remove = gr.Button(REMOVE, variant="stop", interactive=False, elem_id="remove")
                 self.add = gr.UploadButton("Add a style file", file_types=[SUFFIX], elem_id="import")
         self._events()
 
@@ -89,7 +91,7 @@ class LearnTab:
             [self.picture, self.name, self.seconds],
             [self.progress, self.preview, self.losses, self.stop_button],
             **quiet,
-            **HEAVY,
+            **LONG,
         )
         learned.success(self.listing, [tab.search, tab.chosen], gallery, **quiet)
         learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
@@ -97,22 +99,26 @@ class LearnTab:
         self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
         removed = self.remove.click(
             self._remove,
-            {self.own, *tab.choosing},
-            [self.progress, tab.chosen, tab.gallery, tab.listed, *tab.rows],
+            {self.own, self.remove, *tab.choosing},
+            [self.remove, self.progress, self.own, tab.chosen, tab.gallery, tab.listed, *tab.rows],
             **quiet,
         )
-        removed.then(self.listing, [tab.search, tab.chosen], gallery, **quiet)
         self.paint_tab.painted_by(removed.success)
         self.add.upload(self._add, self.add, self.progress, **quiet).then(
             self.listing, [tab.search, tab.chosen], gallery, **quiet
         )
 
-    def listing(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, Any, Any]:
-        """Gallery, its names, and the choice of own styles."""
-        visitor = self.visitors.of(request)
+    def listing(self, search: str, chosen: list[str], request: gr.Request) -> Updates:
+        """Of the gallery, its names, and the choice of own styles."""
+        tab, visitor = self.paint_tab.controls, self.visitors.of(request)
         visitor.on_page = True
         gallery, names = self.paint_tab.pictures.found(visitor, search, chosen)
-        return gallery, names, gr.update(choices=visitor.transfer.own_styles, value=None)
+        return {tab.gallery: gallery, tab.listed: names, self.own: self._own(visitor)}
+
+    def _own(self, visitor: Visitor) -> Any:
+        infos = visitor.transfer.styles
+        choices = [(title_of(infos[name]), name) for name in visitor.transfer.own_styles if name in infos]
+        return gr.update(choices=choices, value=None)
 
     def _learn(
         self, picture: str | None, name: str, seconds: float, request: gr.Request
@@ -155,22 +161,30 @@ class LearnTab:
         return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
 
     def _chosen(self, own: str | None, request: gr.Request) -> tuple[Any, Any]:
+        remove = gr.update(value=REMOVE, interactive=own is not None)
         if own is None:
-            return gr.update(value=None, interactive=False), gr.update(interactive=False)
+            return gr.update(value=None, interactive=False), remove
         visitor = self.visitors.of(request)
         file = visitor.new_file(f"{own}{SUFFIX}")
         with telling():
             visitor.transfer.export_style(own, file)
-        return gr.update(value=str(file), interactive=True), gr.update(interactive=True)
+        return gr.update(value=str(file), interactive=True), remove
 
-    def _remove(self, values: Values, request: gr.Request) -> list[Any]:
+    def _remove(self, values: Values, request: gr.Request) -> Updates:
+        """Upon the second click."""
+        if values[self.remove] != SURE:
+            return {self.remove: SURE}
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
         visitor = self.visitors.of(request)
         with telling():
             visitor.transfer.remove_style(own)
         if visitor.painted is not None and own in visitor.painted.wish.styles:
             visitor.painted = None  # another style may come under that name
-        return [progress_bar(1, f"{own} is removed."), *self.paint_tab.rechosen(chosen, values, request)]
+        return {
+            self.progress: progress_bar(1, f"{own} is removed."),
+            self.own: self._own(visitor),
+            **self.paint_tab.rechosen(chosen, values, request),
+        }
 
     def _add(self, file: str, request: gr.Request) -> str:
         with telling():

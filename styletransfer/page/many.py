@@ -18,14 +18,21 @@ import gradio as gr
 from styletransfer import images
 from styletransfer.api import BatchResult
 from styletransfer.core import OnStep, Progress, normalise_weights
-from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, StyleTransferError, UnknownStyle
+from styletransfer.errors import (
+    Cancelled,
+    InvalidInput,
+    InvalidStyleFile,
+    StyleTransferError,
+    UnknownStyle,
+    UnwritableOutput,
+)
 from styletransfer.page.controls import Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import (
-    HEAVY,
+    LONG,
     NOTHING_GOING_ON,
     QUIET,
     Finished,
@@ -78,7 +85,7 @@ class ManyTab:
             {self.files, *paint_tab.controls.all},
             [self.progress, self.download, self.stop_button],
             **QUIET,
-            **HEAVY,
+            **LONG,
         ).failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **QUIET)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **QUIET)
 
@@ -182,7 +189,12 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
                     raise  # it would be the same with every photo
                 failed.append(BatchResult(source, error=error))
                 continue
-            target.write(file, name)
+            try:
+                target.write(file, name)
+            except OSError as error:  # the disk is full: what is in the zip is kept
+                failed.append(BatchResult(source, error=UnwritableOutput(f"{name}: {error.strerror or error}")))
+                left = len(sources) - index - 1
+                break
             file.unlink()
         return Outcome(archive if target.namelist() else None, failed, left, len(sources))
 

@@ -8,7 +8,7 @@ import gradio as gr
 CORNERS = 4
 
 _TEMPLATE = """
-<div class="pad" tabindex="0" role="application"
+<div class="pad" tabindex="0" role="application" data-x="${value[4]}" data-y="${value[5]}"
      aria-label="Blend pad: drag the point, or use the arrow keys, to mix the styles in the corners">
   <span class="corner" style="left:0;top:0">${value[0]}</span>
   <span class="corner" style="right:0;top:0">${value[1]}</span>
@@ -37,7 +37,13 @@ const place = () => {
   point.style.left = 100 * x + '%';
   point.style.top = 100 * y + '%';
 };
-new MutationObserver(place).observe(element, {childList: true, subtree: true});
+const drawn = () => {
+  const pad = element.querySelector('.pad');
+  if (!pad) return;
+  x = Number(pad.dataset.x); y = Number(pad.dataset.y); place();
+};
+const watched = {childList: true, subtree: true, attributeFilter: ['data-x', 'data-y']};
+new MutationObserver(drawn).observe(element, watched);
 const show = (last) => {
   place();
   if (last || Date.now() - told > 150) { told = Date.now(); trigger('input', {x, y}); }
@@ -68,7 +74,7 @@ element.addEventListener('keydown', (event) => {
 def blend_pad() -> gr.HTML:
     """The component; its `input` event carries x and y in [0, 1], from the left and from the top."""
     return gr.HTML(
-        value=corner_names([]),
+        value=pad_value([], []),
         html_template=_TEMPLATE,
         css_template=_STYLE,
         js_on_load=_SCRIPT,
@@ -77,10 +83,23 @@ def blend_pad() -> gr.HTML:
     )
 
 
-def corner_names(titles: Sequence[str]) -> list[str]:
-    """What stands in the corners: top left, top right, bottom left, bottom right."""
+def pad_value(titles: Sequence[str], weights: Sequence[float]) -> list[str]:
+    """What stands in the corners, top left, top right, bottom left, bottom right; the place of the point."""
     names = [escape(title) for title in titles[:CORNERS]]
-    return names + [""] * (CORNERS - len(names))
+    return [*names, *[""] * (CORNERS - len(names)), *(f"{at:.3f}" for at in pad_place(weights))]
+
+
+def pad_place(weights: Sequence[float]) -> tuple[float, float]:
+    """Where the point stands for such weights; of four, not all mixes have a place: about there."""
+    total = sum(weights)
+    if len(weights) < 2 or total <= 0:
+        return 0.5, 0.5
+    shares = [weight / total for weight in weights]
+    if len(shares) == 2:
+        return shares[1], 0.5
+    if len(shares) == 3:
+        return shares[1] / (shares[0] + shares[1] or 1), shares[2]
+    return shares[1] + shares[3], shares[2] + shares[3]
 
 
 def corner_weights(count: int, x: float, y: float) -> list[float]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,25 @@ from styletransfer.api import StyleTransfer
 from styletransfer.core import normalise_weights
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.controls import (
+    FINEST,
     METHODS,
     MOST_STYLES,
     SIZES,
     Controls,
+    Updates,
     Values,
     mix_text,
+    region_of,
     titles_of,
 )
 from styletransfer.page.gallery import StylePictures
-from styletransfer.page.pad import corner_weights
+from styletransfer.page.pad import corner_weights, pad_value
 from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
-from styletransfer.page.wish import Wish
-from styletransfer.page.work import HEAVY, QUIET, WAITING, Finished, alone, follow, tell_waiting, telling
+from styletransfer.page.wish import INSIDE, Wish
+from styletransfer.page.work import LONG, QUIET, SHORT, WAITING, Finished, alone, follow, tell_waiting, telling
 from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
-PAINTED_BY_ITSELF = ("Fast", "AdaIN")
-RESTORED = 9  # controls that a painting restores, beside the rows of its styles
 
 
 class PaintTab:
@@ -43,13 +44,11 @@ class PaintTab:
         self.controls = Controls(visitors, examples)
         self._events()
 
-    def painted_by(self, listener: Callable[..., Any], paint: Callable[..., Any] | None = None) -> None:
-        """Paint upon an event: as it does by itself, or with `paint`."""
+    def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
+        """Paint upon an event, as it does by itself, but for what is said `differently` to the listener."""
         controls = self.controls
-        # A second click on the button is impatience; of moves of a slider the last one counts.
-        again = {"trigger_mode": "once"} if paint else {}
         tell_waiting(listener, controls.note, controls.stop_button)
-        listener(paint or self.paint_live, **(self._painting | again)).failure(
+        listener(**({"fn": self.paint_live} | self._painting | differently)).failure(
             self._nothing_painted,
             None,
             [controls.note, controls.download, controls.stop_button],
@@ -57,35 +56,37 @@ class PaintTab:
             **QUIET,
         )
 
-    def _nothing_painted(self, request: gr.Request) -> tuple[str, Any, Any]:
-        """Note, download and stop button; what was painted before may be downloaded still."""
-        before = self.visitors.of(request).painted
-        download = gr.update(interactive=False) if before is None else self._saved(before, request)
-        return "Nothing was painted.", download, gr.update(interactive=False)
+    def _nothing_painted(self, request: gr.Request) -> Updates:
+        """What was painted before may be downloaded still."""
+        it, before = self.controls, self.visitors.of(request).painted
+        download = gr.update(interactive=False)
+        if before is not None:
+            download = gr.update(value=str(self._saved(before, request)), interactive=True)
+        return {
+            it.note: "Nothing was painted.",
+            it.download: download,
+            it.stop_button: gr.update(interactive=False),
+        }
 
     @property
     def _painting(self) -> dict[str, Any]:
         """How `paint` and `paint_live` are listened with."""
-        controls = self.controls
-        shown = [controls.result, controls.note, controls.download, controls.stop_button]
+        it = self.controls
         return {
-            "inputs": controls.all,
-            "outputs": shown,
+            "inputs": it.all,
+            "outputs": [it.result, it.note, it.download, it.stop_button, it.earlier],
             "trigger_mode": "always_last",
             **QUIET,
-            **HEAVY,
+            **SHORT,
         }
 
     def _events(self) -> None:
         it, quiet = self.controls, QUIET
         it.search.change(self._search, [it.search, it.chosen], [it.gallery, it.listed], **quiet)
+        choice = [it.chosen, it.gallery, it.listed, *it.rows]
         # Every click and every move of the pad counts; repeated later it would carry an earlier place.
         chosen = it.gallery.select(
-            self._choose,
-            {it.listed, *it.choosing},
-            [it.chosen, it.gallery, it.listed, *it.rows],
-            trigger_mode="multiple",
-            **quiet,
+            self._choose, {it.listed, *it.choosing}, choice, trigger_mode="multiple", **quiet
         )
         moved = it.pad.input(
             self._pad_moved,
@@ -94,32 +95,28 @@ class PaintTab:
             trigger_mode="multiple",
             **quiet,
         )
-        given = it.picture.change(
-            self._picture_given,
-            it.choosing,
-            [it.picture_slider, it.picture_place, it.learn_button, *it.rows],
-            **quiet,
-        )
+        given = it.picture.change(self._picture_given, it.choosing, [it.learn_button, *it.rows], **quiet)
+        region = [it.region, it.region_mask, it.where]
         settings = [
-            *(it.chosen, it.gallery, it.listed, *it.rows, it.strength, it.method, it.size),
+            *(*region, it.note, *choice, it.picture, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
-        photo = it.photo.change(
-            self._photo_given, {it.photo, *it.choosing}, [it.region, it.note, *settings], **quiet
+        photo = it.photo.change(self._photo_given, {it.photo, *it.choosing}, settings, **quiet)
+        method = it.method.change(
+            self._method_chosen, it.method, [it.seconds, it.paint_button, it.finest_button], **quiet
         )
-        method = it.method.change(self._method_chosen, it.method, it.seconds, **quiet)
-        restored = it.restore.upload(
-            self._restore,
-            {it.restore, *it.choosing},
-            settings,
+        restored = it.restore.upload(self._restore, {it.restore, it.photo, *it.choosing}, settings, **quiet)
+        bounded = it.region.apply(
+            self._region_painted,
+            {it.region, it.region_mask},
+            [*region[1:], *it.places, it.picture_place],
             **quiet,
         )
-        for event in (chosen, moved, given, photo, method, restored):
+        for event in (chosen, moved, given, photo, method, restored, bounded):
             self.painted_by(event.then)
         sliders = (*it.sliders, it.picture_slider, it.strength, it.preserve_color, it.stroke_size)
         for slider in sliders:
-            preview = {**self._painting, "outputs": [it.result, it.mix]}
-            slider.input(self.preview, **preview)
+            slider.input(self.preview, **(self._painting | {"outputs": [it.result, it.mix, it.pad]}))
             self.painted_by(slider.release)
         it.file_format.input(self._save_again, it.file_format, it.download, trigger_mode="always_last", **quiet)
         choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
@@ -127,16 +124,19 @@ class PaintTab:
             self.painted_by(choice.input)
         self.painted_by(it.elsewhere.release)
         self.painted_by(it.seconds.release)
-        self.painted_by(it.region.apply)
         # Its own button takes the photo away as well.
-        it.region.clear(self._shown_for_painting, it.photo, it.region, **quiet)
-        self.painted_by(it.paint_button.click, self.paint)
+        cleared = it.region.clear(self._without_region, it.photo, region, **quiet)
+        self.painted_by(cleared.then)
+        # A second click on the button is impatience; of moves of a slider the last one counts.
+        self.painted_by(it.paint_button.click, fn=self.paint, trigger_mode="once")
+        self.painted_by(it.finest_button.click, fn=self.paint, trigger_mode="once", **LONG)
         it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
+        it.earlier.select(self._show_earlier, None, [it.result, it.note, it.download], **quiet)
 
     def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:
         return self.pictures.found(self.visitors.of(request), search, chosen)
 
-    def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> list[Any]:
+    def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         it = self.controls
         chosen = values[it.chosen]
         # Gradio forgets what a page that was cut off for long has listed.
@@ -150,7 +150,7 @@ class PaintTab:
             chosen = [*chosen, name]
         return self.rechosen(chosen, values, request)
 
-    def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> list[Any]:
+    def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> Updates:
         """`choice` of styles; those that were chosen before keep their weights and places."""
         return self.choice(chosen, values[self.controls.search], request, *self._kept(values))
 
@@ -170,94 +170,106 @@ class PaintTab:
         weights: Mapping[str, float] | None = None,
         places: Mapping[str, str] | None = None,
         picture_weight: float | None = None,
-    ) -> list[Any]:
-        """Updates of the chosen styles, as many of them as there are still, the gallery, its names, their rows.
+    ) -> Updates:
+        """Of the chosen styles, as many of them as there are still, the gallery, its names, their rows.
 
         The gallery's names as well, since styles may have come or gone elsewhere.
         """
-        visitor = self.visitors.of(request)
+        it, visitor = self.controls, self.visitors.of(request)
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
         gallery, listed = self.pictures.found(visitor, search, chosen)
-        rows = self.controls.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
-        return [chosen, gallery, listed, *rows]
+        rows = it.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
+        return {it.chosen: chosen, it.gallery: gallery, it.listed: listed, **rows}
 
     def _picture_weight(self, values: Values) -> float | None:
         it = self.controls
         return values[it.picture_slider] if values[it.picture] else None
 
-    def _pad_moved(self, values: Values, event: gr.EventData, request: gr.Request) -> list[Any]:
-        chosen = values[self.controls.chosen]
+    def _pad_moved(self, values: Values, event: gr.EventData, request: gr.Request) -> Updates:
+        it = self.controls
+        chosen = values[it.chosen]
         weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
         titles = titles_of(self.visitors.of(request).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
-        sliders = [
-            gr.update(value=weights[index]) if index < len(weights) else gr.skip()
-            for index in range(MOST_STYLES)
-        ]
-        return [text, *sliders]
+        return {it.mix: text, **dict(zip(it.sliders, weights, strict=False))}
 
-    def _method_chosen(self, method: str) -> Any:
-        return gr.update(visible=method == "Finest")
+    def _method_chosen(self, method: str) -> Updates:
+        it, finest = self.controls, method == FINEST
+        return {
+            it.seconds: gr.update(visible=finest),
+            it.paint_button: gr.update(visible=not finest),
+            it.finest_button: gr.update(visible=finest),
+        }
 
-    def _picture_given(self, values: Values, request: gr.Request) -> list[Any]:
+    def _picture_given(self, values: Values, request: gr.Request) -> Updates:
         it, transfer = self.controls, self.visitors.of(request).transfer
-        there = values[it.picture] is not None
         rows = it.row_updates(transfer, values[it.chosen], *self._kept(values))
-        shown = gr.update(visible=there)
-        return [shown, shown, gr.update(interactive=there), *rows]
+        return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
 
-    def _photo_given(self, values: Values, request: gr.Request) -> list[Any]:
+    def _photo_given(self, values: Values, request: gr.Request) -> Updates:
         """Show it for painting regions; one that was painted here brings its settings along."""
         it, photo = self.controls, values[self.controls.photo]
-        as_they_are = [gr.skip()] * (RESTORED + len(self.controls.rows))
+        fresh = self._without_region(photo, request)
         if photo is None:
-            return [None, "Choose a photo and a style.", *as_they_are]
-        with telling():
-            scaled = self.visitors.of(request).shown(photo)
+            return {**fresh, it.note: "Choose a photo and a style."}
         found = images.read_metadata(Path(photo))
         if not _weights_in(found):
-            return [scaled, WAITING if values[it.chosen] else _next_step(True), *as_they_are]
+            return {**fresh, it.note: WAITING if values[it.chosen] else _next_step(True)}
         gr.Info("The settings are those that this picture was painted with.")
-        return [
-            scaled,
-            WAITING,
-            *self._settings_of(found, values[it.search], self._picture_weight(values), request),
-        ]
+        return {**fresh, it.note: WAITING, **self._settings_of(found, values, request)}
 
-    def _shown_for_painting(self, photo: str | None, request: gr.Request) -> Any:
-        return None if photo is None else self.visitors.of(request).shown(photo)
+    def _without_region(self, photo: str | None, request: gr.Request) -> Updates:
+        """The photo, for painting regions on it, none of which is painted yet."""
+        it, shown = self.controls, None
+        if photo is not None:
+            with telling():
+                shown = self.visitors.of(request).shown(photo)
+        return {it.region: shown, it.region_mask: None, it.where: gr.update(visible=False)}
 
-    def preview(self, values: Values, request: gr.Request) -> tuple[Any, str]:
+    def _region_painted(self, values: Values) -> Updates:
+        """Keep what was painted; the first time all styles belong there."""
+        it, region = self.controls, region_of(values[self.controls.region])
+        found: Updates = {it.region_mask: region, it.where: gr.update(visible=region is not None)}
+        if region is not None and values[it.region_mask] is None:
+            found |= dict.fromkeys([*it.places, it.picture_place], INSIDE)
+        return found
+
+    def preview(self, values: Values, request: gr.Request) -> Updates:
         """A quick look at a reduced size."""
-        wish, visitor = self.controls.wish(values), self.visitors.of(request)
-        weights = list(wish.styles.values())
-        text = mix_text(titles_of(visitor.transfer, wish.styles), weights)
+        it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
+        photo, weights = values[it.photo], list(wish.styles.values())
+        titles = titles_of(visitor.transfer, wish.styles)
+        beside = len(values[it.chosen])  # the visitor's picture has no place on the pad
+        found: Updates = {
+            it.mix: mix_text(titles, weights),
+            it.pad: pad_value(titles[:beside], weights[:beside]),
+        }
         if (
-            values[self.controls.photo] is None
+            photo is None
             or sum(weights) <= 0
-            or values[self.controls.method] not in PAINTED_BY_ITSELF
-            or visitor.has_painted(values[self.controls.photo], wish)  # one that came late
+            or wish.optimises
+            or visitor.has_painted(photo, wish)  # one that came late
         ):
-            return gr.skip(), text
+            return found
         with telling():
             visitor.painted = None
-            with alone(visitor.halt):
-                photo = visitor.scaled(values[self.controls.photo], PREVIEW_SIDE)
-                painted = wish.paint(visitor.transfer, photo, size=PREVIEW_SIDE)
-            return _compare(visitor, values[self.controls.photo], painted), text
+            with alone(visitor.halt, short=True):
+                small = visitor.scaled(photo, PREVIEW_SIDE)
+                painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
+            return found | {it.result: _compare(visitor, photo, painted)}
 
-    def paint_live(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint, where the method does it at once; otherwise say how long it would take."""
-        if values[self.controls.photo] is None or not self.controls.wish(values).styles:
-            yield gr.skip(), _next_step(values[self.controls.photo] is not None), gr.skip(), gr.skip()
+        it = self.controls
+        if values[it.photo] is None or not it.wish(values).styles:
+            yield {it.note: _next_step(values[it.photo] is not None)}
         elif (painted := self._shown_already(values, request)) is not None:
-            yield gr.skip(), painted.note, gr.skip(), gr.skip()
-        elif values[self.controls.method] in PAINTED_BY_ITSELF:
+            yield {it.note: painted.note}
+        elif not it.wish(values).optimises:
             yield from self.paint(values, request)
         else:
-            note = f"The finest method takes about {values[self.controls.seconds]:.0f} seconds. Press Paint."
-            yield gr.skip(), note, gr.skip(), gr.skip()
+            yield {it.note: f"The finest method takes about {values[it.seconds]:.0f} seconds. Press Paint."}
 
     def _shown_already(self, values: Values, request: gr.Request) -> Painted | None:
         """The painting that the page shows, if it is what is wished for: two events may wish for the same."""
@@ -265,58 +277,86 @@ class PaintTab:
         there = visitor.has_painted(values[self.controls.photo], self.controls.wish(values))
         return visitor.painted if there else None
 
-    def paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """Paint at full size: result, note, download and stop button, again and again until it is done."""
-        visitor, wish, photo = (
-            self.visitors.of(request),
-            self.controls.wish(values),
-            values[self.controls.photo],
-        )
+    def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Paint at full size, and tell of it again and again until it is done."""
+        it, visitor, wish = self.controls, self.visitors.of(request), self.controls.wish(values)
+        photo = values[it.photo]
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
         with telling():
             normalise_weights(wish.styles)  # before the painting there is gives way to another
-            visitor.file_format = visitor.file_format or values[self.controls.file_format]
+            visitor.file_format = visitor.file_format or values[it.file_format]
             images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
             began, expected = time.monotonic(), _expectation(wish, visitor.transfer, photo)
             before, visitor.painted = visitor.painted, None
             try:
-                yield gr.skip(), expected, gr.update(interactive=False), gr.update(interactive=True)
-                for event in follow(lambda on_step: wish.paint(visitor.transfer, photo, on_step), visitor.halt):
+                yield {
+                    it.note: expected,
+                    it.download: gr.update(interactive=False),
+                    it.stop_button: gr.update(interactive=True),
+                }
+                for event in follow(
+                    lambda on_step: wish.paint(visitor.transfer, photo, on_step),
+                    visitor.halt,
+                    short=not wish.optimises,
+                ):
                     if isinstance(event, Finished):
                         painted = event.value
-                    elif event.preview is not None and wish.method == "gatys":
+                    elif event.preview is not None and wish.optimises:
                         before = None  # from now on it is not what the page shows
                         note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
-                        seen = _compare(visitor, photo, images.to_pil(event.preview))
-                        yield seen, note, gr.skip(), gr.skip()
+                        yield {it.result: _compare(visitor, photo, images.to_pil(event.preview)), it.note: note}
             except BaseException:
                 visitor.painted = before  # nothing came of the new one
                 raise
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
-            yield _compare(visitor, photo, painted), gr.skip(), gr.skip(), gr.update(interactive=False)
+            shown = _compare(visitor, photo, painted)
+            yield {it.result: shown, it.stop_button: gr.update(interactive=False)}
             done, file_format = Painted(photo, wish, painted, note), visitor.file_format
             file = self._saved(done, request)
             visitor.painted = done  # from now on another format is saved when it is chosen
             if visitor.file_format != file_format:
                 file = self._saved(done, request)
-            yield gr.skip(), note, file, gr.skip()
+            title = ", ".join(titles_of(visitor.transfer, wish.styles))
+            visitor.own.keep(painted, shown, file, title, note)
+            yield {
+                it.note: note,
+                it.download: gr.update(value=str(file), interactive=True),
+                it.earlier: self.earlier(visitor),
+            }
+
+    def earlier(self, visitor: Visitor) -> Any:
+        """Update of the gallery of what the visitor has painted before."""
+        items = [(str(each.small), each.title) for each in visitor.own.earlier]
+        return gr.update(value=items, visible=bool(items), selected_index=None)
+
+    def _show_earlier(self, event: gr.SelectData, request: gr.Request) -> Updates:
+        it, visitor = self.controls, self.visitors.of(request)
+        found = visitor.own.earlier[event.index]
+        visitor.painted = None  # the page shows another one
+        return {
+            it.result: tuple(map(str, found.shown)),
+            it.note: f"An earlier painting: {found.title}. {found.note}",
+            it.download: gr.update(value=str(found.file), interactive=True),
+        }
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:
         """The last painting in another format."""
         visitor = self.visitors.of(request)
         visitor.file_format = file_format
-        return gr.skip() if visitor.painted is None else self._saved(visitor.painted, request)
+        if visitor.painted is None:
+            return gr.skip()
+        return gr.update(value=str(self._saved(visitor.painted, request)), interactive=True)
 
-    def _saved(self, painted: Painted, request: gr.Request) -> Any:
-        """Update of the download for a painting, in the format that is wanted."""
+    def _saved(self, painted: Painted, request: gr.Request) -> Path:
+        """The file of a painting, in the format that is wanted."""
         visitor = self.visitors.of(request)
         file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
         with telling():
             images.save_picture(painted.painting, file)
-        return gr.update(value=str(file), interactive=True)
+        return file
 
-    def _restore(self, values: Values, request: gr.Request) -> list[Any]:
+    def _restore(self, values: Values, request: gr.Request) -> Updates:
         it = self.controls
         with telling():
             found = images.read_metadata(Path(values[it.restore]))
@@ -324,19 +364,21 @@ class PaintTab:
                 raise UnreadableImage(
                     "this picture carries no settings; give one that was painted and downloaded here"
                 )
-        return self._settings_of(found, values[it.search], self._picture_weight(values), request)
+        fresh = self._without_region(values[it.photo], request)
+        return {**fresh, it.note: WAITING, **self._settings_of(found, values, request)}
 
-    def _settings_of(
-        self, found: dict, search: str, picture_weight: float | None, request: gr.Request
-    ) -> list[Any]:
+    def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
         """The controls as they were when a picture with those parameters was painted, but for regions.
 
-        A picture that the visitor has given stays in the mix, with its weight."""
-        transfer, weights = self.visitors.of(request).transfer, _weights_in(found)
+        A picture that the visitor has given goes, unless that one, by its name, was in the mix."""
+        it, transfer, weights = self.controls, self.visitors.of(request).transfer, _weights_in(found)
+        picture = values[it.picture] and Path(values[it.picture]).name
         known = {name: weight for name, weight in weights.items() if name in transfer.styles}
-        missing = [name for name in weights if name not in known]
+        missing = [name for name in weights if name not in known and name != picture]
         if missing:
             gr.Warning(f"These styles are not here: {', '.join(missing)}")
+        if len(missing) == len(weights):
+            return {}
         chosen = list(known)[:MOST_STYLES]
         shares = {name: min(100, max(0, round(100 * known[name]))) for name in chosen}
         method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
@@ -347,15 +389,20 @@ class PaintTab:
         lost = _not_restored(found, size, len(known) - len(chosen))
         if lost:
             gr.Warning(f"Not restored: {', '.join(lost)}.")
-        return [
-            *self.choice(chosen, search, request, shares, picture_weight=picture_weight),
-            _within(self.controls.strength, found.get("strength")),
-            method,
-            size,
-            _within(self.controls.preserve_color, found.get("preserve_color")),
-            _within(self.controls.stroke_size, found.get("stroke_size")),
-            _within(self.controls.seconds, seconds or None),
-        ]
+        share = weights.get(picture)
+        updates = self.choice(chosen, values[it.search], request, shares, picture_weight=share)
+        if picture and share is None:
+            updates[it.picture] = None
+        elif share is not None:
+            updates[it.picture_slider] |= {"value": min(100, max(0, round(100 * share)))}
+        return updates | {
+            it.strength: _within(it.strength, found.get("strength")),
+            it.method: method,
+            it.size: size,
+            it.preserve_color: _within(it.preserve_color, found.get("preserve_color")),
+            it.stroke_size: _within(it.stroke_size, found.get("stroke_size")),
+            it.seconds: _within(it.seconds, seconds or None),
+        }
 
 
 def _not_restored(found: Mapping[str, Any], size: int, left_out: int) -> list[str]:
@@ -402,7 +449,7 @@ def _next_step(has_photo: bool) -> str:
 
 def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
     """How long it will take."""
-    if wish.method == "gatys":
+    if wish.optimises:
         return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
     found = transfer.estimate(_size(wish, photo), method=wish.method, stroke_size=wish.stroke_size)
     return f"Painting, about {found.seconds + 0.2:.1f} s…"

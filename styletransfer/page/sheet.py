@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -9,22 +10,23 @@ import gradio as gr
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
-from styletransfer.page.controls import Values
+from styletransfer.page.controls import METHODS, Updates, Values
 from styletransfer.page.gallery import looks
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import HEAVY, QUIET, Finished, follow, tell_waiting, telling
+from styletransfer.page.work import LONG, QUIET, Finished, follow, tell_waiting, telling
 
+FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
-HINT = "Click a picture to go on with its style."
+HINT = "By the settings of the first tab. Click a picture to go on with its style."
 
 
 class SheetTab:
     """Components and events of the tab; a click on a picture goes to `paint_tab` with its style."""
 
     def __init__(self, visitors: Visitors, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
-        self.visitors, self.paint_tab = visitors, paint_tab
+        self.visitors, self.paint_tab, self.tabs = visitors, paint_tab, tabs
         with gr.Row():
             self.start = gr.Button("Paint the photo in all styles", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
@@ -46,7 +48,7 @@ class SheetTab:
             paint_tab.controls.all,
             [self.gallery, self.names, self.note, self.stop_button],
             **QUIET,
-            **HEAVY,
+            **LONG,
         ).failure(lambda: (HINT, gr.update(interactive=False)), None, [self.note, self.stop_button], **QUIET)
         self.stop_button.click(visitors.stop, None, None, queue=False, **QUIET)
         controls = paint_tab.controls
@@ -62,7 +64,9 @@ class SheetTab:
         paint_tab.painted_by(chosen.then)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor, photo = self.visitors.of(request), values[self.paint_tab.controls.photo]
+        controls = self.paint_tab.controls
+        visitor, photo, wish = self.visitors.of(request), values[controls.photo], controls.wish(values)
+        method = FAST if wish.optimises else wish.method
         if photo is None:
             raise gr.Error("Choose a photo in the first tab.", print_exception=False)
         styles = looks(visitor.transfer)
@@ -76,7 +80,8 @@ class SheetTab:
                     on_step(Progress(index, len(styles)))
                     file = folder / f"{look.name}.jpg"
                     with suppress(InvalidStyleFile):  # one that was learned with an earlier network
-                        images.save_picture(visitor.transfer.stylize(small, look.name), file)
+                        alone = replace(wish, styles={look.name: 100}, region=None, method=method, size=SIDE)
+                        images.save_picture(alone.paint(visitor.transfer, small), file)
                         painted.append((look.name, str(file), look.caption))
 
         with telling():
@@ -89,14 +94,11 @@ class SheetTab:
 
     def _choose(
         self, names: list[str], search: str, picture: str | None, event: gr.SelectData, request: gr.Request
-    ) -> list[Any]:
+    ) -> Updates:
         """Go on with a style alone, without the visitor's picture."""
-        chosen = [names[event.index]]
-        return [
-            gr.update(selected="paint"),
-            None if picture else gr.skip(),
-            *self.paint_tab.choice(chosen, search, request),
-        ]
+        picked = self.paint_tab.choice([names[event.index]], search, request)
+        without = {self.paint_tab.controls.picture: None} if picture else {}
+        return {self.tabs: gr.update(selected="paint"), **picked, **without}
 
 
 def _shown(painted: list[tuple[str, str, str]]) -> tuple[list[tuple[str, str]], list[str]]:

@@ -74,14 +74,18 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             **QUIET,
         )
         Endpoints(visitors)
-        listen = page.load
-        if not shared_styles:
-            key = gr.BrowserState(storage_key="styletransfer")
-            listen = page.load(visitors.recognise, key, key, **QUIET).then
-        loaded = listen(
-            learn_tab.listing,
-            [controls.search, controls.chosen],
-            [controls.gallery, controls.listed, learn_tab.own],
+        key = gr.BrowserState(storage_key="styletransfer")
+
+        def open_page(known: str | None, search: str, chosen: list[str], request: gr.Request) -> dict[Any, Any]:
+            recognised = visitors.recognise(known, request)
+            earlier = paint_tab.earlier(visitors.of(request))
+            listed = learn_tab.listing(search, chosen, request)
+            return {key: recognised, controls.earlier: earlier, **listed}
+
+        loaded = page.load(
+            open_page,
+            [key, controls.search, controls.chosen],
+            [key, controls.earlier, controls.gallery, controls.listed, learn_tab.own],
             **QUIET,
         )
         if warm_up:

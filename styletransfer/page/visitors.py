@@ -1,4 +1,4 @@
-"""Who is on the page: each visitor has a folder for pictures, own styles, and at most one long work to stop."""
+"""Who is on the page: each visitor has a folder for pictures, belongings, and at most one long work to stop."""
 
 import secrets
 import shutil
@@ -17,6 +17,8 @@ from styletransfer.page.wish import Wish
 from styletransfer.page.work import Halt
 
 KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
+KEPT_PAINTINGS = 12
+THUMBNAIL_SIDE = 256  # pixels
 SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 KEPT_SECONDS = 3600  # for those who left: a phone that is locked, or out of reach, cuts the connection as well
@@ -32,19 +34,53 @@ class Painted:
     note: str
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A painting that can be had again: files of photo and painting for the eye, a small one, its own."""
+
+    shown: tuple[Path, Path]
+    small: Path
+    file: Path
+    title: str
+    note: str
+
+
+@dataclass
+class Belongings:
+    """What outlives a page that is left: own styles, painted in by `transfer`, and the last paintings.
+
+    Whoever can name the `key` has the same; `folder` is removed when nobody has them any more.
+    """
+
+    transfer: StyleTransfer
+    folder: Path
+    key: str = field(default_factory=secrets.token_urlsafe)
+    earlier: deque[Earlier] = field(default_factory=deque)
+
+    def keep(self, painting: Image.Image, shown: tuple[str, str], file: Path, title: str, note: str) -> None:
+        """Add a painting, whose files are copied; the oldest one makes room for it."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        before, after = (Path(shutil.copy(each, folder)) for each in shown)
+        small = on_white(painting)
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        small.save(folder / "small.jpg", quality=90)
+        kept = Path(shutil.copy(file, folder))
+        self.earlier.appendleft(Earlier((before, after), folder / "small.jpg", kept, title, note))
+        while len(self.earlier) > KEPT_PAINTINGS:
+            shutil.rmtree(self.earlier.pop().file.parent, ignore_errors=True)
+
+
 @dataclass
 class Visitor:
-    """`transfer` paints with the visitor's own styles; `folder` is removed some time after they left.
+    """`folder` is removed some time after they left.
 
     `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
     downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
     that it is no program; `leaving` runs while the connection is cut.
     """
 
-    transfer: StyleTransfer
+    own: Belongings
     folder: Path
-    styles: Path | None = None
-    key: str = field(default_factory=secrets.token_urlsafe)
     halt: Halt = field(default_factory=Halt)
     painted: Painted | None = None
     file_format: str = ""
@@ -52,6 +88,11 @@ class Visitor:
     leaving: threading.Timer | None = None
     _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
+
+    @property
+    def transfer(self) -> StyleTransfer:
+        """Paints, with the visitor's own styles."""
+        return self.own.transfer
 
     def has_painted(self, photo: str, wish: Wish) -> bool:
         """Whether that was what was painted last."""
@@ -140,25 +181,25 @@ class Visitors:
         return visitor
 
     def _new_visitor(self) -> Visitor:
-        folder = Path(tempfile.mkdtemp(prefix="styletransfer-"))
-        if self.shared_styles:
-            return Visitor(self._transfer, folder)
-        styles = Path(tempfile.mkdtemp(prefix="styletransfer-styles-"))
-        return Visitor(self._transfer.with_styles(styles), folder, styles)
+        folder, kept = (Path(tempfile.mkdtemp(prefix="styletransfer-")) for _ in range(2))
+        transfer = self._transfer
+        if not self.shared_styles:
+            (kept / "styles").mkdir()
+            transfer = transfer.with_styles(kept / "styles")
+        return Visitor(Belongings(transfer, kept), folder)
 
     def recognise(self, key: str | None, request: gr.Request) -> str:
         """What the visitor's browser shall say when it comes again: a reload is somebody new for Gradio.
 
-        With the `key` of one who is still known, own styles are those of both from now on.
+        With the `key` of one who is still known, what belongs to either is that one's from now on.
         """
         visitor = self.of(request)
         with self._lock:
-            known = next((each for each in self._known.values() if each.key == key), visitor)
-            if known is not visitor:
-                own = visitor.styles
-                visitor.transfer, visitor.styles, visitor.key = known.transfer, known.styles, known.key
-                self._tidy(own)
-        return visitor.key
+            known = next((each for each in self._known.values() if each.own.key == key), visitor)
+            if known.own is not visitor.own:
+                fresh, visitor.own = visitor.own, known.own
+                self._tidy(fresh)
+        return visitor.own.key
 
     def stop(self, request: gr.Request) -> None:
         """End what the visitor has under way."""
@@ -188,12 +229,12 @@ class Visitors:
         """With the lock held."""
         visitor = self._known.pop(key)
         visitor.forget()
-        self._tidy(visitor.styles)
+        self._tidy(visitor.own)
 
-    def _tidy(self, styles: Path | None) -> None:
-        """Remove a folder of styles that nobody has any more."""
-        if styles is not None and all(each.styles != styles for each in self._known.values()):
-            shutil.rmtree(styles, ignore_errors=True)
+    def _tidy(self, own: Belongings) -> None:
+        """Remove what belongs to nobody any more."""
+        if all(each.own is not own for each in self._known.values()):
+            shutil.rmtree(own.folder, ignore_errors=True)
 
     def close(self) -> None:
         """Forget all of them."""

@@ -35,22 +35,20 @@ class Wish:
     method: str = "cin"
     seconds: float = 60.0
 
-    def paint(
-        self,
-        transfer: StyleTransfer,
-        photo: ImageSource,
-        on_step: OnStep | None = None,
-        *,
-        size: int | None = None,
-    ) -> Image.Image:
-        """The painting; `size` instead of the wish's own for a quick look."""
-        optimization = Optimization(seconds=self.seconds) if self.method == "gatys" else None
+    @property
+    def optimises(self) -> bool:
+        """Whether it takes its `seconds`."""
+        return self.method == "gatys"
+
+    def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
+        """The painting."""
+        optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
             photo,
             list(self.styles.items()),
             method=self.method,
             strength=self.strength,
-            size=size or self.size,
+            size=self.size,
             stroke_size=self.stroke_size,
             preserve_color=self.preserve_color,
             masks=self.masks(),

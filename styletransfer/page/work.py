@@ -15,12 +15,13 @@ from gradio.utils import get_upload_folder
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, StyleTransferError
 
-# Painting uses every core: two at once would both be slower. Waiting work queues up behind this one name.
-HEAVY: dict[str, Any] = {"concurrency_id": "painting", "concurrency_limit": 1}
-LONGEST_QUEUE = 32
+# Painting uses every core: two at once would both be slower. Of what takes long one is at work, and what takes
+# a second passes between its steps.
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
+SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}
+LONGEST_QUEUE = 256  # everybody's clicks and moves of sliders together
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting for its turn…"
-_ONE_AT_A_TIME = threading.Lock()  # held by a work from its beginning to its end, which may come late
 NOTHING_GOING_ON = "", gr.update(interactive=False)  # for a bar of progress and a button that stops
 
 
@@ -29,6 +30,36 @@ class Finished:
     """The end of a work, with what it returned."""
 
     value: Any
+
+
+class _Turns:
+    """Whose work computes: one at a time, and a short one before all long ones."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._taken = False
+        self._waiting = 0  # short ones
+
+    def take(self, *, short: bool) -> None:
+        with self._changed:
+            self._waiting += short
+            self._changed.wait_for(lambda: not self._taken and (short or not self._waiting))
+            self._waiting -= short
+            self._taken = True
+
+    def give(self) -> None:
+        with self._changed:
+            self._taken = False
+            self._changed.notify_all()
+
+    def let_others_pass(self) -> None:
+        """Between the steps of a long work."""
+        if self._waiting:
+            self.give()
+            self.take(short=False)
+
+
+_turns = _Turns()  # taken by a work from its beginning to its end, which may come late
 
 
 class Dropped(Exception):
@@ -54,7 +85,7 @@ class Halt:
             raise Cancelled
 
 
-def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
+def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) -> Iterator[Progress | Finished]:
     """The newest progress of a work, again and again, and at last what it returned.
 
     It ends when it is halted from now on, and is dropped when the iteration is left early: at its next step.
@@ -69,10 +100,12 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
         own.check(progress)
         halt.check(progress)
         events.put(progress)
+        if not short:
+            _turns.let_others_pass()
 
     def run() -> None:
         try:
-            with alone(halt):
+            with alone(halt, short=short):
                 if own.dropped:
                     return
                 events.put(Finished(work(on_step)))
@@ -93,14 +126,15 @@ def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Fin
 
 
 @contextmanager
-def alone(halt: Halt) -> Iterator[None]:
-    """For a visitor's work, once whatever was at work before has ended."""
-    with _ONE_AT_A_TIME:
-        halt.working = True
-        try:
-            yield
-        finally:
-            halt.working = False
+def alone(halt: Halt, *, short: bool) -> Iterator[None]:
+    """For a visitor's work, once whatever was at work before has ended or, for a `short` one, lets it pass."""
+    _turns.take(short=short)
+    halt.working = True
+    try:
+        yield
+    finally:
+        halt.working = False
+        _turns.give()
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
@@ -109,10 +143,16 @@ def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> 
     listener(None, shown, shown, js=script, queue=False, **QUIET)
 
 
-def stoppable(halt: Halt) -> OnStep:
+def stoppable(halt: Halt, *, short: bool) -> OnStep:
     """For a work that nobody follows: an `on_step` that ends it when it is halted from now on."""
     halt.stopped = False
-    return halt.check
+
+    def on_step(progress: Progress) -> None:
+        halt.check(progress)
+        if not short:
+            _turns.let_others_pass()
+
+    return on_step
 
 
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
