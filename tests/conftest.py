@@ -128,4 +128,5 @@ def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width]
     picture = np.stack((columns * 255 / width, rows * 255 / height, (rows // 8 + columns // 8) % 2 * 200), 2)
+    picture = np.roll(picture, seed, axis=2)  # other colours, or "another picture" is the same with other noise
     return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))

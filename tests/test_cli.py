@@ -64,13 +64,23 @@ def test_a_photo_is_painted_into_the_named_file(run, photo, tmp_path):
         100,
         "--preserve-color",
         0.5,
+        "--color-mode",
+        "statistics",
         "-o",
         tmp_path / "out.jpg",
     )
     assert code == 0
     assert "out.jpg" in out
     assert Image.open(tmp_path / "out.jpg").size == (100, 75)
-    assert read_metadata(tmp_path / "out.jpg")["styles"] == {"amber": 0.7, "blue": 0.3}
+    found = read_metadata(tmp_path / "out.jpg")
+    wished = {
+        "styles": {"amber": 0.7, "blue": 0.3},
+        "strength": 0.8,
+        "size": 100,
+        "preserve_color": 0.5,
+        "color_mode": "statistics",
+    }
+    assert {name: found[name] for name in wished} == wished
 
 
 def test_without_an_output_the_result_lies_in_the_current_folder(run, photo, tmp_path):
@@ -351,6 +361,17 @@ def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo, tmp_path):
     assert every.width > 4 * 40  # the photo and three styles in a row
     assert strengths.width < 4 * 40
     assert strengths.height > 3 * 30  # a row a style
+
+
+def test_a_style_can_be_taken_from_a_part_of_a_picture(run, photo, tmp_path):
+    make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
+    corner = Image.new("L", (70, 60))
+    corner.paste(255, (0, 0, 20, 20))
+    corner.save(tmp_path / "corner.png")
+    wish = ("stylize", photo, "--style", "painting.png")
+    assert run(*wish, "-o", "whole.png")[0] == 0
+    assert run(*wish, "--style-mask", "painting.png=corner.png", "-o", "part.png")[0] == 0
+    assert (tmp_path / "whole.png").read_bytes() != (tmp_path / "part.png").read_bytes()
 
 
 def test_a_sheet_of_some_styles_only(run, photo, tmp_path):

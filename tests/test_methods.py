@@ -7,6 +7,7 @@ import torch
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidStyleFile
+from styletransfer.int8 import KERNELS
 from styletransfer.methods import METHODS, gatys
 from styletransfer.settings import Optimization
 
@@ -28,17 +29,26 @@ def content(*size):
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.fixture(params=[False, True], ids=["floats", "int8"])
+def either(request, method, tiny_models, monkeypatch):
+    """The method in floating point, and in the 8-bit integers that most processors paint with."""
+    if request.param and not KERNELS:
+        pytest.skip("this build of PyTorch has no convolutions in 8-bit integers")
+    monkeypatch.setattr(gatys, "Optimization", lambda: Optimization(steps=2, least_side=32))
+    return METHODS[method](tiny_models, torch.device("cpu"), torch.float32, request.param)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (47, 65), (64, 64)])
-def test_output_keeps_shape_range_and_dtype(stylizer, styles, size):
-    painted = stylizer.stylize(content(*size), styles[:1], torch.ones(1), FULL)
+def test_output_keeps_shape_range_and_dtype(either, styles, size):
+    painted = either.stylize(content(*size), styles[:1], torch.ones(1), FULL)
     assert painted.shape == (1, 3, *size)
     assert painted.dtype == torch.float32
     assert painted.min() >= 0
     assert painted.max() <= 1
 
 
-def test_the_same_call_gives_the_same_picture(stylizer, styles):
-    first, second = (stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL) for _ in range(2))
+def test_the_same_call_gives_the_same_picture(either, styles):
+    first, second = (either.stylize(content(40, 40), styles[:1], torch.ones(1), FULL) for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -62,9 +72,9 @@ def test_strength_zero_does_not_depend_on_the_style(stylizer, styles):
     torch.testing.assert_close(first, second)
 
 
-def test_progress_ends_at_its_last_step_with_the_picture(stylizer, styles):
+def test_progress_ends_at_its_last_step_with_the_picture(either, styles):
     seen: list[Progress] = []
-    painted = stylizer.stylize(content(40, 40), styles[:1], torch.ones(1), FULL, seen.append)
+    painted = either.stylize(content(40, 40), styles[:1], torch.ones(1), FULL, seen.append)
     assert seen[-1].step == seen[-1].steps
     assert torch.equal(seen[-1].preview, painted)
 
@@ -102,11 +112,11 @@ def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
     assert right[64:].mean() < left[64:].mean()
 
 
-def test_bytes_in_are_bytes_out(stylizer, styles):
+def test_bytes_in_are_bytes_out(either, styles):
     photo = (content(40, 40) * 255).round().to(torch.uint8)
-    painted = stylizer.stylize(photo, styles[:1], torch.ones(1), FULL)
+    painted = either.stylize(photo, styles[:1], torch.ones(1), FULL)
     assert painted.dtype == torch.uint8
-    from_floats = stylizer.stylize(photo / 255, styles[:1], torch.ones(1), FULL)
+    from_floats = either.stylize(photo / 255, styles[:1], torch.ones(1), FULL)
     assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255
 
 

@@ -25,10 +25,10 @@ def test_the_same_seed_draws_the_same_and_another_another():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-@pytest.mark.parametrize("seed", range(24))
-def test_a_picture_of_one_colour_has_every_technique_as_well(value, seed):
-    done = in_technique(torch.full((1, 3, 64, 64), value), torch.Generator().manual_seed(seed))
-    assert done.isfinite().all()
+@pytest.mark.parametrize("technique", ["_mosaic", "_dots", "_hatching", "_lines", "_flat"])
+def test_a_picture_of_one_colour_has_every_technique_as_well(value, technique):
+    one_colour, generator = torch.full((1, 3, 64, 64), value), torch.Generator().manual_seed(0)
+    assert getattr(techniques, technique)(one_colour, generator).isfinite().all()
 
 
 @pytest.mark.parametrize("seed", range(16))

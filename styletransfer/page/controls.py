@@ -55,7 +55,7 @@ class Controls:
             label="Styles",
             show_label=False,
             columns=4,
-            height=380,
+            height=560,
             object_fit="cover",
             allow_preview=False,
             buttons=[],

@@ -18,6 +18,10 @@ CSS = """
   display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 #styles .thumbnail-item .caption-label, #sheet .thumbnail-item .caption-label { opacity: 1; }
 #styles .thumbnail-item[aria-pressed=true] { outline: 3px solid var(--primary-600); outline-offset: -1px; }
+#earlier, #earlier .grid-wrap { height: auto !important; min-height: 0; }
+#earlier .grid-container { grid-template-columns: none !important; grid-auto-flow: column;
+  grid-auto-columns: 5rem; overflow-x: auto; padding-top: 1.6rem; }
+#earlier .caption-label { display: none; }
 #mix { margin: .25rem 0; }
 @media (max-width: 767px) {  /* on a phone the styles are a strip, so that the painting is near them */
   #styles, #styles .grid-wrap { height: auto !important; min-height: 0; }
@@ -33,7 +37,8 @@ CSS = """
 SCRIPT = """
 () => {
   const describe = () => {
-    for (const button of document.querySelectorAll('#styles .thumbnail-item, #sheet .thumbnail-item')) {
+    const pictures = ['styles', 'sheet', 'earlier'].map((id) => `#${id} .thumbnail-item`).join();
+    for (const button of document.querySelectorAll(pictures)) {
       const caption = button.querySelector('.caption-label')?.textContent.trim();
       const name = caption?.replace('✓ ', '');
       if (!name || (button.dataset.caption === caption && button.getAttribute('aria-label') === name)) continue;

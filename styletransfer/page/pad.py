@@ -44,6 +44,7 @@ const drawn = () => {
 };
 const watched = {childList: true, subtree: true, attributeFilter: ['data-x', 'data-y']};
 new MutationObserver(drawn).observe(element, watched);
+drawn();
 const show = (last) => {
   place();
   if (last || Date.now() - told > 150) { told = Date.now(); trigger('input', {x, y}); }
