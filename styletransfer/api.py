@@ -20,7 +20,7 @@ from styletransfer.files import printable, recorded, replacing
 from styletransfer.images import ImageSource
 from styletransfer.methods import cin
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.request import BatchResult, Options, Request, check, painted_size
+from styletransfer.request import BatchResult, Options, Request, painted_size
 from styletransfer.settings import (
     MAX_PIL_PIXELS,
     PRESERVE_COLOR,
@@ -106,7 +106,7 @@ class StyleTransfer:
         """
         from styletransfer.training.style_job import StyleJob, train_style
 
-        check("style_side", style_side, STYLE_SIZE)
+        STYLE_SIZE.check("style_side", style_side)
         for what, value in (("steps", steps), ("seconds", seconds)):
             if value is not None and not value > 0:
                 raise InvalidInput(f"{what} is {value:g}; it must be above 0")
@@ -134,10 +134,9 @@ class StyleTransfer:
                 style_size=style_side if style_side != STYLE_SIDE else None,
             ),
         )
-        dtype = choose_dtype(self._device)
-        base = cin.load(self._models_dir, self._device, dtype)
+        base = cin.load(self._models_dir, self._device, choose_dtype(self._device))
         predictor, _ = load_predictor(self._models_dir)
-        return train_style(job, base.network, base.sha256, predictor, settings, self._device, dtype, on_step)
+        return train_style(job, base, predictor, settings, on_step)
 
     def style_preview(self, name: str) -> bytes:
         """A small JPEG: what a shipped style paints, or what an own one was learned from; b"" if none."""
@@ -255,7 +254,7 @@ class StyleTransfer:
 
         Args:  workers: how many photos are read at a time, and wait in memory; the others as for `stylize`.
         """
-        check("workers", workers, WORKERS)
+        WORKERS.check("workers", workers)
         if isinstance(sources, ImageSource):
             told = "this" if isinstance(sources, Image) else repr(str(sources))
             raise InvalidInput(f"{told} is one photo; give a list, or use `stylize`")
@@ -277,7 +276,7 @@ class StyleTransfer:
         The first call measures how fast the machine is, in a fraction of a second. Raises InvalidInput,
         MissingWeights.
         """
-        check("stroke_size", stroke_size, STROKE_SIZE)
+        STROKE_SIZE.check("stroke_size", stroke_size)
         wish = _optimization(optimization)
         cost = self._stylizer(method).cost(painted_size(size, stroke_size), wish)
         found = estimate(cost, self._device)

@@ -108,7 +108,7 @@ def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
 
 def restyle(features: Mapping[str, Tensor], own: Statistics, goal: Statistics) -> dict[str, Tensor]:
     """Features with the statistics `goal` instead of their `own`."""
-    return {layer: adain(value, *goal[layer], own[layer]) for layer, value in features.items()}
+    return {layer: adain(value, own[layer], *goal[layer]) for layer, value in features.items()}
 
 
 def _at(layer: str, maps: Tensor) -> Tensor:

@@ -66,9 +66,7 @@ def release_freed_memory() -> None:
 
     Before something that needs blocks of other sizes: the heap would else grow by all of them.
     """
-    if os.name == "posix":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
+    _of_glibc("malloc_trim", 0)
 
 
 def keep_freed_memory() -> None:
@@ -77,12 +75,12 @@ def keep_freed_memory() -> None:
     Feature maps are large blocks that come and go at every layer; getting each one anew from the system
     costs up to a fifth of the time. Does nothing where the C library is not glibc.
     """
-    _mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    _mallopt(M_TOP_PAD, 64 * 2**20)
-    _mallopt(M_MMAP_MAX, 0)
+    _of_glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
+    _of_glibc("mallopt", M_TOP_PAD, 64 * 2**20)
+    _of_glibc("mallopt", M_MMAP_MAX, 0)
 
 
-def _mallopt(option: int, value: int) -> None:
+def _of_glibc(function: str, *given: int) -> None:
     if os.name == "posix":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").mallopt(option, value)
+            getattr(ctypes.CDLL("libc.so.6"), function)(*given)

@@ -1,6 +1,8 @@
 """Writing files so that a half-written one is never seen."""
 
 import contextlib
+import hashlib
+import importlib.util
 import os
 import pickle
 import shlex
@@ -71,6 +73,18 @@ def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise InvalidInput(f"{path} is no file of this program; delete it")
     return state
+
+
+def in_package(package: str, *parts: str) -> Path | None:
+    """A file or folder inside an installed package, which is not imported; None where that is missing."""
+    spec = importlib.util.find_spec(package)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent.joinpath(*parts)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def printable(name: str) -> str:

@@ -84,7 +84,7 @@ def regional_instance_norm(
     gamma: Tensor,
     beta: Tensor,
     weights: Tensor,
-    known: tuple[Tensor, Tensor] | None = None,
+    known: tuple[Tensor, Tensor],
 ) -> Tensor:
     """Conditional instance norm with a blend of styles that changes over the picture.
 
@@ -95,10 +95,10 @@ def regional_instance_norm(
 
     Args:    features: (B, C, H, W); gamma, beta: (B, S, C), or (S, C) for all samples;
              weights: (B, S, H, W), 0 or more, summing to 1 over S;
-             known: `regional_statistics` of what `features` are a part of, if they are one.
+             known: `regional_statistics` of `features`, or of what they are a part of.
     Returns: (B, C, H, W) in the dtype of `features`.
     """
-    mean, std = known or regional_statistics(features, weights)
+    mean, std = known
     scale = gamma / std  # (B, S, C)
     shift = beta - mean * scale
     shares = weights.flatten(2).mT.to(scale.dtype)  # (B, H*W, S)
@@ -106,15 +106,13 @@ def regional_instance_norm(
     return torch.addcmul(summands.to(features.dtype), features, factors.to(features.dtype))
 
 
-def adain(
-    content: Tensor, style_mean: Tensor, style_std: Tensor, own: tuple[Tensor, Tensor] | None = None
-) -> Tensor:
+def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style_std: Tensor) -> Tensor:
     """Give content features the channel statistics of a style.
 
-    Args:    content: (B, C, H, W); style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps;
-             own: `channel_statistics` of what `content` is a part of, if it is one.
+    Args:    content: (B, C, H, W); own: `channel_statistics` of it, or of what it is a part of;
+             style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps.
     Returns: (B, C, H, W) in the dtype of `content`.
     Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
     """
-    mean, std = own or channel_statistics(content)
+    mean, std = own
     return ((content - mean) / std * style_std + style_mean).to(content.dtype)

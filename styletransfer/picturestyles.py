@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import cached_property, lru_cache
 from os.path import isfile
 from pathlib import Path
 
@@ -31,28 +32,33 @@ class PictureStyles:
 
     def __init__(self, models_dir: Path, device: torch.device) -> None:
         self._models_dir, self._device = models_dir, device
-        self._vgg: VGG19 | None = None
-        self._predictor: tuple[RowPredictor, str] | None = None
-        self._kept: dict[tuple[str, int], Style] = {}
+        # While a slider moves the same picture is asked for again and again.
+        self._of_file = lru_cache(KEPT)(lambda path, changed, title: self._look_at(path, title, None))
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
         """The style of a picture, or of where a `mask` is white. Raises UnreadableImage, MissingWeights."""
         if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
-        key = (str(source), Path(source).stat().st_mtime_ns)
-        style = self._kept.get(key)
-        if style is None:  # while a slider moves the same picture is asked for again and again
-            style = self._look_at(source, title, None)
-            for oldest in list(self._kept)[: max(0, len(self._kept) + 1 - KEPT)]:
-                self._kept.pop(oldest, None)
-            self._kept[key] = style
-        return style
+        return self._of_file(str(source), Path(source).stat().st_mtime_ns, title)
+
+    @cached_property
+    def _vgg(self) -> VGG19:
+        return load_vgg19(GRAM_LAYERS[-1]).to(self._device)
+
+    @cached_property
+    def _predictor(self) -> tuple[RowPredictor, str] | None:
+        """None where nothing can predict: what is wrong with it is only logged, as other methods need none."""
+        if not (self._models_dir / PREDICTOR_FILE).exists():
+            return None
+        try:
+            return load_predictor(self._models_dir)
+        except MissingWeights as error:
+            log.warning("%s", error)
+            return None
 
     def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
         picture = images.read_on_white(source)
         scaled = images.as_style(picture, STYLE_SIDE)
-        if self._vgg is None:
-            self._vgg = load_vgg19(GRAM_LAYERS[-1]).to(self._device)
         whole, small = None, None
         if mask is not None:
             whole = images.resize(images.read_mask(mask), (picture.shape[2], picture.shape[3]))
@@ -65,17 +71,9 @@ class PictureStyles:
         return replace(style, picture=picture, picture_mask=whole)
 
     def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
-        """Gamma and beta (2, N), and the base network they are for; (2, 0) where nothing can predict them.
-
-        What is wrong with a predictor is only logged: other methods need none."""
-        if not (self._models_dir / PREDICTOR_FILE).exists():
-            return torch.zeros(2, 0), ""
+        """Gamma and beta (2, N), and the base network they are for; (2, 0) where nothing can predict them."""
         if self._predictor is None:
-            try:
-                self._predictor = load_predictor(self._models_dir)
-            except MissingWeights as error:
-                log.warning("%s", error)
-                return torch.zeros(2, 0), ""
+            return torch.zeros(2, 0), ""
         predictor, base_sha256 = self._predictor
         with torch.no_grad():
             return predictor(target.means, target.stds)[0], base_sha256

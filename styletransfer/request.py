@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from numbers import Real
 from pathlib import Path
 
 import torch
@@ -29,9 +28,7 @@ from styletransfer.settings import (
     STRENGTH,
     STROKE_SIZE,
     VERSION,
-    WHOLE_PIXELS,
     Optimization,
-    Range,
 )
 
 FULLY_COVERED = 0.25  # the shade of a mask from which on no photo shows through a painting that is weak there
@@ -64,11 +61,11 @@ class Options:
     optimization: Optimization | None
 
     def __post_init__(self) -> None:
-        check("strength", self.strength, STRENGTH)
-        check("preserve_color", self.preserve_color, PRESERVE_COLOR)
-        check("stroke_size", self.stroke_size, STROKE_SIZE)
+        STRENGTH.check("strength", self.strength)
+        PRESERVE_COLOR.check("preserve_color", self.preserve_color)
+        STROKE_SIZE.check("stroke_size", self.stroke_size)
         if self.size is not None:
-            check("size", self.size, SIZE)
+            SIZE.check("size", self.size)
         if self.color_mode not in COLOR_MODES:
             raise InvalidInput(f"no color_mode {self.color_mode!r}; there is {', '.join(COLOR_MODES)}")
 
@@ -119,8 +116,7 @@ class Request:
             raise InvalidInput(
                 f"size {size} would make {height * width:,} pixels of this photo, more than {MAX_PIXELS:,}"
             )
-        alpha = None if picture.alpha is None else _resized(picture.alpha, (height, width))
-        return Picture(_resized(picture.rgb, (height, width)), alpha)
+        return picture.resized((height, width))
 
     @torch.inference_mode()
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
@@ -139,7 +135,7 @@ class Request:
                 f"stroke size {self.options.stroke_size:g} would make {height * width:,} pixels of this photo, "
                 f"more than {MAX_PIXELS:,}; give a smaller size as well"
             )
-        photos = [_resized(picture.rgb, (height, width)) for picture in pictures]
+        photos = [images.resize_within(picture.rgb, (height, width)) for picture in pictures]
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
         weights, strength = self._shares((height, width))
         if photo.dtype == torch.uint8:
@@ -158,7 +154,7 @@ class Request:
             )
         told = self.parameters() | ({"stopped": True} if stopping and stopping.stopped else {})
         return [
-            Painting(self._finished(_resized(one, size), picture.rgb), picture.alpha, told)
+            Painting(self._finished(images.resize_within(one, size), picture.rgb), picture.alpha, told)
             for picture, one in zip(pictures, painted.split(1), strict=True)
         ]
 
@@ -178,7 +174,7 @@ class Request:
         def finish_and_go_on(progress: Progress) -> None:
             seen = progress.preview
             if seen is not None:
-                seen = self._finished(seen, _resized(photo, (seen.shape[2], seen.shape[3])))
+                seen = self._finished(seen, images.resize_within(photo, (seen.shape[2], seen.shape[3])))
                 progress = replace(progress, preview=seen)
             on_step(progress)
 
@@ -304,17 +300,3 @@ def _releasing(on_step: OnStep | None) -> OnStep:
             on_step(progress)
 
     return release_and_go_on
-
-
-def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """A picture at a size, in bytes where that is large, as `Picture` says."""
-    large = size[0] * size[1] > WHOLE_PIXELS
-    return images.resize(images.as_bytes(image) if large else image, size)
-
-
-def check(name: str, value: float, allowed: Range) -> None:
-    """Raise InvalidInput unless a number is within its range, which NaN is not."""
-    if not isinstance(value, Real):
-        raise InvalidInput(f"{name} is {value!r}; it must be a number")
-    if not allowed.least <= value <= allowed.most:
-        raise InvalidInput(f"{name} is {value:g}; it must be from {allowed.least:g} to {allowed.most:g}")

@@ -21,6 +21,13 @@ class Range:
     most: float
     help: str
 
+    def check(self, name: str, value: float) -> None:
+        """Raise InvalidInput unless a number is within the range, which NaN is not."""
+        if not isinstance(value, Real):
+            raise InvalidInput(f"{name} is {value!r}; it must be a number")
+        if not self.least <= value <= self.most:
+            raise InvalidInput(f"{name} is {value:g}; it must be from {self.least:g} to {self.most:g}")
+
 
 STRENGTH = Range(1.0, 0.0, 1.0, "How much of the painting: 0 gives the photo back, 1 paints it fully.")
 PRESERVE_COLOR = Range(0.0, 0.0, 1.0, "How much of the photo's own colours to keep: 0 none, 1 all.")

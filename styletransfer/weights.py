@@ -4,7 +4,6 @@
 content differs is refused.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from torch import nn
 
 from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
-from styletransfer.files import replacing
+from styletransfer.files import replacing, sha256_of
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.predictor import RowPredictor
 
@@ -32,12 +31,6 @@ def package_folder(name: str) -> Path:
     """Where `models/` or `styles/` is: inside an installed package, or beside it in a checkout."""
     inside = Path(__file__).parent / name
     return inside if inside.is_dir() else Path(__file__).parent.parent / name
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_base(folder: Path, network: TransformerNetwork, description: Mapping[str, object]) -> str:
@@ -109,7 +102,7 @@ def _save(
     path = folder / name
     with replacing(path) as temporary:
         temporary.write_bytes(to_bytes(half, metadata))
-    digest = file_sha256(path)
+    digest = sha256_of(path)
     manifest = _manifest(folder) | {name: {"sha256": digest, **description}}
     with replacing(folder / MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
@@ -124,7 +117,7 @@ def _load(
     path = folder / name
     if not path.is_file():
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
-    digest = file_sha256(path)
+    digest = sha256_of(path)
     if digest != _manifest(folder).get(name, {}).get("sha256"):
         raise MissingWeights(f"{path} is not the file that {MANIFEST_FILE} names; it is damaged: reinstall")
     try:

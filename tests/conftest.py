@@ -97,10 +97,11 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_styles(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> Path:
-    from styletransfer.weights import BASE_FILE, file_sha256
+    from styletransfer.files import sha256_of
+    from styletransfer.weights import BASE_FILE
 
     folder = tmp_path_factory.mktemp("styles")
-    sha256 = file_sha256(tiny_models / BASE_FILE)
+    sha256 = sha256_of(tiny_models / BASE_FILE)
     for seed, slug in enumerate(("amber", "blue", "coral")):
         with narrow_vgg():
             save_style(folder / f"{slug}.safetensors", random_style(slug, sha256, seed))

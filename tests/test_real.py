@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from styletransfer import StyleTransfer, device, images
+from styletransfer.files import sha256_of
 from styletransfer.losses import content_loss, gram
 from styletransfer.methods import METHODS, adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
@@ -22,7 +23,6 @@ from styletransfer.weights import (
     BASE_FILE,
     DECODER_FILE,
     PREDICTOR_FILE,
-    file_sha256,
     package_folder,
 )
 
@@ -92,7 +92,7 @@ def test_every_shipped_style_says_what_it_is(transfer):
 
 
 def test_every_shipped_style_has_all_its_parts_and_an_own_preview(bank):
-    base_sha256 = file_sha256(package_folder("models") / BASE_FILE)
+    base_sha256 = sha256_of(package_folder("models") / BASE_FILE)
     for name in bank.paths():
         style = bank.load(name)
         check_style(style, base_sha256, DEFAULT_CONFIG.row_length)

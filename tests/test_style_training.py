@@ -17,6 +17,7 @@ from styletransfer.errors import (
     TrainingDiverged,
     UnwritableOutput,
 )
+from styletransfer.methods.cin import CinStylizer
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import check_style, load_style
@@ -151,7 +152,9 @@ def test_transparency_is_laid_on_white():
 def learn(tmp_path, monkeypatch):
     """Learns a style with the tiny network: returns it; further arguments are those of the job."""
     torch.manual_seed(0)
-    network = TransformerNetwork(TINY).requires_grad_(False)
+    base = CinStylizer(
+        TransformerNetwork(TINY).requires_grad_(False), "base", torch.device("cpu"), torch.float32
+    )
     predictor = random_predictor()
     monkeypatch.setattr("styletransfer.training.style_job.CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr("styletransfer.training.style_job.PREVIEW_SECONDS", 0)
@@ -160,8 +163,7 @@ def learn(tmp_path, monkeypatch):
         picture = image or make_photo(80, 70, seed=9)
         named = {"title": "My Style", "slug": "my-style", "command": "test", **more}
         job = StyleJob(picture, folder=tmp_path / "own", **named)
-        device = torch.device("cpu")
-        return train_style(job, network, "base", predictor, settings, device, torch.float32, on_step)
+        return train_style(job, base, predictor, settings, on_step)
 
     return learn
 

@@ -6,15 +6,16 @@ import torch
 from conftest import TINY
 
 from styletransfer.errors import MissingWeights
+from styletransfer.files import sha256_of
 from styletransfer.networks import TransformerNetwork
-from styletransfer.weights import BASE_FILE, MANIFEST_FILE, file_sha256, load_base, save_base
+from styletransfer.weights import BASE_FILE, MANIFEST_FILE, load_base, save_base
 
 
 def test_the_network_comes_back_in_half_precision(tmp_path):
     network = TransformerNetwork(TINY)
     digest = save_base(tmp_path, network, {"command": "train"})
     loaded, loaded_digest = load_base(tmp_path)
-    assert loaded_digest == digest == file_sha256(tmp_path / BASE_FILE)
+    assert loaded_digest == digest == sha256_of(tmp_path / BASE_FILE)
     assert loaded.config == TINY
     for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
         assert torch.equal(mine, theirs.half().float())

@@ -29,7 +29,6 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
-from styletransfer.request import check
 
 Styles = Annotated[
     list[str],
@@ -202,15 +201,15 @@ def sheet(
     quiet: Quiet = False,
 ) -> None:
     """Paint a photo in every style, as one labelled grid."""
-    check("size", size, settings.SIZE)
+    settings.SIZE.check("size", size)
     images.check_writable(output)
     refuse_replacing(photo, output)
     for name in filter(isfile, style or []):
         refuse_replacing(Path(name), output, "picture")
     picture = images.read_picture(photo)
     small = images.with_long_side(picture.size, size)
-    alpha = None if picture.alpha is None else images.resize(picture.alpha, small)
-    original = images.to_pil(images.resize(picture.rgb, small), alpha)
+    reduced = picture.resized(small)
+    original = images.to_pil(reduced.rgb, reduced.alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]

@@ -22,6 +22,7 @@ from styletransfer.images.resizing import (
     resize,
     resize_long_side,
     resize_short_side,
+    resize_within,
     with_long_side,
 )
 from styletransfer.images.sheets import contact_sheet, sheet_size
@@ -58,6 +59,7 @@ __all__ = [
     "resize",
     "resize_long_side",
     "resize_short_side",
+    "resize_within",
     "save_picture",
     "sheet_size",
     "to_jpeg",

@@ -17,7 +17,7 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
 from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, register_formats
-from styletransfer.images.resizing import as_float, resize
+from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
@@ -52,6 +52,11 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.rgb.shape[-2], self.rgb.shape[-1]
+
+    def resized(self, size: tuple[int, int]) -> "Picture":
+        """The same at another height and width."""
+        alpha = None if self.alpha is None else resize_within(self.alpha, size)
+        return Picture(resize_within(self.rgb, size), alpha)
 
 
 def read_picture(source: ImageSource) -> Picture:

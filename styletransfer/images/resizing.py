@@ -55,6 +55,11 @@ def with_long_side(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def resize_within(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """`resize`, in bytes where the result has more than `settings.WHOLE_PIXELS`."""
+    return resize(as_bytes(image) if size[0] * size[1] > WHOLE_PIXELS else image, size)
+
+
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """The picture (1, C, H, W) at `size` (height, width), antialiased: float32 in [0, 1].
 

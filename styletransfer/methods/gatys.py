@@ -195,20 +195,20 @@ class _Run:
         return left > self.seconds_a_pixel * plan.size[0] * plan.size[1] / 2
 
     def _start(self, size: tuple[int, int]) -> Tensor:
-        photo = images.resize(self.content, size).to(self.stylizer.device)
         kind, fast = self.settings.start, self.stylizer.fast
         able = fast is not None and all(style.info.base_sha256 == fast.sha256 for style in self.styles)
         if kind == "fast" and not able:
             raise InvalidInput("the fast method cannot paint the start: not all styles were learned for it")
-        if kind not in ("auto", "fast", "photo", "noise"):
-            return images.resize(images.read_on_white(kind), size).to(self.stylizer.device)
         if kind == "noise":
-            noise = torch.rand(1, 3, *size, generator=self.generator)
-            return noise.to(self.stylizer.device)
-        if fast is not None and able and kind in ("auto", "fast"):
+            start = torch.rand(1, 3, *size, generator=self.generator)
+        elif kind not in ("auto", "fast", "photo"):
+            start = images.resize(images.read_on_white(kind), size)
+        elif fast is not None and able and kind != "photo":
             whole = fast.stylize(self.content, self.styles, self.weights, self.strength).clone()
-            return images.resize(whole, size).to(self.stylizer.device)
-        return photo
+            start = images.resize(whole, size)
+        else:
+            start = images.resize(self.content, size)
+        return start.to(self.stylizer.device)
 
     def _optimise(
         self, image: Tensor, moments: list[Tensor] | None, index: int
@@ -306,8 +306,8 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
     for smaller in range(count, -1, -1):
         scale = SCALE**-smaller
         steps = max(1, round(settings.steps * min(MOST_COARSE, SCALE**smaller)))
-        sides = (max(LEAST_SIDE, round(side * scale)) for side in final)
-        plans.append(_Plan((next(sides), next(sides)), steps))
+        height, width = (max(LEAST_SIDE, round(side * scale)) for side in final)
+        plans.append(_Plan((height, width), steps))
     return plans
 
 

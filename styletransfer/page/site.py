@@ -1,7 +1,6 @@
 """The page as a whole: its tabs, and serving it."""
 
 import atexit
-import importlib.util
 import ipaddress
 import logging
 import shutil
@@ -148,10 +147,7 @@ def _is_local(host: str) -> bool:
 
 def _examples() -> list[Path]:
     """Photographs that come inside the gradio package."""
-    spec = importlib.util.find_spec("gradio")
-    if spec is None or spec.origin is None:
-        return []
-    folder = Path(spec.origin).parent / "media_assets" / "images"
+    folder = Path(gr.__file__).parent / "media_assets" / "images"
     return [folder / name for name in EXAMPLES if (folder / name).exists()]
 
 

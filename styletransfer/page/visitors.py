@@ -138,8 +138,8 @@ class Visitor:
         found = self._scaled.get((photo, side))
         if found is None:
             picture = images.read_picture(photo)
-            alpha = None if picture.alpha is None else images.resize_long_side(picture.alpha, side)
-            found = images.to_pil(images.resize_long_side(picture.rgb, side), alpha)
+            small = picture.resized(images.with_long_side(picture.size, side))
+            found = images.to_pil(small.rgb, small.alpha)
             kept = {key: value for key, value in self._scaled.items() if key[0] == photo}
             self._scaled = {**kept, (photo, side): found}
         return found

@@ -1,6 +1,5 @@
 """Training pictures: a folder held in memory, and random crops of it."""
 
-import importlib.util
 import logging
 import math
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.files import in_package
 from styletransfer.images import as_bytes, as_float, find_pictures, read_picture, resize_short_side
 from styletransfer.training.textures import texture
 
@@ -102,10 +102,9 @@ def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Te
     The photographs are few, and what they do not show is made up for by textures drawn by chance, one in
     TEXTURE_EVERY. Raises InvalidInput.
     """
-    spec = importlib.util.find_spec("gradio")  # where it is, without importing it
-    if spec is None or spec.origin is None:
+    folder = in_package("gradio", "media_assets", "images")
+    if folder is None:
         raise InvalidInput("the photographs of the package gradio are missing; give a folder of photographs")
-    folder = Path(spec.origin).parent / "media_assets" / "images"
     pictures = load_pictures([folder / name for name in BUILT_IN], round(BUILT_IN_SCALE * side))
     return [
         random_crop(pictures, side, generator, BUILT_IN_MOST)

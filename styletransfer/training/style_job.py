@@ -15,7 +15,7 @@ from styletransfer.core import OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
 from styletransfer.images import ImageSource
-from styletransfer.networks import TransformerNetwork
+from styletransfer.methods.cin import CinStylizer
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import SUFFIX, save_style
@@ -57,12 +57,9 @@ class StyleJob:
 
 def train_style(
     job: StyleJob,
-    network: TransformerNetwork,
-    base_sha256: str,
+    base: CinStylizer,
     predictor: RowPredictor,
     settings: StyleTraining,
-    device: torch.device,
-    dtype: torch.dtype,
     on_step: OnStep | None = None,
 ) -> Style:
     """Fit gamma and beta to a picture and write the style file.
@@ -72,19 +69,18 @@ def train_style(
     other end leaves a checkpoint of the last seconds. Where a style of that name has come into the folder
     meanwhile, this one gets another.
 
-    Args:    network: the base network, on `device`, its convolutions in `dtype`; predictor: says where to
-             begin.
+    Args:    base: paints with the base network, not in 8-bit integers; predictor: says where to begin.
     Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
     """
     picture = images.as_style(images.read_on_white(job.image), settings.style_side)
     crops = _crops(job, settings)
-    vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
+    vgg = load_vgg19(GRAM_LAYERS[-1]).to(base.device)
     target = style_target(vgg, picture, GRAM_LAYERS)
     goal = target.at(STYLE_LAYERS)
     look = Looks(goal, painting_repetition(vgg, picture))
-    vgg = vgg.to(dtype)
-    fitter = StyleFitter(vgg, network, predicted_start(goal, predictor), look, crops, settings)
-    fingerprint = hashlib.sha256(picture.numpy().tobytes() + base_sha256.encode()).hexdigest()
+    vgg = vgg.to(base.dtype)
+    fitter = StyleFitter(vgg, base.network, predicted_start(goal, predictor), look, crops, settings)
+    fingerprint = hashlib.sha256(picture.numpy().tobytes() + base.sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
     losses, seconds = _fit(job, fitter, fingerprint, spent, settings, on_step)
@@ -100,7 +96,7 @@ def train_style(
         title=printable(job.title),
         licence=LICENCE,
         style_side=settings.style_side,
-        base_sha256=base_sha256,
+        base_sha256=base.sha256,
         recipe=recipe,
         losses={name: round(value, 4) for name, value in losses.items()},
     )
