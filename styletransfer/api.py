@@ -247,7 +247,8 @@ class StyleTransfer:
     ) -> Iterator[BatchResult]:
         """Paint many photos in their order, with everything loaded once; the next are read meanwhile.
 
-        Small ones of one size that follow one another are painted together, where that changes nothing.
+        Small ones of one size that follow one another are painted together, where that changes nothing. PIL
+        images are read as they are taken from `sources`, before the next one is asked for.
 
         A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
         every photo, such as an unknown style, is raised at once.
@@ -304,7 +305,7 @@ class StyleTransfer:
             else:
                 title = "picture" if isinstance(name, Image) else printable(Path(name).name)
                 slug = next(each for each in _numbered(title) if each not in styles)  # two may have one name
-                found = self._pictures.get(name, title, style_masks.get(slug))
+                found = self._pictures.get(name, slug, style_masks.get(slug))
             if slug in styles:
                 raise InvalidInput(f"the style {slug!r} is given twice; give each style once")
             styles[slug], weights[slug] = found, weight
@@ -329,7 +330,7 @@ class StyleTransfer:
         if options.optimization:
             check_layers([options.optimization.content_layer], GRAM_LAYERS[-1])
             if isfile(options.optimization.start):
-                images.read_size(options.optimization.start)  # an error now, not of every photo
+                images.read_on_white(options.optimization.start)  # an error now, not of every photo
         stylizer = self._stylizer(method)
         if method == "cin":
             for each in used:

@@ -36,7 +36,10 @@ class PictureStyles:
         self._of_file = lru_cache(KEPT)(lambda path, changed, title: self._look_at(path, title, None))
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
-        """The style of a picture, or of where a `mask` is white. Raises UnreadableImage, MissingWeights."""
+        """The style of a picture, or of where a `mask` is white.
+
+        Raises UnreadableImage, InvalidInput for a mask that is all black, MissingWeights.
+        """
         if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
         return self._of_file(str(source), Path(source).stat().st_mtime_ns, title)

@@ -643,7 +643,10 @@ def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
         assert (code, err) == (0, "")
         assert options[-1] in out
         manifest = json.loads((tmp_path / options[-1] / "models" / "manifest.json").read_text())
-        assert f"styletransfer {command} --content photographs" in json.dumps(manifest)
+        [told] = [shlex.split(each["command"]) for each in manifest.values()]
+        given = [command, *photos, *map(str, (*small[2:-2], *options)), "--steps", "2", "--seed", "0"]
+        assert told[0] == "styletransfer"
+        assert sorted(told[1:]) == sorted(given)
     assert sorted(path.name for path in (tmp_path / "run" / "styles").glob("*.safetensors")) == [
         "paintings-0.safetensors",
         "paintings-1.safetensors",

@@ -220,6 +220,13 @@ def test_the_transparent_shade_of_16_bits_is_alpha(tmp_path):
     assert alpha[..., 20:].max() == 0
 
 
+def test_parameters_are_found_in_the_exif_of_a_png_made_of_another_picture(tmp_path):
+    images.save_picture(images.to_pil(torch.rand(1, 3, 8, 8), None, {"method": "cin"}), tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as picture:
+        picture.save(tmp_path / "a.png", exif=picture.info["exif"])
+    assert images.read_metadata(tmp_path / "a.png") == {"method": "cin"}
+
+
 def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path, monkeypatch):
     make_photo(24, 36).save(tmp_path / "photo.png")
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
@@ -514,6 +521,18 @@ def test_where_others_fill_the_disk_it_is_not_the_photos_fault(tmp_path, monkeyp
     monkeypatch.setattr(pyvips.Image, "rawsave", fail, raising=False)
     with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
         images.read_picture(tmp_path / "photo.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_damaged_large_photo_is_no_full_disk(tmp_path, monkeypatch, suffix):
+    make_photo(600, 600).save(tmp_path / f"whole{suffix}")
+    content = (tmp_path / f"whole{suffix}").read_bytes()
+    (tmp_path / f"cut{suffix}").write_bytes(content[: len(content) * 7 // 10])
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    free = iter([1_100_000, 500_000])  # before, and when a part of it has been written
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    with pytest.raises(UnreadableImage):
+        images.read_picture(tmp_path / f"cut{suffix}")
 
 
 def test_the_file_of_a_large_picture_is_gone_when_nobody_holds_it(tmp_path, monkeypatch):

@@ -138,8 +138,11 @@ def stylize(
         for source, target in outputs.items():
             refuse_replacing(source, other)
             refuse_replacing(target, other, "painting")
-    if previews and previews.resolve() in {path.parent.resolve() for pair in outputs.items() for path in pair}:
-        raise InvalidInput(f"--previews {previews} holds photos or receives paintings; name another folder")
+    kept_apart = [*outputs, *outputs.values(), *map(Path, filter(isfile, looked_at))]
+    if previews and previews.resolve() in {path.parent.resolve() for path in kept_apart}:
+        raise InvalidInput(
+            f"--previews {previews} holds pictures that are read or painted; name another folder"
+        )
     planned = len(outputs)
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not is_finished(target)}

@@ -4,6 +4,7 @@ import functools
 import struct
 
 import pi_heif
+from PIL import Image
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 SAVE_OPTIONS: dict[str, dict] = {
@@ -25,6 +26,11 @@ BROKEN = (
     struct.error,
 )
 PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"}
+
+
+def early_exif(image: Image.Image) -> Image.Exif:
+    """The EXIF of an opened picture; of a PNG what stands before its pixels, which PIL would else decode."""
+    return Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
 
 
 @functools.cache

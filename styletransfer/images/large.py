@@ -140,7 +140,8 @@ def _libvips() -> ModuleType:
 
 def _check_room(path: Path, image: "pyvips.Image") -> None:
     """Raise OSError unless the pixels fit on the disk: libvips would say that the picture cannot be read."""
-    if shutil.disk_usage(path.parent).free < image.width * image.height * image.bands:
+    there = path.stat().st_size + shutil.disk_usage(path.parent).free
+    if there < image.width * image.height * image.bands:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

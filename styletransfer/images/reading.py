@@ -16,7 +16,7 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
-from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, register_formats
+from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, early_exif, register_formats
 from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
@@ -222,9 +222,7 @@ def _to_picture(image: Image.Image) -> Picture:
 
 
 def _orientation(image: Image.Image) -> int:
-    # Of a PNG what stands before its pixels: PIL would else decode it all.
-    exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
-    value = exif.get(ORIENTATION, UPRIGHT)
+    value = early_exif(image).get(ORIENTATION, UPRIGHT)
     return value if isinstance(value, int) else UPRIGHT
 
 

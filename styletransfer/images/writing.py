@@ -14,7 +14,14 @@ from torch import Tensor
 from styletransfer.errors import UnreadableImage, UnwritableOutput
 from styletransfer.files import check_place, replacing
 from styletransfer.images import large
-from styletransfer.images.formats import BROKEN, FORMATS, LONGEST_SIDES, SAVE_OPTIONS, register_formats
+from styletransfer.images.formats import (
+    BROKEN,
+    FORMATS,
+    LONGEST_SIDES,
+    SAVE_OPTIONS,
+    early_exif,
+    register_formats,
+)
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
@@ -139,8 +146,7 @@ def read_metadata(path: Path) -> dict:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 keyed = image.info.get(_METADATA_KEY)
-                # To look for EXIF behind the pixels of a PNG, where ours is not, PIL would decode them.
-                described = "" if image.format == "PNG" else str(image.getexif().get(_DESCRIPTION, ""))
+                described = str(early_exif(image).get(_DESCRIPTION, ""))
     except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
         texts = large.texts_of(path)
         keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), "")
