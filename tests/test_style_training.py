@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import time
 
 import pytest
 import torch
@@ -347,3 +348,12 @@ def test_an_unfinished_fit_that_is_damaged_is_told(learn, tmp_path):
     (tmp_path / "own" / ".my-style.unfinished").write_bytes(b"no checkpoint at all")
     with pytest.raises(InvalidInput, match="damaged"):
         learn(resume=True)
+
+
+def test_who_watches_takes_no_time_from_the_fit(learn):
+    def slowly(progress):
+        time.sleep(0.2)
+
+    style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5), on_step=slowly)
+    assert style.info.recipe["steps"] > 4
+    assert style.info.recipe["seconds"] < 1

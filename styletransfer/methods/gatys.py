@@ -152,7 +152,8 @@ class _Run:
         self.plans = _plans(self.size, settings)
         self.final = self.plans[-1].size
         self.done = 0
-        self.began = self.shown = time.monotonic()
+        self.elsewhere = 0.0  # seconds spent in `on_step`: whoever watches does not take time from the picture
+        self.began = self.shown = self.now()
         self.losses = Losses(math.nan, math.nan, math.nan)
         self.seconds_a_pixel = 0.0  # of a step, at the last size
         self.result: Tensor | None = None
@@ -191,7 +192,7 @@ class _Run:
         """Whether a step at that size would rather end within the time there is than after it."""
         if self.settings.seconds <= 0:
             return True
-        left = self.settings.seconds - (time.monotonic() - self.began)
+        left = self.settings.seconds - (self.now() - self.began)
         return left > self.seconds_a_pixel * plan.size[0] * plan.size[1] / 2
 
     def _start(self, size: tuple[int, int]) -> Tensor:
@@ -246,23 +247,31 @@ class _Run:
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
             self._report(clock.left(step))
         if step:
-            self.seconds_a_pixel = (time.monotonic() - clock.began) / step / (plan.size[0] * plan.size[1])
+            self.seconds_a_pixel = (self.now() - clock.began) / step / (plan.size[0] * plan.size[1])
         return self.result if self.result is not None else image, _moments(optimizer, pixels)
 
     def _report(self, left: int) -> None:
         if self.on_step is None:
             return
-        now, preview = time.monotonic(), None
+        now, preview = self.now(), None
         if self.result is not None and now - self.shown > PREVIEW_SECONDS:
             preview, self.shown = self.result.detach().float().cpu().clamp(0, 1), now
-        self.on_step(Progress(self.done, self.done + left, asdict(self.losses), preview))
+        before = time.monotonic()
+        try:
+            self.on_step(Progress(self.done, self.done + left, asdict(self.losses), preview))
+        finally:
+            self.elsewhere += time.monotonic() - before
+
+    def now(self) -> float:
+        """Seconds of its own work, from some beginning."""
+        return time.monotonic() - self.elsewhere
 
 
 class _Clock:
     """How much of one size lies behind: by its steps, or by its part of the time there is."""
 
     def __init__(self, run: _Run, index: int) -> None:
-        self.run, self.index, self.began = run, index, time.monotonic()
+        self.run, self.index, self.began = run, index, run.now()
         self.seconds = 0.0
         if run.settings.seconds > 0:
             costs = [plan.steps * plan.size[0] * plan.size[1] for plan in run.plans[index:]]
@@ -272,7 +281,7 @@ class _Clock:
     def share(self, step: int) -> float:
         if self.run.settings.seconds <= 0:
             return step / self.run.plans[self.index].steps
-        elapsed = time.monotonic() - self.began
+        elapsed = self.run.now() - self.began
         next_one = elapsed / step if step else 0.0  # a step that would end late is not begun
         return (elapsed + next_one / 2) / max(self.seconds, 1e-9) if step else 0.0
 

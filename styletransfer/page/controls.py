@@ -12,7 +12,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.page.gallery import title_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
-from styletransfer.page.slider import Slider, slider_of
+from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
@@ -81,6 +81,8 @@ class Controls:
             )
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop", min_width=90)
             self.download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=90)
+        self.key = gr.BrowserState(storage_key="styletransfer")  # by which what is the visitor's is found again
+        self.kept: gr.State = gr.State([])  # what `earlier` shows
         self.earlier = gr.Gallery(
             label="Earlier paintings",
             columns=6,
@@ -95,10 +97,9 @@ class Controls:
     def _settings(self) -> None:
         self.mix = gr.Markdown("", elem_id="mix")
         self.sliders = [
-            Slider(0, 100, value=100, step=1, label=f"Style {index + 1}", visible=False)
-            for index in range(MOST_STYLES)
+            slider(0, 100, 100, 1, f"Style {index + 1}", visible=False) for index in range(MOST_STYLES)
         ]
-        self.picture_slider = Slider(0, 100, value=100, step=1, label=YOURS, visible=False)
+        self.picture_slider = slider(0, 100, 100, 1, YOURS, visible=False)
         self.strength = slider_of(
             STRENGTH, "Strength", info="0 is the photo, 1 the full painting", elem_id="strength"
         )
@@ -113,8 +114,8 @@ class Controls:
                 scale=3,
             )
             self.size = gr.Dropdown(SIZES, value=1024, label="Long side", elem_id="size", min_width=120)
-        self.seconds = Slider(
-            10, 300, value=60, step=10, label="Seconds for the finest method", visible=False, elem_id="seconds"
+        self.seconds = slider(
+            10, 300, 60, 10, "Seconds for the finest method", visible=False, elem_id="seconds"
         )
         with gr.Accordion("Blend pad", open=False):
             self.pad = blend_pad()
@@ -146,9 +147,7 @@ class Controls:
                     for index in range(MOST_STYLES)
                 ]
                 self.picture_place = gr.Radio(list(PLACES), value=EVERYWHERE, label=YOURS, visible=False)
-                self.elsewhere = Slider(
-                    0, 1, value=1, step=0.05, label="Strength outside the painted area", elem_id="elsewhere"
-                )
+                self.elsewhere = slider(0, 1, 1, 0.05, "Strength outside the painted area", elem_id="elsewhere")
 
     @property
     def all(self) -> set[Any]:
@@ -222,13 +221,13 @@ class Controls:
             self.picture_place: gr.update(visible=there),
             self.pad: pad_value(titles, values),
         }
-        for index, (slider, place) in enumerate(zip(self.sliders, self.places, strict=True)):
+        for index, (share, place) in enumerate(zip(self.sliders, self.places, strict=True)):
             if index < len(chosen):
                 label, where = titles[index], places.get(chosen[index], EVERYWHERE)
-                found[slider] = gr.update(label=label, visible=mixed, value=values[index] if mixed else 100)
+                found[share] = gr.update(label=label, visible=mixed, value=values[index] if mixed else 100)
                 found[place] = gr.update(label=label, visible=True, value=where)
             else:
-                found[slider] = found[place] = gr.update(visible=False)
+                found[share] = found[place] = gr.update(visible=False)
         return found
 
 
@@ -248,12 +247,12 @@ def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: fl
     if total <= 0:
         return "Give at least one style a weight."
     return " · ".join(
-        f"**{_as_written(title)}** {100 * weight / total:.0f} %"
+        f"**{as_written(title)}** {100 * weight / total:.0f} %"
         for title, weight in zip(titles, weights, strict=True)
     )
 
 
-def _as_written(text: str) -> str:
+def as_written(text: str) -> str:
     """A text that Markdown shows as it stands: a title out of somebody's file could else fetch a picture."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # what Markdown lets be escaped: signs of ASCII
 

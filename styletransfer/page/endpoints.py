@@ -41,7 +41,8 @@ class Endpoints:
                 [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
                 file,
                 api_name="stylize",
-                **LONG,
+                concurrency_id="programs",  # whatever it takes: it is known when it begins
+                concurrency_limit=1,
             )
             button.click(self.styles, None, known, api_name="styles")
             button.click(
@@ -94,8 +95,9 @@ class Endpoints:
                 seconds=_within_reason(seconds),
             )
             short = not wish.optimises
-            with alone(visitor.halt, short=short):
-                painted = wish.paint(visitor.transfer, photo, stoppable(visitor.halt, short=short))
+            halt = visitor.short if short else visitor.long
+            with alone(halt, short=short):
+                painted = wish.paint(visitor.transfer, photo, stoppable(halt, short=short))
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
         return str(path)
@@ -117,8 +119,8 @@ class Endpoints:
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds = _within_reason(seconds)
             visitor = self.visitors.of(request)
-            with alone(visitor.halt, short=False):
-                on_step = stoppable(visitor.halt, short=False)
+            with alone(visitor.long, short=False):
+                on_step = stoppable(visitor.long, short=False)
                 style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
 

@@ -17,7 +17,7 @@ from styletransfer.page.gallery import title_of
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
-from styletransfer.page.slider import Slider
+from styletransfer.page.slider import slider
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.work import (
     LONG,
@@ -32,7 +32,6 @@ from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
 CURVE = ["step", "loss", "distance from"]
-REMOVE, SURE = "Remove it", "Click again to remove it"
 SMOOTHED_STEPS = 10  # every step sees another piece of a photo, some of them harder
 LOSSES = {"content": "photo", "style": "painting"}
 
@@ -51,9 +50,7 @@ class LearnTab:
                     )
                 self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
-                self.seconds = Slider(
-                    10, 300, value=SECONDS, step=5, label="Seconds to learn", elem_id="learn-for"
-                )
+                self.seconds = slider(10, 300, SECONDS, 5, "Seconds to learn", elem_id="learn-for")
                 with gr.Row():
                     self.learn_button = gr.Button("Learn this style", variant="primary", elem_id="learn")
                     self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-learning")
@@ -78,13 +75,14 @@ class LearnTab:
             self.own = gr.Dropdown([], label="Style", elem_id="own")
             with gr.Row():
                 self.export = gr.DownloadButton("Download its file", interactive=False, elem_id="export")
-                self.remove = gr.Button(REMOVE, variant="stop", interactive=False, elem_id="remove")
+                self.remove = gr.Button("Remove it", interactive=False, elem_id="remove")
+                self.sure = gr.Button("Remove it for good", variant="stop", visible=False, elem_id="sure")
                 self.add = gr.UploadButton("Add a style file", file_types=[SUFFIX], elem_id="import")
         self._events()
 
     def _events(self) -> None:
         tab, quiet = self.paint_tab.controls, QUIET
-        gallery = [tab.gallery, tab.listed, self.own]
+        gallery = [tab.gallery, tab.listed, self.own, tab.key]
         tell_waiting(self.learn_button.click, self.progress, self.stop_button)
         learned = self.learn_button.click(
             self._learn,
@@ -96,11 +94,12 @@ class LearnTab:
         learned.success(self.listing, [tab.search, tab.chosen], gallery, **quiet)
         learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
         self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
-        self.own.change(self._chosen, self.own, [self.export, self.remove], **quiet)
-        removed = self.remove.click(
+        self.own.change(self._chosen, self.own, [self.export, self.remove, self.sure], **quiet)
+        self.remove.click(lambda: gr.update(visible=True), None, self.sure, **quiet)
+        removed = self.sure.click(
             self._remove,
-            {self.own, self.remove, *tab.choosing},
-            [self.remove, self.progress, self.own, tab.chosen, tab.gallery, tab.listed, *tab.rows],
+            {self.own, *tab.choosing},
+            [self.sure, self.progress, self.own, tab.chosen, tab.gallery, tab.listed, *tab.rows],
             **quiet,
         )
         self.paint_tab.painted_by(removed.success)
@@ -113,7 +112,12 @@ class LearnTab:
         tab, visitor = self.paint_tab.controls, self.visitors.of(request)
         visitor.on_page = True
         gallery, names = self.paint_tab.pictures.found(visitor, search, chosen)
-        return {tab.gallery: gallery, tab.listed: names, self.own: self._own(visitor)}
+        return {
+            tab.gallery: gallery,
+            tab.listed: names,
+            self.own: self._own(visitor),
+            tab.key: visitor.own.key,  # another one, where the visitor was away for long
+        }
 
     def _own(self, visitor: Visitor) -> Any:
         infos = visitor.transfer.styles
@@ -136,7 +140,7 @@ class LearnTab:
             def work(on_step: Any) -> Any:
                 return visitor.transfer.train_style(teacher, name, seconds=seconds, on_step=on_step)
 
-            for event in follow(work, visitor.halt):
+            for event in follow(work, visitor.long):
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
                     break
@@ -160,20 +164,21 @@ class LearnTab:
         )
         return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
 
-    def _chosen(self, own: str | None, request: gr.Request) -> tuple[Any, Any]:
-        remove = gr.update(value=REMOVE, interactive=own is not None)
+    def _chosen(self, own: str | None, request: gr.Request) -> Updates:
+        hidden, some = gr.update(visible=False), gr.update(interactive=own is not None)
         if own is None:
-            return gr.update(value=None, interactive=False), remove
+            return {self.export: gr.update(value=None, interactive=False), self.remove: some, self.sure: hidden}
         visitor = self.visitors.of(request)
         file = visitor.new_file(f"{own}{SUFFIX}")
         with telling():
             visitor.transfer.export_style(own, file)
-        return gr.update(value=str(file), interactive=True), remove
+        return {
+            self.export: gr.update(value=str(file), interactive=True),
+            self.remove: some,
+            self.sure: hidden,
+        }
 
     def _remove(self, values: Values, request: gr.Request) -> Updates:
-        """Upon the second click."""
-        if values[self.remove] != SURE:
-            return {self.remove: SURE}
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
         visitor = self.visitors.of(request)
         with telling():
@@ -181,6 +186,7 @@ class LearnTab:
         if visitor.painted is not None and own in visitor.painted.wish.styles:
             visitor.painted = None  # another style may come under that name
         return {
+            self.sure: gr.update(visible=False),
             self.progress: progress_bar(1, f"{own} is removed."),
             self.own: self._own(visitor),
             **self.paint_tab.rechosen(chosen, values, request),

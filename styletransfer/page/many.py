@@ -42,6 +42,7 @@ from styletransfer.page.work import (
 )
 
 MOST_PHOTOS = 500
+SPARE = 2**20  # bytes of the disk, for the end of a zip
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
 # What damaged zips raise, and those in ways of packing that are not known here.
 DAMAGED = (
@@ -103,7 +104,7 @@ class ManyTab:
             def work(on_step: OnStep) -> Outcome:
                 return paint_all(visitor, wish, files, suffix, on_step)
 
-            for event in follow(work, visitor.halt):
+            for event in follow(work, visitor.long):
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value
                     break
@@ -189,12 +190,13 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
                     raise  # it would be the same with every photo
                 failed.append(BatchResult(source, error=error))
                 continue
-            try:
-                target.write(file, name)
-            except OSError as error:  # the disk is full: what is in the zip is kept
-                failed.append(BatchResult(source, error=UnwritableOutput(f"{name}: {error.strerror or error}")))
+            if (
+                shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE
+            ):  # what is in the zip is kept
+                failed.append(BatchResult(source, error=UnwritableOutput(f"no room for {name} on the disk")))
                 left = len(sources) - index - 1
                 break
+            target.write(file, name)
             file.unlink()
         return Outcome(archive if target.namelist() else None, failed, left, len(sources))
 

@@ -1,14 +1,17 @@
 """The blend pad: a square with a style in each corner and a point to drag between them."""
 
+import itertools
 from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
 
 CORNERS = 4
+_turns = itertools.count()
 
 _TEMPLATE = """
-<div class="pad" tabindex="0" role="application" data-x="${value[4]}" data-y="${value[5]}"
+<div class="pad" tabindex="0" role="application"
+     data-x="${value[4]}" data-y="${value[5]}" data-turn="${value[6]}"
      aria-label="Blend pad: drag the point, or use the arrow keys, to mix the styles in the corners">
   <span class="corner" style="left:0;top:0">${value[0]}</span>
   <span class="corner" style="right:0;top:0">${value[1]}</span>
@@ -30,7 +33,7 @@ _STYLE = """
 """
 # Listens on the element itself, which stays when its content is drawn anew.
 _SCRIPT = """
-let x = 0.5, y = 0.5, told = 0;
+let x = 0.5, y = 0.5, told = 0, moved = 0, dragging = false;
 const place = () => {
   const point = element.querySelector('.point');
   if (!point) return;
@@ -39,13 +42,15 @@ const place = () => {
 };
 const drawn = () => {
   const pad = element.querySelector('.pad');
-  if (!pad) return;
+  // What comes back of an own move is older than the next one.
+  if (!pad || dragging || Date.now() - moved < 1500) return place();
   x = Number(pad.dataset.x); y = Number(pad.dataset.y); place();
 };
-const watched = {childList: true, subtree: true, attributeFilter: ['data-x', 'data-y']};
+const watched = {childList: true, subtree: true, attributeFilter: ['data-turn']};
 new MutationObserver(drawn).observe(element, watched);
 drawn();
 const show = (last) => {
+  moved = Date.now();
   place();
   if (last || Date.now() - told > 150) { told = Date.now(); trigger('input', {x, y}); }
 };
@@ -56,7 +61,6 @@ const move = (event, last) => {
   y = clamp((event.clientY - box.top) / box.height);
   show(last);
 };
-let dragging = false;
 element.addEventListener('pointerdown', (event) => {
   if (!event.target.closest('.pad')) return;
   dragging = true; element.setPointerCapture(event.pointerId); move(event, false);
@@ -85,9 +89,11 @@ def blend_pad() -> gr.HTML:
 
 
 def pad_value(titles: Sequence[str], weights: Sequence[float]) -> list[str]:
-    """What stands in the corners, top left, top right, bottom left, bottom right; the place of the point."""
+    """What stands in the corners, from the top left to the bottom right; the place of the point; a number."""
     names = [escape(title) for title in titles[:CORNERS]]
-    return [*names, *[""] * (CORNERS - len(names)), *(f"{at:.3f}" for at in pad_place(weights))]
+    place = (f"{at:.3f}" for at in pad_place(weights))
+    # The number tells that it was sent anew, also where all else is as it was, but the point has been dragged.
+    return [*names, *[""] * (CORNERS - len(names)), *place, str(next(_turns))]
 
 
 def pad_place(weights: Sequence[float]) -> tuple[float, float]:

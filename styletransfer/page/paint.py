@@ -22,13 +22,14 @@ from styletransfer.page.controls import (
     Controls,
     Updates,
     Values,
+    as_written,
     mix_text,
     region_of,
     titles_of,
 )
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.pad import corner_weights, pad_value
-from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
+from styletransfer.page.visitors import Earlier, Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import INSIDE, Wish
 from styletransfer.page.work import LONG, QUIET, SHORT, WAITING, Finished, alone, follow, tell_waiting, telling
 from styletransfer.settings import Optimization
@@ -65,7 +66,7 @@ class PaintTab:
         return {
             it.note: "Nothing was painted.",
             it.download: download,
-            it.stop_button: gr.update(interactive=False),
+            it.stop_button: gr.update(interactive=bool(self.visitors.of(request).painting)),
         }
 
     @property
@@ -74,7 +75,10 @@ class PaintTab:
         it = self.controls
         return {
             "inputs": it.all,
-            "outputs": [it.result, it.note, it.download, it.stop_button, it.earlier],
+            "outputs": [
+                *(it.result, it.note, it.download, it.stop_button, it.mix, it.pad),
+                *(it.key, it.kept, it.earlier),
+            ],
             "trigger_mode": "always_last",
             **QUIET,
             **SHORT,
@@ -128,10 +132,10 @@ class PaintTab:
         cleared = it.region.clear(self._without_region, it.photo, region, **quiet)
         self.painted_by(cleared.then)
         # A second click on the button is impatience; of moves of a slider the last one counts.
-        self.painted_by(it.paint_button.click, fn=self.paint, trigger_mode="once")
+        self.painted_by(it.paint_button.click, fn=self._pressed, trigger_mode="once")
         self.painted_by(it.finest_button.click, fn=self.paint, trigger_mode="once", **LONG)
-        it.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
-        it.earlier.select(self._show_earlier, None, [it.result, it.note, it.download], **quiet)
+        it.stop_button.click(self.visitors.stop_painting, None, None, queue=False, **quiet)
+        it.earlier.select(self._show_earlier, it.kept, [it.result, it.note, it.download], **quiet)
 
     def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:
         return self.pictures.found(self.visitors.of(request), search, chosen)
@@ -216,8 +220,10 @@ class PaintTab:
         found = images.read_metadata(Path(photo))
         if not _weights_in(found):
             return {**fresh, it.note: WAITING if values[it.chosen] else _next_step(True)}
-        gr.Info("The settings are those that this picture was painted with.")
-        return {**fresh, it.note: WAITING, **self._settings_of(found, values, request)}
+        settings = self._settings_of(found, values, request)
+        if settings:
+            gr.Info("The settings are those that this picture was painted with.")
+        return {**fresh, it.note: WAITING, **settings}
 
     def _without_region(self, photo: str | None, request: gr.Request) -> Updates:
         """The photo, for painting regions on it, none of which is painted yet."""
@@ -238,30 +244,32 @@ class PaintTab:
     def preview(self, values: Values, request: gr.Request) -> Updates:
         """A quick look at a reduced size."""
         it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
-        photo, weights = values[it.photo], list(wish.styles.values())
-        titles = titles_of(visitor.transfer, wish.styles)
-        beside = len(values[it.chosen])  # the visitor's picture has no place on the pad
-        found: Updates = {
-            it.mix: mix_text(titles, weights),
-            it.pad: pad_value(titles[:beside], weights[:beside]),
-        }
+        photo, mixed = values[it.photo], self._mixed(values, request)
         if (
             photo is None
-            or sum(weights) <= 0
+            or sum(wish.styles.values()) <= 0
             or wish.optimises
             or visitor.has_painted(photo, wish)  # one that came late
         ):
-            return found
+            return mixed
         with telling():
             visitor.painted = None
-            with alone(visitor.halt, short=True):
+            with alone(visitor.short, short=True):
                 small = visitor.scaled(photo, PREVIEW_SIDE)
                 painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
-            return found | {it.result: _compare(visitor, photo, painted)}
+            return mixed | {it.result: _compare(visitor, photo, painted)}
+
+    def _mixed(self, values: Values, request: gr.Request) -> Updates:
+        """The shares of the styles, as text and on the pad."""
+        it, styles = self.controls, self.controls.wish(values).styles
+        titles, weights = titles_of(self.visitors.of(request).transfer, styles), list(styles.values())
+        beside = len(values[it.chosen])  # the visitor's picture has no place on the pad
+        return {it.mix: mix_text(titles, weights), it.pad: pad_value(titles[:beside], weights[:beside])}
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint, where the method does it at once; otherwise say how long it would take."""
         it = self.controls
+        yield self._mixed(values, request)
         if values[it.photo] is None or not it.wish(values).styles:
             yield {it.note: _next_step(values[it.photo] is not None)}
         elif (painted := self._shown_already(values, request)) is not None:
@@ -270,6 +278,11 @@ class PaintTab:
             yield from self.paint(values, request)
         else:
             yield {it.note: f"The finest method takes about {values[it.seconds]:.0f} seconds. Press Paint."}
+
+    def _pressed(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """The button of what is fast, before the finest method's has taken its place, is no other."""
+        paint = self.paint_live if self.controls.wish(values).optimises else self.paint
+        yield from paint(values, request)
 
     def _shown_already(self, values: Values, request: gr.Request) -> Painted | None:
         """The painting that the page shows, if it is what is wished for: two events may wish for the same."""
@@ -289,6 +302,8 @@ class PaintTab:
             images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
             began, expected = time.monotonic(), _expectation(wish, visitor.transfer, photo)
             before, visitor.painted = visitor.painted, None
+            halt = visitor.long if wish.optimises else visitor.short
+            visitor.painting.append(halt)
             try:
                 yield {
                     it.note: expected,
@@ -297,21 +312,26 @@ class PaintTab:
                 }
                 for event in follow(
                     lambda on_step: wish.paint(visitor.transfer, photo, on_step),
-                    visitor.halt,
+                    halt,
                     short=not wish.optimises,
                 ):
                     if isinstance(event, Finished):
                         painted = event.value
                     elif event.preview is not None and wish.optimises:
-                        before = None  # from now on it is not what the page shows
-                        note = f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s"
-                        yield {it.result: _compare(visitor, photo, images.to_pil(event.preview)), it.note: note}
+                        before = visitor.painted = None  # from now on it is not what the page shows
+                        yield {
+                            it.result: _compare(visitor, photo, images.to_pil(event.preview)),
+                            it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
+                            it.stop_button: gr.update(interactive=True),
+                        }
             except BaseException:
-                visitor.painted = before  # nothing came of the new one
+                visitor.painted = visitor.painted or before  # nothing came of the new one
                 raise
+            finally:
+                visitor.painting.remove(halt)
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
             shown = _compare(visitor, photo, painted)
-            yield {it.result: shown, it.stop_button: gr.update(interactive=False)}
+            yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
             done, file_format = Painted(photo, wish, painted, note), visitor.file_format
             file = self._saved(done, request)
             visitor.painted = done  # from now on another format is saved when it is chosen
@@ -322,21 +342,24 @@ class PaintTab:
             yield {
                 it.note: note,
                 it.download: gr.update(value=str(file), interactive=True),
-                it.earlier: self.earlier(visitor),
+                **self.earlier(request),
             }
 
-    def earlier(self, visitor: Visitor) -> Any:
-        """Update of the gallery of what the visitor has painted before."""
-        items = [(str(each.small), each.title) for each in visitor.own.earlier]
-        return gr.update(value=items, visible=bool(items), selected_index=None)
+    def earlier(self, request: gr.Request) -> Updates:
+        """The gallery of what the visitor has painted before, and the key to it."""
+        it, own = self.controls, self.visitors.of(request).own
+        items = [(str(each.small), each.title) for each in own.earlier]
+        gallery = gr.update(value=items, visible=bool(items), selected_index=None)
+        return {it.key: own.key, it.kept: list(own.earlier), it.earlier: gallery}
 
-    def _show_earlier(self, event: gr.SelectData, request: gr.Request) -> Updates:
-        it, visitor = self.controls, self.visitors.of(request)
-        found = visitor.own.earlier[event.index]
-        visitor.painted = None  # the page shows another one
+    def _show_earlier(self, kept: list[Earlier], event: gr.SelectData, request: gr.Request) -> Updates:
+        it, found = self.controls, kept[event.index] if event.index < len(kept) else None
+        if found is None or not found.file.exists():
+            raise gr.Error("This painting is no longer here.", print_exception=False)
+        self.visitors.of(request).painted = None  # the page shows another one
         return {
             it.result: tuple(map(str, found.shown)),
-            it.note: f"An earlier painting: {found.title}. {found.note}",
+            it.note: f"An earlier painting: {as_written(found.title)}. {found.note}",
             it.download: gr.update(value=str(found.file), interactive=True),
         }
 
@@ -364,8 +387,9 @@ class PaintTab:
                 raise UnreadableImage(
                     "this picture carries no settings; give one that was painted and downloaded here"
                 )
-        fresh = self._without_region(values[it.photo], request)
-        return {**fresh, it.note: WAITING, **self._settings_of(found, values, request)}
+        settings = self._settings_of(found, values, request)
+        fresh = self._without_region(values[it.photo], request) if settings else {}
+        return {**fresh, it.note: WAITING, **settings}
 
     def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
         """The controls as they were when a picture with those parameters was painted, but for regions.
@@ -389,12 +413,12 @@ class PaintTab:
         lost = _not_restored(found, size, len(known) - len(chosen))
         if lost:
             gr.Warning(f"Not restored: {', '.join(lost)}.")
-        share = weights.get(picture)
+        share = min(100, max(0, round(100 * weights[picture]))) if picture in weights else None
         updates = self.choice(chosen, values[it.search], request, shares, picture_weight=share)
         if picture and share is None:
             updates[it.picture] = None
         elif share is not None:
-            updates[it.picture_slider] |= {"value": min(100, max(0, round(100 * share)))}
+            updates[it.picture_slider] |= {"value": share}
         return updates | {
             it.strength: _within(it.strength, found.get("strength")),
             it.method: method,

@@ -85,7 +85,7 @@ class SheetTab:
                         painted.append((look.name, str(file), look.caption))
 
         with telling():
-            for event in follow(work, visitor.halt):
+            for event in follow(work, visitor.long):
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:

@@ -73,18 +73,18 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             **QUIET,
         )
         Endpoints(visitors)
-        key = gr.BrowserState(storage_key="styletransfer")
 
-        def open_page(known: str | None, search: str, chosen: list[str], request: gr.Request) -> dict[Any, Any]:
-            recognised = visitors.recognise(known, request)
-            earlier = paint_tab.earlier(visitors.of(request))
-            listed = learn_tab.listing(search, chosen, request)
-            return {key: recognised, controls.earlier: earlier, **listed}
+        def open_page(key: str | None, search: str, chosen: list[str], request: gr.Request) -> dict[Any, Any]:
+            visitors.recognise(key, request)
+            return paint_tab.earlier(request) | learn_tab.listing(search, chosen, request)
 
         loaded = page.load(
             open_page,
-            [key, controls.search, controls.chosen],
-            [key, controls.earlier, controls.gallery, controls.listed, learn_tab.own],
+            [controls.key, controls.search, controls.chosen],
+            [
+                *(controls.key, controls.kept, controls.earlier),
+                *(controls.gallery, controls.listed, learn_tab.own),
+            ],
             **QUIET,
         )
         if warm_up:

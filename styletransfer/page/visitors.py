@@ -58,13 +58,17 @@ class Belongings:
     earlier: deque[Earlier] = field(default_factory=deque)
 
     def keep(self, painting: Image.Image, shown: tuple[str, str], file: Path, title: str, note: str) -> None:
-        """Add a painting, whose files are copied; the oldest one makes room for it."""
+        """Add a painting, its files copied, unless the disk is full; the oldest one makes room for it."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        before, after = (Path(shutil.copy(each, folder)) for each in shown)
-        small = on_white(painting)
-        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-        small.save(folder / "small.jpg", quality=90)
-        kept = Path(shutil.copy(file, folder))
+        try:
+            before, after = (Path(shutil.copy(each, folder)) for each in shown)
+            small = on_white(painting)
+            small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+            small.save(folder / "small.jpg", quality=90)
+            kept = Path(shutil.copy(file, folder))
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         self.earlier.appendleft(Earlier((before, after), folder / "small.jpg", kept, title, note))
         while len(self.earlier) > KEPT_PAINTINGS:
             shutil.rmtree(self.earlier.pop().file.parent, ignore_errors=True)
@@ -72,8 +76,9 @@ class Belongings:
 
 @dataclass
 class Visitor:
-    """`folder` is removed some time after they left.
+    """`folder` is removed some time after they left; what takes `long` and what is `short` may both be at work.
 
+    `painting` has those of the two by which the first tab paints, the last one last.
     `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
     downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
     that it is no program; `leaving` runs while the connection is cut.
@@ -81,7 +86,9 @@ class Visitor:
 
     own: Belongings
     folder: Path
-    halt: Halt = field(default_factory=Halt)
+    long: Halt = field(default_factory=Halt)
+    short: Halt = field(default_factory=Halt)
+    painting: list[Halt] = field(default_factory=list)
     painted: Painted | None = None
     file_format: str = ""
     on_page: bool = False
@@ -101,7 +108,15 @@ class Visitor:
     @property
     def hold(self) -> int:
         """How wrong it would be to forget them for others: least for those who left, then for programs."""
-        return 3 if self.halt.working else 0 if self.leaving is not None else 2 if self.on_page else 1
+        return (
+            3
+            if self.long.working or self.short.working
+            else 0
+            if self.leaving is not None
+            else 2
+            if self.on_page
+            else 1
+        )
 
     def new_folder(self) -> Path:
         """A folder for what is shown or downloaded next; the oldest ones make room for it."""
@@ -123,7 +138,7 @@ class Visitor:
     def forget(self) -> None:
         """Drop what is under way, and remove all files."""
         self.stay()
-        self.halt.dropped = True
+        self.long.dropped = self.short.dropped = True
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def shown(self, photo: str) -> Image.Image:
@@ -202,8 +217,13 @@ class Visitors:
         return visitor.own.key
 
     def stop(self, request: gr.Request) -> None:
-        """End what the visitor has under way."""
-        self.of(request).halt.stopped = True
+        """End what takes long, and the visitor has under way."""
+        self.of(request).long.stopped = True
+
+    def stop_painting(self, request: gr.Request) -> None:
+        """End what the visitor's first tab paints."""
+        for halt in self.of(request).painting[-1:]:
+            halt.stopped = True
 
     def leave(self, request: gr.Request) -> None:
         """Forget the visitor and their files after a while; if they are back by then, a while after that."""

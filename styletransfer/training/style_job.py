@@ -119,7 +119,11 @@ def _fit(
 ) -> tuple[dict[str, float], float]:
     """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
     recent: deque[dict[str, float]] = deque(maxlen=10)
+    elsewhere = 0.0  # seconds spent in `on_step`: whoever watches does not take time from the fit
     began = saved = shown = time.monotonic()
+
+    def now() -> float:
+        return time.monotonic() - elsewhere
 
     def save(elapsed: float) -> None:
         state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole_state()}
@@ -134,8 +138,7 @@ def _fit(
 
     try:
         while True:
-            now = time.monotonic()
-            elapsed = spent + now - began
+            elapsed = spent + now() - began
             share = fitter.step / settings.steps
             if settings.seconds:
                 share = max(share, elapsed / settings.seconds)
@@ -143,13 +146,14 @@ def _fit(
                 break
             recent.append(fitter.take_step(share))
             preview = None
-            if on_step and now - shown > PREVIEW_SECONDS:
-                preview, shown = _preview(fitter), now
-            if now - saved > CHECKPOINT_SECONDS:
+            if on_step and now() - shown > PREVIEW_SECONDS:
+                preview, shown = _preview(fitter), now()
+            if now() - saved > CHECKPOINT_SECONDS:
                 save(elapsed)
-                saved = now
+                saved = now()
             if on_step:
-                steps = steps_by(spent + time.monotonic() - began)
+                steps = steps_by(spent + now() - began)
+                before = time.monotonic()
                 try:
                     on_step(Progress(fitter.step, steps, recent[-1], preview))
                 except Cancelled:
@@ -157,12 +161,13 @@ def _fit(
                 except Exception:  # nobody will go on with it
                     job.checkpoint.unlink(missing_ok=True)
                     raise
+                elsewhere += time.monotonic() - before
     except KeyboardInterrupt:
-        save(spent + time.monotonic() - began)
+        save(spent + now() - began)
         raise
     names = ("content", "style") if recent else ()
     means = {name: math.fsum(losses[name] for losses in recent) / len(recent) for name in names}
-    return means, spent + time.monotonic() - began
+    return means, spent + now() - began
 
 
 def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
