@@ -1,9 +1,11 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,6 +20,9 @@ from styletransfer.predictor import RowPredictor
 from styletransfer.stylebank import StyleBank, save_style
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor
+
+if TYPE_CHECKING:
+    from styletransfer.page.visitors import Visitor
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
     torch.set_num_threads(1)
@@ -125,9 +130,32 @@ def photo() -> Image.Image:
     return make_photo(48, 64)
 
 
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    make_photo(96, 128).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
 def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:height, 0:width]
     picture = np.stack((columns * 255 / width, rows * 255 / height, (rows // 8 + columns // 8) % 2 * 200), 2)
     picture = np.roll(picture, seed, axis=2)  # other colours, or "another picture" is the same with other noise
     return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))
+
+
+def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
+    """Somebody on the page."""
+    from styletransfer.page.visitors import Belongings, Visitor
+
+    return Visitor(Belongings(transfer, folder), folder)
+
+
+def soon(is_so: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether something becomes true that comes about by itself."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if is_so():
+            return True
+        time.sleep(0.3)
+    return False

@@ -224,7 +224,7 @@ def test_a_base_with_less_than_two_styles_is_told(job, left):
 
 def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path, targets):
     run_job(job)
-    later = dataclasses.replace(job, out=tmp_path / "later", start=job.out / "models")
+    later = dataclasses.replace(job, out=tmp_path / "later", start=job.out)
     still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0)
     train_predictor(later, still, CPU, torch.float32, lambda progress: None)
     before, after = (
@@ -238,7 +238,8 @@ def test_a_run_begins_with_the_predictor_of_an_earlier_one(job, tmp_path, target
 
 
 def test_a_predictor_of_a_base_network_of_another_shape_is_refused(job, tmp_path):
-    save_predictor(tmp_path, RowPredictor(TINY.row_length + 1), "0" * 64, {"command": "none"})
+    (tmp_path / "models").mkdir()
+    save_predictor(tmp_path / "models", RowPredictor(TINY.row_length + 1), "0" * 64, {"command": "none"})
     with pytest.raises(InvalidInput, match="another shape"):
         run_job(dataclasses.replace(job, start=tmp_path))
 

@@ -149,7 +149,8 @@ def train_predictor(
         typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones."),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Folder with a predictor to begin from, instead of at random.")
+        Path | None,
+        typer.Option(help="Folder with models/ to begin from, such as an earlier run, instead of at random."),
     ] = None,
     steps: Steps = settings.PredictorTraining.steps,
     seed: Seed = settings.PredictorTraining.seed,

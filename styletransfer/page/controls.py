@@ -15,7 +15,7 @@ from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
+from styletransfer.settings import PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE
 
 MOST_STYLES = CORNERS
 FINEST = "Finest"
@@ -48,6 +48,8 @@ class Controls:
                 [str(path) for path in examples], self.photo, label="Or one of these", elem_id="examples"
             )
         self.search = gr.Textbox(label="Search styles", placeholder="title, artist or year", elem_id="search")
+        self.on_photo = gr.Checkbox(False, label="Show the styles on my photo", elem_id="on-photo")
+        self.looked = gr.State(0)  # how often the styles were painted on a photo, or that was ended
         self.listed = gr.State([])  # names of the styles that the gallery shows
         self.chosen = gr.State([])
         gr.Markdown("Click a style to choose it, and more to blend them.")
@@ -113,7 +115,9 @@ class Controls:
                 min_width=260,
                 scale=3,
             )
-            self.size = gr.Dropdown(SIZES, value=1024, label="Long side", elem_id="size", min_width=120)
+            self.size = gr.Dropdown(
+                SIZES, value=int(SIZE.default), label="Long side", elem_id="size", min_width=120
+            )
         self.seconds = slider(
             10, 300, 60, 10, "Seconds for the finest method", visible=False, elem_id="seconds"
         )

@@ -1,6 +1,9 @@
 """The styles as the page shows them: captions, search, small pictures."""
 
+import secrets
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +12,11 @@ from unicodedata import combining, normalize
 import gradio as gr
 
 from styletransfer.api import StyleTransfer
-from styletransfer.core import StyleInfo
+from styletransfer.core import OnStep, Progress, StyleInfo
 from styletransfer.errors import InvalidStyleFile
-from styletransfer.page.visitors import Visitor
+from styletransfer.page.visitors import Visitor, on_white
+
+LOOK_SIDE = 192  # pixels
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class StylePictures:
 
     def _file(self, visitor: Visitor, look: Look) -> Path:
         """A style's small picture as a file; an own style may come anew under an old name."""
+        on_photo = visitor.looks.get(look.name)
+        if on_photo is not None and on_photo.exists():
+            return on_photo
         try:
             content = visitor.transfer.style_preview(look.name)
         except InvalidStyleFile:
@@ -59,6 +67,21 @@ class StylePictures:
             folder.mkdir(parents=True, exist_ok=True)  # some systems tidy up what is temporary
             path.write_bytes(content)
         return path
+
+
+def look_on(visitor: Visitor, photo: str, on_step: OnStep) -> dict[str, Path]:
+    """Small pictures of a photo in every style that paints at once, by name."""
+    folder = visitor.folder / "looks"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    small, names, found = visitor.scaled(photo, LOOK_SIDE), list(visitor.transfer.styles), {}
+    for index, name in enumerate(names):
+        on_step(Progress(index, len(names)))
+        with suppress(InvalidStyleFile):  # one that was learned with an earlier network
+            # Under another name each time: browsers keep what they have seen.
+            found[name] = folder / f"{secrets.token_hex(8)}.jpg"
+            on_white(visitor.transfer.stylize(small, name)).save(found[name], quality=88)
+    return {name: file for name, file in found.items() if file.exists()}
 
 
 def title_of(info: StyleInfo) -> str:

@@ -19,15 +19,7 @@ from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider
 from styletransfer.page.visitors import Visitor, Visitors
-from styletransfer.page.work import (
-    LONG,
-    NOTHING_GOING_ON,
-    QUIET,
-    Finished,
-    follow,
-    tell_waiting,
-    telling,
-)
+from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -83,17 +75,17 @@ class LearnTab:
     def _events(self) -> None:
         tab, quiet = self.paint_tab.controls, QUIET
         gallery = [tab.gallery, tab.listed, self.own, tab.key]
-        tell_waiting(self.learn_button.click, self.progress, self.stop_button)
-        learned = self.learn_button.click(
+        learned = long_work(
+            self.learn_button,
+            self.stop_button,
             self._learn,
             [self.picture, self.name, self.seconds],
             [self.progress, self.preview, self.losses, self.stop_button],
-            **quiet,
-            **LONG,
+            told=self.progress,
+            quiet="",
+            stop=self.visitors.stop,
         )
         learned.success(self.listing, [tab.search, tab.chosen], gallery, **quiet)
-        learned.failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **quiet)
-        self.stop_button.click(self.visitors.stop, None, None, queue=False, **quiet)
         self.own.change(self._chosen, self.own, [self.export, self.remove, self.sure], **quiet)
         self.remove.click(lambda: gr.update(visible=True), None, self.sure, **quiet)
         removed = self.sure.click(

@@ -31,15 +31,7 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import (
-    LONG,
-    NOTHING_GOING_ON,
-    QUIET,
-    Finished,
-    follow,
-    tell_waiting,
-    telling,
-)
+from styletransfer.page.work import Finished, follow, long_work, telling
 
 MOST_PHOTOS = 500
 SPARE = 2**20  # bytes of the disk, for the end of a zip
@@ -80,15 +72,16 @@ class ManyTab:
             self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-all")
             self.download = gr.DownloadButton("Download the zip", interactive=False, elem_id="download-all")
         self.progress = gr.HTML("", elem_id="many")
-        tell_waiting(self.start.click, self.progress, self.stop_button)
-        self.start.click(
+        long_work(
+            self.start,
+            self.stop_button,
             self._paint,
             {self.files, *paint_tab.controls.all},
             [self.progress, self.download, self.stop_button],
-            **QUIET,
-            **LONG,
-        ).failure(lambda: NOTHING_GOING_ON, None, [self.progress, self.stop_button], **QUIET)
-        self.stop_button.click(self.visitors.stop, None, None, queue=False, **QUIET)
+            told=self.progress,
+            quiet="",
+            stop=visitors.stop,
+        )
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls

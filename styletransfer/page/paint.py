@@ -27,11 +27,22 @@ from styletransfer.page.controls import (
     region_of,
     titles_of,
 )
-from styletransfer.page.gallery import StylePictures
+from styletransfer.page.gallery import StylePictures, look_on
 from styletransfer.page.pad import corner_weights, pad_value
 from styletransfer.page.visitors import Earlier, Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import INSIDE, Wish
-from styletransfer.page.work import LONG, QUIET, SHORT, WAITING, Finished, alone, follow, tell_waiting, telling
+from styletransfer.page.work import (
+    LONG,
+    QUIET,
+    SHORT,
+    WAITING,
+    Finished,
+    Halt,
+    alone,
+    follow,
+    tell_waiting,
+    telling,
+)
 from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
@@ -122,6 +133,15 @@ class PaintTab:
         for slider in sliders:
             slider.input(self.preview, **(self._painting | {"outputs": [it.result, it.mix, it.pad]}))
             self.painted_by(slider.release)
+        for listener in (it.on_photo.input, photo.then):
+            listener(
+                self._look_on,
+                [it.on_photo, it.photo, it.looked],
+                it.looked,
+                concurrency_id="looks",
+                **quiet,
+            )
+        it.looked.change(self._search, [it.search, it.chosen], [it.gallery, it.listed], **quiet)
         it.file_format.input(self._save_again, it.file_format, it.download, trigger_mode="always_last", **quiet)
         choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
         for choice in choices:
@@ -139,6 +159,20 @@ class PaintTab:
 
     def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:
         return self.pictures.found(self.visitors.of(request), search, chosen)
+
+    def _look_on(self, wished: bool, photo: str | None, times: int, request: gr.Request) -> Any:
+        """Have the gallery show the visitor's photo in each style, or what it usually shows."""
+        visitor = self.visitors.of(request)
+        if not wished and not visitor.looks:
+            return gr.skip()
+        looks: dict[str, Path] = {}
+        if wished and photo is not None:
+            with telling():
+                for event in follow(lambda on_step: look_on(visitor, photo, on_step), Halt()):
+                    if isinstance(event, Finished):
+                        looks = event.value
+        visitor.looks = looks
+        return times + 1
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         it = self.controls

@@ -14,7 +14,7 @@ from styletransfer.page.controls import METHODS, Updates, Values
 from styletransfer.page.gallery import looks
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import LONG, QUIET, Finished, follow, tell_waiting, telling
+from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
 
 FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
@@ -42,15 +42,16 @@ class SheetTab:
             buttons=[],
             elem_id="sheet",
         )
-        tell_waiting(self.start.click, self.note, self.stop_button)
-        self.start.click(
+        long_work(
+            self.start,
+            self.stop_button,
             self._paint,
             paint_tab.controls.all,
             [self.gallery, self.names, self.note, self.stop_button],
-            **QUIET,
-            **LONG,
-        ).failure(lambda: (HINT, gr.update(interactive=False)), None, [self.note, self.stop_button], **QUIET)
-        self.stop_button.click(visitors.stop, None, None, queue=False, **QUIET)
+            told=self.note,
+            quiet=HINT,
+            stop=visitors.stop,
+        )
         controls = paint_tab.controls
         chosen = self.gallery.select(
             self._choose,

@@ -78,7 +78,8 @@ class Belongings:
 class Visitor:
     """`folder` is removed some time after they left; what takes `long` and what is `short` may both be at work.
 
-    `painting` has those of the two by which the first tab paints, the last one last.
+    `looks` are small pictures of their photo by style, where they wish to see the styles on it.
+    `painting` has those of `long` and `short` by which the first tab paints, the last one last.
     `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
     downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
     that it is no program; `leaving` runs while the connection is cut.
@@ -86,6 +87,7 @@ class Visitor:
 
     own: Belongings
     folder: Path
+    looks: dict[str, Path] = field(default_factory=dict)
     long: Halt = field(default_factory=Halt)
     short: Halt = field(default_factory=Halt)
     painting: list[Halt] = field(default_factory=list)

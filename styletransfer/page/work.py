@@ -22,7 +22,6 @@ SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}
 LONGEST_QUEUE = 256  # everybody's clicks and moves of sliders together
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting for its turn…"
-NOTHING_GOING_ON = "", gr.update(interactive=False)  # for a bar of progress and a button that stops
 
 
 @dataclass(frozen=True)
@@ -141,6 +140,28 @@ def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> 
     """Say at once upon an event that its work waits, unless the visitor has such work under way."""
     script = f"(told) => document.getElementById('{stop_button.elem_id}')?.disabled ? '{WAITING}' : told"
     listener(None, shown, shown, js=script, queue=False, **QUIET)
+
+
+def long_work(
+    begin: gr.Button,
+    end: gr.Button,
+    work: Callable[..., Any],
+    inputs: Any,
+    outputs: list[Any],
+    *,
+    told: Any,
+    quiet: Any,
+    stop: Callable[..., Any],
+) -> Any:
+    """Do a long work upon a click on `begin` and `stop` it upon one on `end`: Gradio's event.
+
+    Args:  told: among the outputs, where waiting is told; quiet: what stands there when the work has failed.
+    """
+    tell_waiting(begin.click, told, end)
+    clicked = begin.click(work, inputs, outputs, **QUIET, **LONG)
+    clicked.failure(lambda: (quiet, gr.update(interactive=False)), None, [told, end], **QUIET)
+    end.click(stop, None, None, queue=False, **QUIET)
+    return clicked
 
 
 def stoppable(halt: Halt, *, short: bool) -> OnStep:

@@ -30,8 +30,8 @@ class PredictorJob:
 
     `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder
     with the models/ and styles/ to predict for, unless those that came with the package; `start`: folder
-    with a predictor to begin from, such as models/ of a checkout, be it of this base network or of one of
-    its shape that it was trained on from; `command`: recorded in what is made.
+    with models/ to begin from, such as an earlier run or the root of a checkout, whose predictor is of this
+    base network or of one of its shape that it was trained on from; `command`: recorded in what is made.
     """
 
     content: Path
@@ -109,7 +109,7 @@ def train_predictor(
 
 def _started(folder: Path, rows: Tensor) -> RowPredictor:
     """The predictor to begin from. Raises InvalidInput where it predicts rows of another length."""
-    predictor, _ = load_predictor_of_any_base(folder)
+    predictor, _ = load_predictor_of_any_base(folder / "models")
     if predictor.row_mean.shape != rows.shape[1:]:
         raise InvalidInput(
             f"the predictor in {folder} is of a base network of another shape; leave --start out"

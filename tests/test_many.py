@@ -1,0 +1,88 @@
+"""Many photos on the page: zips in, a zip out."""
+
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+from conftest import make_photo, visitor_with
+
+from styletransfer.errors import InvalidInput, UnknownStyle
+from styletransfer.page import many
+from styletransfer.page.wish import Wish
+
+
+def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_path, monkeypatch):
+    files = []
+    for index in range(4):
+        make_photo(30, 40, index).save(tmp_path / f"{index}.png")
+        files.append(tmp_path / f"{index}.png")
+    free = iter([10**9, 10**9, 1000])
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".png", lambda _: None
+    )
+    with zipfile.ZipFile(outcome.archive) as archive:
+        assert archive.namelist() == ["0-painted.png", "1-painted.png"]
+        assert archive.testzip() is None
+    assert "no room for 2-painted.png" in str(outcome.failed[0].error)
+    assert outcome.left == 1
+
+
+def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a.HEIC", "../../b.bmp", "c/d.jpg", ".hidden.png", "read me.txt"):
+            archive.writestr(name, name)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    found = many.photos_of([tmp_path / "photos.zip"], scratch)
+    assert [path.name for path in found] == ["a.HEIC", "b.bmp", "d.jpg"]
+    assert all(scratch in path.parents for path in found)
+    monkeypatch.setattr(many, "MOST_BYTES", 40)
+    assert len(many.photos_of([tmp_path / "photos.zip"], scratch)) == 3
+    with pytest.raises(InvalidInput, match="fewer at a time"):  # together, not each for itself
+        many.photos_of([tmp_path / "photos.zip"] * 2, scratch)
+
+
+def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(range(256)) * 40)
+        start = archive.infolist()[0].header_offset + 30 + len("a.png")
+    content = bytearray((tmp_path / "photos.zip").read_bytes())
+    content[start : start + 20] = b"\xff" * 20
+    (tmp_path / "photos.zip").write_bytes(content)
+    with pytest.raises(InvalidInput, match="not a zip that can be read"):
+        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
+def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.mkdir("trip.png")
+        for name in ("D:b.png", "trip.png/A.png", "a.png"):
+            archive.write(tmp_path / "photo.png", name)
+    wish = Wish({"blue": 1.0}, size=40)
+    files = [tmp_path / "photos.zip"]
+    found = many.paint_all(visitor_with(transfer, tmp_path), wish, files, ".png", lambda _: None)
+    names = zipfile.ZipFile(found.archive).namelist()
+    assert (names, found.failed) == (["D_b-painted.png", "A-painted.png", "a-painted-2.png"], [])
+
+
+def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a" * 300, "ä" * 120):
+            archive.write(tmp_path / "photo.png", f"{name}.png")
+    visitor = visitor_with(transfer, tmp_path)
+    wish = Wish({"blue": 1.0}, size=40)
+    found = many.paint_all(visitor, wish, [tmp_path / "photos.zip"], ".jpeg", lambda _: None)
+    assert not found.failed
+    assert len(zipfile.ZipFile(found.archive).namelist()) == 2
+
+
+def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
+    make_photo(40, 40).save(tmp_path / "photo.png")
+    wish = Wish({"gone": 1.0}, size=40)
+    with pytest.raises(UnknownStyle):
+        many.paint_all(
+            visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None
+        )

@@ -1,0 +1,660 @@
+"""The web page in a real browser, on tiny random networks: every flow from upload to downloaded result.
+
+And its functions for programs, which need no browser.
+"""
+
+import io
+import json
+import os
+import shutil
+import socket
+import tempfile
+import zipfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import make_photo, soon
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NothingCame
+
+from styletransfer import StyleTransfer, images
+from styletransfer.page import build_page, visitors
+from styletransfer.page.look import look
+from styletransfer.page.visitors import SHOWN_SIDE
+from styletransfer.page.work import LONGEST_QUEUE
+from styletransfer.stylebank import save_style
+
+SLOW = 30_000  # milliseconds, for work that loads VGG-19
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+expect.set_options(timeout=SLOW)
+
+
+def needs_browser(test):
+    """Marks a test of the page in a browser."""
+    missing = CHROMIUM is None and not os.environ.get("CI")
+    reason = "no Chromium here; 'apt install chromium' brings one"
+    return pytest.mark.browser(pytest.mark.skipif(missing, reason=reason)(test))
+
+
+@pytest.fixture(scope="module")
+def own_styles(tmp_path_factory):
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def visitors_folder(tmp_path_factory):
+    """Where the page keeps what visitors bring."""
+    return tmp_path_factory.mktemp("visitors")
+
+
+@pytest.fixture(scope="module")
+def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory):
+    """Address of the page with three tiny styles, which are shipped as far as the page can tell."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
+    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    patch.setattr(tempfile, "tempdir", str(visitors_folder))
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=own_styles)
+    page = build_page(transfer)
+    page.queue(max_size=LONGEST_QUEUE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
+    page.launch(**options, **look(), ssr_mode=False, show_error=True)
+    yield f"http://127.0.0.1:{port}"
+    page.close()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(site, browser):
+    """The open page; at the end nothing may have gone wrong in the console or come from another host."""
+    troubles: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: troubles.append(request.url) if _outside(request.url, site) else None)
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    yield page
+    context.close()
+    assert not troubles
+
+
+def _outside(url: str, site: str) -> bool:
+    return not url.startswith((site, "data:", "blob:"))
+
+
+def give(page: Page, where: str, file: Path) -> None:
+    page.locator(f"{where} input[type=file]").first.set_input_files(file)
+
+
+def choose(page: Page, index: int) -> None:
+    page.locator("#styles button.thumbnail-item").nth(index).click()
+
+
+def wait_painted(page: Page) -> None:
+    expect(page.locator("#note")).to_contain_text("painted in", timeout=SLOW)
+    expect(page.locator("#download")).to_be_enabled(timeout=SLOW)
+
+
+def download(page: Page, button: str = "#download") -> bytes:
+    """What the button gives; a click in the moment when it closes for a new painting brings nothing."""
+    for timeout in (2_000, 2_000, SLOW):
+        with suppress(NothingCame):
+            with page.expect_download(timeout=timeout) as waiting:
+                page.locator(button).click()
+            return Path(waiting.value.path()).read_bytes()
+    raise AssertionError(f"{button} gives no download")
+
+
+def settings_of(content: bytes) -> dict:
+    with Image.open(io.BytesIO(content)) as picture:
+        return json.loads(picture.info["styletransfer"])
+
+
+def set_slider(page: Page, label: str, value: str) -> None:
+    box = page.get_by_label(f"number input for {label}")
+    box.fill(value)
+    box.press("Enter")
+
+
+@needs_browser
+def test_from_upload_to_downloaded_painting(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    content = download(page)
+    assert settings_of(content)["styles"] == {"amber": 1.0}
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.size == (1024, 768)
+
+
+@needs_browser
+def test_an_example_is_painted(page):
+    page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#photo img")).to_be_visible()
+    choose(page, 0)
+    wait_painted(page)
+
+
+@needs_browser
+def test_another_format_needs_no_second_painting(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_role("button", name="More settings").click()
+    page.wait_for_timeout(1000)  # until the painting's own last message is through
+    note = page.locator("#note").inner_text()
+    page.get_by_label("JPEG").click()
+
+    def is_jpeg():
+        with Image.open(io.BytesIO(download(page))) as picture:
+            return picture.format == "JPEG"
+
+    assert soon(is_jpeg)
+    assert page.locator("#note").inner_text() == note
+
+
+@needs_browser
+def test_the_page_paints_what_the_api_paints(page, photo_file, tiny_models, tiny_styles):
+    give(page, "#photo", photo_file)
+    choose(page, 1)
+    wait_painted(page)
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+    expected = transfer.stylize(photo_file, "blue", size=1024)
+    with Image.open(io.BytesIO(download(page))) as picture:
+        assert picture.tobytes() == expected.tobytes()
+
+
+@needs_browser
+def test_a_photo_that_browsers_do_not_show_is_shown_and_painted_as_it_is(page, transfer, tmp_path):
+    make_photo(96, 128).save(tmp_path / "photo.TIFF")
+    page.locator("#examples .gallery-item").first.click()
+    expect(page.locator("#photo img")).to_be_visible()
+    page.get_by_label("Remove Image").first.click()
+    give(page, "#photo", tmp_path / "photo.TIFF")
+    assert soon(lambda: page.locator("#photo img").evaluate("image => image.naturalWidth") == SHOWN_SIDE)
+    choose(page, 1)
+    wait_painted(page)
+    with Image.open(io.BytesIO(download(page))) as picture:
+        assert picture.tobytes() == transfer.stylize(tmp_path / "photo.TIFF", "blue", size=1024).tobytes()
+
+
+@needs_browser
+def test_styles_have_names_and_tell_whether_they_are_chosen(page):
+    amber = page.get_by_role("button", name="Amber · Nobody, 1900")
+    expect(amber).to_have_attribute("aria-pressed", "false")
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "true")
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "false")
+
+
+@needs_browser
+def test_a_slider_moved_by_keys_paints_in_full(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    slider = page.locator("#strength input[type=range]")
+    slider.focus()
+    for _ in range(2):
+        slider.press("ArrowLeft")
+    assert soon(lambda: settings_of(download(page))["strength"] == 0.9)
+    page.get_by_label("number input for Strength", exact=True).fill("0.5")
+    page.get_by_label("number input for Strength", exact=True).press("Enter")
+    assert soon(lambda: settings_of(download(page))["strength"] == 0.5)
+
+
+@needs_browser
+def test_the_format_chosen_while_it_paints_counts(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_label("Finest").check()
+    page.locator("#paint-finest").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    page.get_by_label("JPEG").click()
+    page.wait_for_timeout(500)
+    page.locator("#stop").click()
+    wait_painted(page)
+    with Image.open(io.BytesIO(download(page))) as picture:
+        assert picture.format == "JPEG"
+
+
+@needs_browser
+def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    first = settings_of(download(page))["styles"]
+    choose(page, 0)
+    choose(page, 1)
+    earlier = page.locator("#earlier button.thumbnail-item")
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    page.reload()
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    earlier.nth(1).click()
+    expect(page.locator("#note")).to_contain_text("An earlier painting")
+    assert settings_of(download(page))["styles"] == first
+
+
+@needs_browser
+def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_role("button", name="More settings").click()
+    box = page.get_by_label("number input for Size of the strokes")
+    box.fill("")
+    box.press_sequentially("0.5")
+    box.press("Enter")
+    expect(page.locator("#note")).to_contain_text("painted in", timeout=SLOW)
+    assert soon(lambda: settings_of(download(page))["stroke_size"] == 0.5)
+    assert page.get_by_text("Error").count() == 0
+
+
+@needs_browser
+def test_sliders_blend_and_the_shares_are_shown(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    choose(page, 2)
+    expect(page.locator("#mix")).to_contain_text("Amber 50 %")
+    set_slider(page, "Coral", "25")
+    expect(page.locator("#mix")).to_contain_text("Amber 80 %")
+    assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.8, "coral": 0.2})
+
+
+@needs_browser
+def test_the_pad_blends_by_arrow_keys(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    choose(page, 1)
+    page.get_by_role("button", name="Blend pad").click()
+    pad = page.locator("#blend-pad .pad")
+    expect(pad).to_contain_text("Amber")
+    pad.focus()
+    for _ in range(3):
+        pad.press("ArrowRight")
+    expect(page.get_by_label("number input for Blue")).to_have_value("80")
+
+
+@needs_browser
+def test_a_style_that_is_taken_out_leaves_the_others_their_weights(page, photo_file):
+    give(page, "#photo", photo_file)
+    for index in range(3):
+        choose(page, index)
+    expect(page.locator("#mix")).to_contain_text("Coral 33 %")
+    set_slider(page, "Coral", "25")
+    expect(page.locator("#mix")).to_contain_text("Coral 11 %")
+    choose(page, 0)
+    expect(page.locator("#mix")).to_contain_text("Coral 20 %")
+    expect(page.get_by_label("number input for Blue")).to_have_value("100")
+    expect(page.get_by_label("number input for Coral")).to_have_value("25")
+
+
+@needs_browser
+def test_search_finds_styles(page):
+    page.get_by_label("Search styles").fill("cor")
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(1)
+    expect(page.locator("#styles")).to_contain_text("Coral")
+
+
+@needs_browser
+def test_the_gallery_shows_the_styles_on_the_photo(page, photo_file):
+    pictures = page.locator("#styles img")
+    usual = [pictures.nth(index).get_attribute("src") for index in range(3)]
+    give(page, "#photo", photo_file)
+    page.get_by_label("Show the styles on my photo").check()
+    assert soon(lambda: all(pictures.nth(index).get_attribute("src") not in usual for index in range(3)))
+    page.get_by_label("Show the styles on my photo").uncheck()
+    assert soon(lambda: [pictures.nth(index).get_attribute("src") for index in range(3)] == usual)
+
+
+@needs_browser
+def test_any_picture_is_a_style(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"painting.png": 1.0}
+    page.locator("#learn-this").click()
+    expect(page.locator("#teacher img")).to_be_visible()
+
+
+@needs_browser
+def test_a_picture_and_a_style_are_mixed_by_sliders(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    choose(page, 1)
+    wait_painted(page)
+    slider = page.get_by_label("number input for Blue")
+    expect(slider).to_be_hidden()
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    expect(slider).to_be_visible(timeout=SLOW)
+    slider.fill("50")
+    slider.press("Tab")
+    wait_painted(page)
+    assert soon(lambda: set(settings_of(download(page))["styles"]) == {"blue", "painting.png"})
+
+
+@needs_browser
+def test_a_file_that_is_no_picture_says_so(page, photo_file, tmp_path):
+    give(page, "#photo", photo_file)
+    expect(page.locator("#photo img")).to_be_visible()
+    page.get_by_label("Remove Image").first.click()
+    (tmp_path / "broken.png").write_bytes(b"no picture at all")
+    give(page, "#photo", tmp_path / "broken.png")
+    expect(page.locator(".toast-body").first).to_contain_text("not a picture", timeout=SLOW)
+
+
+@needs_browser
+def test_settings_come_back_from_a_painting(page, photo_file, transfer, tmp_path):
+    painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75}, strength=0.6, preserve_color=0.3)
+    images.save_picture(painted, tmp_path / "painted.png")
+    page.get_by_role("button", name="More settings").click()
+    with page.expect_file_chooser() as waiting:
+        page.locator("#restore").click()
+    waiting.value.set_files(tmp_path / "painted.png")
+    expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
+    expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
+    expect(page.get_by_label("number input for Keep the photo's colours")).to_have_value("0.3")
+
+
+@needs_browser
+def test_a_painting_given_as_the_photo_brings_its_settings(page, photo_file, transfer, tmp_path):
+    painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75}, strength=0.6)
+    images.save_picture(painted, tmp_path / "painted.png")
+    give(page, "#photo", tmp_path / "painted.png")
+    expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
+    expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
+    wait_painted(page)
+
+
+@needs_browser
+def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_label("Finest").check()
+    expect(page.locator("#note")).to_contain_text("Press Paint")
+    page.locator("#paint-finest").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    page.locator("#stop").click()
+    wait_painted(page)
+    assert settings_of(download(page))["method"] == "gatys"
+
+
+@needs_browser
+def test_what_fails_leaves_nothing_going_on(page, tmp_path):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    page.get_by_role("tab", name="Learn a style").click()
+    give(page, "#teacher", tmp_path / "teacher.png")
+    page.get_by_label("Name of the style").fill("Amber")
+    page.locator("#learn").click()
+    expect(page.get_by_text("which is never replaced")).to_be_visible(timeout=SLOW)
+    expect(page.locator("#learning")).to_be_empty()
+    expect(page.locator("#stop-learning")).to_be_disabled()
+
+
+@needs_browser
+def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styles, tmp_path):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    page.get_by_role("tab", name="Learn a style").click()
+    give(page, "#teacher", tmp_path / "teacher.png")
+    page.get_by_label("Name of the style").fill("Dots of mine")
+    page.locator("#learn").click()
+    expect(page.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
+    page.locator("#stop-learning").click()
+    expect(page.locator("#learning")).to_contain_text("Learned", timeout=SLOW)
+    assert (own_styles / "dots-of-mine.safetensors").exists()
+    page.get_by_role("tab", name="Paint").click()
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(4)
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"dots-of-mine": 1.0}
+    page.get_by_role("tab", name="Learn a style").click()
+    page.get_by_role("button", name="My styles").click()
+    page.get_by_label("Style", exact=True).click()
+    page.get_by_role("option", name="Dots of mine").click()
+    expect(page.locator("#export")).to_be_enabled()
+    assert download(page, "#export") == (own_styles / "dots-of-mine.safetensors").read_bytes()
+    page.locator("#remove").click()
+    assert list(own_styles.glob("*.safetensors"))  # one click may be a mistake
+    page.locator("#sure").click()
+    expect(page.locator("#learning")).to_contain_text("removed")
+    assert not list(own_styles.glob("*.safetensors"))
+
+
+@needs_browser
+def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for index in range(2):
+            make_photo(40, 50, index).save(tmp_path / f"{index}.png")
+            archive.write(tmp_path / f"{index}.png", f"../up/{index}.png")
+        make_photo(40, 50, 2).save(tmp_path / "2.bmp")
+        archive.write(tmp_path / "2.bmp", "2.bmp")
+        archive.writestr("read me.txt", "no photo")
+    (tmp_path / "bad.png").write_bytes(b"broken")
+    choose(page, 0)
+    page.get_by_role("button", name="More settings").click()
+    page.get_by_label("WebP").click()
+    page.get_by_role("tab", name="Many photos").click()
+    page.locator("#photos input[type=file]").set_input_files([tmp_path / "photos.zip", tmp_path / "bad.png"])
+    expect(page.locator("#photos")).to_contain_text("bad")
+    page.locator("#paint-all").click()
+    expect(page.locator("#many")).to_contain_text("3 of 4 painted", timeout=SLOW)
+    expect(page.locator("#many")).to_contain_text("bad.png")
+    expect(page.locator("#many")).not_to_contain_text("/bad.png")
+    expect(page.locator("#download-all")).to_be_enabled()
+    with zipfile.ZipFile(io.BytesIO(download(page, "#download-all"))) as archive:
+        assert archive.namelist() == ["0-painted.webp", "1-painted.webp", "2-painted.webp"]
+
+
+@needs_browser
+def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    wait_painted(page)
+    page.get_by_role("tab", name="All styles").click()
+    page.locator("#paint-sheet").click()
+    expect(page.locator("#sheet button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    expect(page.locator("#stop-sheet")).to_be_disabled(timeout=SLOW)
+    page.locator("#sheet button.thumbnail-item").nth(1).click()
+    expect(page.locator("#picture img")).to_have_count(0)
+    page.wait_for_timeout(2000)  # for the painting that this begins
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"blue": 1.0}
+
+
+@needs_browser
+def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
+    page, browser, site, photo_file, own_styles, tmp_path
+):
+    make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    leaving = browser.new_page()
+    leaving.goto(site)
+    leaving.get_by_role("tab", name="Learn a style").click()
+    give(leaving, "#teacher", tmp_path / "teacher.png")
+    leaving.get_by_label("Name of the style").fill("Unfinished")
+    leaving.locator("#learn").click()
+    expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
+    leaving.close()
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    assert not list(own_styles.glob("*unfinished*"))
+
+
+@needs_browser
+def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    page.get_by_label("Finest").check()
+    page.locator("#paint-finest").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    other = browser.new_page()
+    other.goto(site)
+    expect(other.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    give(other, "#photo", photo_file)
+    for tab, button, shown in (
+        ("Learn a style", "#learn", "#learning"),
+        ("Many photos", "#paint-all", "#many"),
+        ("All styles", "#paint-sheet", "#sheet-note"),
+    ):
+        other.get_by_role("tab", name=tab).click()
+        other.locator(button).click()
+        expect(other.locator(shown)).to_contain_text("Waiting for its turn")
+    other.get_by_role("tab", name="Paint").click()
+    choose(other, 1)
+    wait_painted(other)  # what is fast passes between the steps
+    expect(page.locator("#note")).to_contain_text("Step")
+    page.locator("#stop").click()
+    expect(other.locator("#learning")).to_be_empty()  # nothing was given to learn from
+    other.close()
+
+
+@needs_browser
+def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
+    before = set(visitors_folder.iterdir())
+    page = browser.new_page()
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    give(page, "#photo", photo_file)
+    choose(page, 0)
+    wait_painted(page)
+    brought = set(visitors_folder.iterdir()) - before
+    assert [file for folder in brought for file in folder.rglob("*.png")]
+    page.close()
+    assert soon(lambda: not any(folder.exists() for folder in brought))
+
+
+@needs_browser
+def test_styles_outlive_a_reload_of_a_page_that_others_use(browser, transfer, tmp_path):
+    style = transfer._bank.load("amber")
+    save_style(
+        tmp_path / "mine.safetensors", replace(style, info=replace(style.info, slug="mine", title="Mine"))
+    )
+    page = build_page(transfer, shared_styles=False)
+    _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **look())
+    one, other = (browser.new_context().new_page() for _ in range(2))
+    mine = "#styles button[aria-label^=Mine]"
+    one.goto(address)
+    one.get_by_role("tab", name="Learn a style").click()
+    one.get_by_role("button", name="My styles").click()
+    with one.expect_file_chooser() as waiting:
+        one.locator("#import").click()
+    waiting.value.set_files(tmp_path / "mine.safetensors")
+    expect(one.locator("#learning")).to_contain_text("Mine", timeout=SLOW)
+    one.reload()
+    expect(one.locator(mine)).to_be_visible(timeout=SLOW)
+    other.goto(address)
+    expect(other.locator("#styles button.thumbnail-item").first).to_be_visible(timeout=SLOW)
+    assert other.locator(mine).count() == 0
+    for each in (one, other):
+        each.context.close()
+    page.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_screen(browser, site, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(site)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def client(site):
+    return Client(site, verbose=False)
+
+
+def test_programs_can_list_and_paint(client, photo_file):
+    assert client.predict(api_name="/styles")["amber"]["title"] == "Amber"
+    options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
+    path = client.predict(styles={"amber": 3, "blue": 1}, style_picture=None, **options)
+    assert images.read_metadata(Path(path))["styles"] == {"amber": 0.75, "blue": 0.25}
+
+
+def test_programs_are_told_what_was_wrong(client, photo_file):
+    with pytest.raises(Exception, match="did you mean 'amber'"):
+        client.predict(
+            photo=handle_file(photo_file), styles={"ambre": 1}, style_picture=None, api_name="/stylize"
+        )
+
+
+def test_programs_give_styles_with_weights(client, photo_file):
+    with pytest.raises(Exception, match="give names and weights"):
+        client.predict(handle_file(photo_file), ["amber"], None, api_name="/stylize")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"styles": {"amber": "much"}}, "weight of 'amber' is 'much'"),
+        ({"styles": {"amber": None}}, "weight of 'amber' is None"),
+        ({"styles": {"amber": 1}, "size": None}, "size is None"),
+        ({"styles": {"amber": 1}, "seconds": None}, "seconds is None"),
+    ],
+)
+def test_programs_give_numbers(client, photo_file, options, message):
+    with pytest.raises(Exception, match=message):
+        client.predict(photo=handle_file(photo_file), style_picture=None, **options, api_name="/stylize")
+
+
+def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, tmp_path):
+    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
+    with pytest.raises(Exception, match="no style named"):
+        client.predict(
+            photo=handle_file(photo_file),
+            styles={str(tmp_path / "private.png"): 1},
+            style_picture=None,
+            api_name="/stylize",
+        )
+
+
+@pytest.mark.parametrize("place", ["photo", "style_picture"])
+def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, tmp_path, place):
+    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
+    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
+    given = {"photo": {"path": upload, "meta": {"_type": "gradio.FileData"}}, "style_picture": None}
+    told = {}
+    for path in (upload, str(tmp_path / "private.png")):
+        given[place] = {"path": path}
+        values = [given["photo"], {"amber": 0.5}, given["style_picture"], 0, 0, 1, 0, "cin", 1]
+        call = httpx.post(f"{site}/gradio_api/call/stylize", json={"data": values}).json()["event_id"]
+        told[path] = httpx.get(f"{site}/gradio_api/call/stylize/{call}", timeout=60).text
+    assert "event: complete" in told[upload]
+    assert "event: error" in told[str(tmp_path / "private.png")]
+
+
+def test_programs_can_teach_a_style(client, photo_file, own_styles):
+    assert client.predict(handle_file(photo_file), "By program", 2, api_name="/train_style") == "by-program"
+    (own_styles / "by-program.safetensors").unlink()
