@@ -16,7 +16,7 @@ from styletransfer.core import OnStep, Progress, StyleInfo
 from styletransfer.errors import InvalidStyleFile
 from styletransfer.page.visitors import Visitor, on_white
 
-LOOK_SIDE = 192  # pixels
+LOOK_SIDE = 256  # pixels; of less the strokes, whose size is in pixels, leave little of a face
 
 
 @dataclass(frozen=True)
