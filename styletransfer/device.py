@@ -11,7 +11,7 @@ from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS, processor_has
 
 _COUNTING_CORES = threading.Lock()
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # of malloc.h
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -78,6 +78,7 @@ def keep_freed_memory() -> None:
     _of_glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
     _of_glibc("mallopt", M_TOP_PAD, 64 * 2**20)
     _of_glibc("mallopt", M_MMAP_MAX, 0)
+    _of_glibc("mallopt", M_ARENA_MAX, 1)  # what one thread has freed serves the next one, as on the page
 
 
 def _of_glibc(function: str, *given: int) -> None:

@@ -32,6 +32,7 @@ TILING = Tiling(whole=2_500_000, side=1280, margin=80, sampling=Sampling(count=8
 MULTIPLY_ADDS = 320_000  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 460  # bytes a pixel, of features and of the picture in float32
+MEMORY_OF_FLOAT32 = 1150  # where the features are in float32 as well
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "AdainStylizer":
@@ -53,7 +54,7 @@ class AdainStylizer:
     def __init__(
         self, vgg: VGG19, decoder: AdainDecoder, sha256: str, dtype: torch.dtype, int8: bool = False
     ) -> None:
-        self.sha256, self.vgg, self.decoder, self.int8 = sha256, vgg, decoder, int8
+        self.sha256, self.vgg, self.decoder, self.dtype, self.int8 = sha256, vgg, decoder, dtype, int8
         self.together = 0 if int8 else TOGETHER_PIXELS
         if int8:
             vgg.use_int8()
@@ -125,4 +126,5 @@ class AdainStylizer:
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
-        return Cost(work * painted, MEMORY * at_once)
+        memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
+        return Cost(work * painted, memory * at_once)

@@ -23,6 +23,7 @@ RIM = 8  # pixels around a region that are painted as well: a line would show wh
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
 MEMORY = 175  # bytes a pixel, of features and of the picture in float32
+MEMORY_OF_FLOAT32 = 290  # where the features are in float32 as well
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "CinStylizer":
@@ -107,7 +108,8 @@ class CinStylizer:
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
-        return Cost(work * painted, MEMORY * at_once)
+        memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
+        return Cost(work * painted, memory * at_once)
 
 
 def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
