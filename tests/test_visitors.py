@@ -16,6 +16,10 @@ from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.work import Dropped, Finished, Halt, follow
 
 
+def test_two_works_that_stand_alike_are_two():
+    assert Halt() != Halt()
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_what_is_stopped_ends_unless_all_is_done_by_then(steps):
     halt = Halt()

@@ -65,7 +65,7 @@ class Dropped(Exception):
     """Raised in a work that nobody waits for any more: unlike with `Cancelled`, nothing of it is kept."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Halt:
     """How a visitor's work is ended from outside: `stopped`, with what is done by then kept, or `dropped`.
 
