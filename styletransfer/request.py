@@ -92,9 +92,8 @@ class Request:
             told["masks"] = sorted(self.masks)
         if self.options.optimization:
             chosen = asdict(self.options.optimization)
-            told["optimization"] = chosen | {
-                "start": printable(Path(chosen["start"]).name)
-            }  # where it lies is private
+            start = printable(Path(chosen["start"]).name)  # where it lies is private
+            told["optimization"] = chosen | {"start": start}
         return {
             "method": self.method,
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},

@@ -113,6 +113,13 @@ def wait_painted(page: Page) -> None:
     expect(page.locator("#download")).to_be_enabled(timeout=SLOW)
 
 
+def paint_first(page: Page, photo: Path) -> None:
+    """The photo in the first style of the gallery."""
+    give(page, "#photo", photo)
+    choose(page, 0)
+    wait_painted(page)
+
+
 def download(page: Page, button: str = "#download") -> bytes:
     """What the button gives; a click in the moment when it closes for a new painting brings nothing."""
     for timeout in (2_000, 2_000, SLOW):
@@ -136,9 +143,7 @@ def set_slider(page: Page, label: str, value: str) -> None:
 
 @needs_browser
 def test_from_upload_to_downloaded_painting(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     content = download(page)
     assert settings_of(content)["styles"] == {"amber": 1.0}
     with Image.open(io.BytesIO(content)) as picture:
@@ -155,9 +160,7 @@ def test_an_example_is_painted(page):
 
 @needs_browser
 def test_another_format_needs_no_second_painting(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
     page.wait_for_timeout(1000)  # until the painting's own last message is through
     note = page.locator("#note").inner_text()
@@ -208,9 +211,7 @@ def test_styles_have_names_and_tell_whether_they_are_chosen(page):
 
 @needs_browser
 def test_a_slider_moved_by_keys_paints_in_full(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     slider = page.locator("#strength input[type=range]")
     slider.focus()
     for _ in range(2):
@@ -223,9 +224,7 @@ def test_a_slider_moved_by_keys_paints_in_full(page, photo_file):
 
 @needs_browser
 def test_the_format_chosen_while_it_paints_counts(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
     page.get_by_label("Finest").check()
     page.locator("#paint-finest").click()
@@ -240,9 +239,7 @@ def test_the_format_chosen_while_it_paints_counts(page, photo_file):
 
 @needs_browser
 def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     first = settings_of(download(page))["styles"]
     choose(page, 0)
     choose(page, 1)
@@ -257,9 +254,7 @@ def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_f
 
 @needs_browser
 def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
     box = page.get_by_label("number input for Size of the strokes")
     box.fill("")
@@ -272,9 +267,7 @@ def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
 
 @needs_browser
 def test_sliders_blend_and_the_shares_are_shown(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     choose(page, 2)
     expect(page.locator("#mix")).to_contain_text("Amber 50 %")
     set_slider(page, "Coral", "25")
@@ -392,9 +385,7 @@ def test_a_painting_given_as_the_photo_brings_its_settings(page, photo_file, tra
 
 @needs_browser
 def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     page.get_by_label("Finest").check()
     expect(page.locator("#note")).to_contain_text("Press Paint")
     page.locator("#paint-finest").click()
@@ -429,9 +420,7 @@ def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styl
     assert (own_styles / "dots-of-mine.safetensors").exists()
     page.get_by_role("tab", name="Paint").click()
     expect(page.locator("#styles button.thumbnail-item")).to_have_count(4)
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     assert settings_of(download(page))["styles"] == {"dots-of-mine": 1.0}
     page.get_by_role("tab", name="Learn a style").click()
     page.get_by_role("button", name="My styles").click()
@@ -502,17 +491,13 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     leaving.locator("#learn").click()
     expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
     leaving.close()
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     assert not list(own_styles.glob("*unfinished*"))
 
 
 @needs_browser
 def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     page.get_by_label("Finest").check()
     page.locator("#paint-finest").click()
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
@@ -544,9 +529,7 @@ def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_fol
     page = browser.new_page()
     page.goto(site)
     expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
-    give(page, "#photo", photo_file)
-    choose(page, 0)
-    wait_painted(page)
+    paint_first(page, photo_file)
     brought = set(visitors_folder.iterdir()) - before
     assert [file for folder in brought for file in folder.rglob("*.png")]
     page.close()

@@ -161,10 +161,8 @@ def train_predictor(
     """Train the predictor of gamma and beta; run it again to go on from the last checkpoint."""
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
-    job, usual = (
-        PredictorJob(content, styles, out, base, start),
-        settings.PredictorTraining(steps=steps, seed=seed),
-    )
+    job = PredictorJob(content, styles, out, base, start)
+    usual = settings.PredictorTraining(steps=steps, seed=seed)
     _train("train-predictor", train_predictor, job, usual, setting, device, quiet)
 
 

@@ -74,14 +74,16 @@ def look_on(visitor: Visitor, photo: str, on_step: OnStep) -> dict[str, Path]:
     folder = visitor.folder / "looks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    small, names, found = visitor.scaled(photo, LOOK_SIDE), list(visitor.transfer.styles), {}
+    small, names = visitor.scaled(photo, LOOK_SIDE), list(visitor.transfer.styles)
+    found: dict[str, Path] = {}
     for index, name in enumerate(names):
         on_step(Progress(index, len(names)))
         with suppress(InvalidStyleFile):  # one that was learned with an earlier network
-            # Under another name each time: browsers keep what they have seen.
-            found[name] = folder / f"{secrets.token_hex(8)}.jpg"
-            on_white(visitor.transfer.stylize(small, name)).save(found[name], quality=88)
-    return {name: file for name, file in found.items() if file.exists()}
+            painted = on_white(visitor.transfer.stylize(small, name))
+            file = folder / f"{secrets.token_hex(8)}.jpg"  # browsers keep what they have seen under a name
+            painted.save(file, quality=88)
+            found[name] = file
+    return found
 
 
 def title_of(info: StyleInfo) -> str:
