@@ -162,7 +162,7 @@ class StyleTransfer:
         """
         source, path = self._bank.find(name), Path(path)
         if path.suffix != SUFFIX:
-            raise InvalidInput(f"cannot export to {path.name!r}; end it in {SUFFIX}")
+            raise InvalidInput(f"cannot export to {path.name!r}; the name must end in {SUFFIX}")
         with replacing(path) as temporary:
             temporary.write_bytes(source.read_bytes())
 
@@ -222,8 +222,8 @@ class StyleTransfer:
         height, width = picture.size
         if height * width > MAX_PIL_PIXELS:
             raise InvalidInput(
-                f"a painting of {width}x{height} pixels is too large for a PIL image, which ends at "
-                f"{MAX_PIL_PIXELS:,}; paint it by stylize_batch, and save its result's `painting`"
+                f"a painting of {width}x{height} pixels is too large for a PIL image, which holds at most "
+                f"{MAX_PIL_PIXELS:,}; use stylize_batch, and call result.painting.save(path)"
             )
         [painting] = request.paint([picture], on_step)
         return painting.image()
@@ -313,7 +313,7 @@ class StyleTransfer:
             if name not in styles or styles[name].picture is None:
                 pictures = ", ".join(each for each in styles if styles[each].picture is not None)
                 raise InvalidInput(
-                    f"there is a style mask for {name!r}, which is no picture among the styles; they are "
+                    f"there is a style mask for {name!r}, which is not one of the pictures used as styles: "
                     f"{pictures or 'none'}"
                 )
         weights = normalise_weights(weights)
@@ -368,6 +368,6 @@ def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], StyleName):
             raise InvalidInput(
-                f"{pair!r} is no style with a weight; write {{'udnie': 0.5}}, or [(picture, 0.5)]"
+                f"{pair!r} is not a style with a weight; write {{'udnie': 0.5}}, or [(picture, 0.5)]"
             )
     return pairs

@@ -69,9 +69,11 @@ def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
     except UNREADABLE as error:
-        raise InvalidInput(f"{path} is damaged, or no file of this program; delete it") from error
+        raise InvalidInput(
+            f"{path} is damaged, or was not written by this program; delete or move it"
+        ) from error
     if not isinstance(state, dict):
-        raise InvalidInput(f"{path} is no file of this program; delete it")
+        raise InvalidInput(f"{path} was not written by this program; delete or move it")
     return state
 
 

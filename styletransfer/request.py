@@ -67,7 +67,9 @@ class Options:
         if self.size is not None:
             SIZE.check("size", self.size)
         if self.color_mode not in COLOR_MODES:
-            raise InvalidInput(f"no color_mode {self.color_mode!r}; there is {', '.join(COLOR_MODES)}")
+            raise InvalidInput(
+                f"unknown color_mode {self.color_mode!r}; choose one of {', '.join(COLOR_MODES)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Request:
             )
         if painted is None:
             raise InvalidInput(
-                f"the memory of the GPU does not hold a picture of {width}x{height} pixels; give a smaller "
+                f"the memory of the GPU is too small for a picture of {width}x{height} pixels; give a smaller "
                 "size, or the device cpu"
             )
         told = self.parameters() | ({"stopped": True} if stopping and stopping.stopped else {})

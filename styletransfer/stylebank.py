@@ -69,7 +69,7 @@ def load_style(path: Path) -> Style:
         preview = _preview(tensors.pop("preview"))
         for name, value in tensors.items():
             if not value.isfinite().all():
-                raise InvalidStyleFile(f"{path}: {name} holds numbers that are not finite; get the file anew")
+                raise InvalidStyleFile(f"{path}: {name} holds numbers that are not finite; get the file again")
         return Style(
             info=info,
             row=torch.stack((tensors["gamma"], tensors["beta"])).float(),
@@ -85,7 +85,7 @@ def load_style(path: Path) -> Style:
     except FileNotFoundError:
         raise InvalidStyleFile(f"no such style file: {path}") from None
     except (SafetensorError, OSError, KeyError, IndexError, TypeError, RuntimeError) as error:
-        raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
+        raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
 
 def to_slug(title: str) -> str:
@@ -119,7 +119,9 @@ def check_base(style: Style, base_sha256: str) -> None:
             "'styletransfer train-style', or use the method adain or gatys"
         )
     if style.info.base_sha256 != base_sha256:
-        raise InvalidStyleFile(f"style {style.info.slug!r} was fitted to another base network; fit it anew")
+        raise InvalidStyleFile(
+            f"style {style.info.slug!r} was learned with a different base network; learn it again"
+        )
 
 
 def check_style(style: Style, base_sha256: str, row_length: int) -> None:
@@ -170,7 +172,7 @@ class StyleBank:
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never replaced; choose another name")
         if name in self.paths():
-            raise InvalidInput(f"there is a style {name!r} already; remove it first, or choose another name")
+            raise InvalidInput(f"a style {name!r} exists already; remove it first, or choose another name")
 
     def remove(self, name: str) -> None:
         """Delete the file of an own style. Raises UnknownStyle, InvalidInput, UnwritableOutput."""
@@ -190,7 +192,7 @@ class StyleBank:
         style = load_style(path)
         check_style(style, base_sha256, row_length)
         if style.info.slug != to_slug(style.info.slug):
-            raise InvalidStyleFile(f"{path} holds a style of the unusable name {style.info.slug!r}")
+            raise InvalidStyleFile(f"{path} holds a style with the invalid name {style.info.slug!r}")
         self.check_free(style.info.slug)
         make_folder(self.own)
         with replacing(self.own / f"{style.info.slug}{SUFFIX}") as temporary:
@@ -220,7 +222,7 @@ class StyleBank:
             with safe_open(path, framework="pt") as file:
                 return _preview(file.get_tensor("preview"))
         except (SafetensorError, OSError) as error:
-            raise InvalidStyleFile(f"{path} is no style file, or is damaged: {error}") from error
+            raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
     def find(self, name: str) -> Path:
         """The file of the style of that name. Raises UnknownStyle."""

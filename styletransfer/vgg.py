@@ -141,7 +141,9 @@ def check_layers(layers: Iterable[str], deepest: str = LAYERS[-1]) -> None:
     known = LAYERS[: LAYERS.index(deepest) + 1]
     for name in layers:
         if name not in known:
-            raise InvalidInput(f"no layer {name!r} of VGG-19 can be used here; there is {', '.join(known)}")
+            raise InvalidInput(
+                f"layer {name!r} of VGG-19 cannot be used here; choose one of {', '.join(known)}"
+            )
 
 
 def load_vgg19(

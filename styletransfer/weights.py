@@ -81,7 +81,7 @@ def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
     if own_base != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
         raise MissingWeights(
             f"{folder / PREDICTOR_FILE} was trained with another base network; "
-            "train it anew with 'styletransfer train-predictor'"
+            "train it again with 'styletransfer train-predictor'"
         )
     return predictor, own_base
 
@@ -127,7 +127,7 @@ def _load(
         network = build(config)
         network.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise MissingWeights(f"{path} is no weight file of this version: {error}") from error
+        raise MissingWeights(f"{path} is not a weight file of this version: {error}") from error
     return network.eval().requires_grad_(False), config, digest
 
 

@@ -26,6 +26,7 @@ from styletransfer.errors import (
 from styletransfer.methods import cin
 from styletransfer.methods.tiles import Sampling, Window
 from styletransfer.request import Options
+from styletransfer.settings import VERSION
 from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_predictor
 
@@ -48,7 +49,7 @@ def test_a_style_of_an_earlier_network_is_refused_before_the_first_photo(tiny_mo
         tmp_path / "old.safetensors", replace(stale, info=replace(stale.info, slug="old", base_sha256="0" * 64))
     )
     transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path)
-    with pytest.raises(InvalidStyleFile, match="another base network"):
+    with pytest.raises(InvalidStyleFile, match="different base network"):
         transfer.stylize_batch([], "old")
 
 
@@ -190,6 +191,7 @@ def test_parameters_travel_in_the_file(transfer, photo, tmp_path):
     assert parameters["strength"] == 0.5
     assert parameters["size"] == 50
     assert parameters["method"] == "cin"
+    assert parameters["version"] == VERSION
     assert len(parameters["network"]) == 64
 
 
@@ -287,7 +289,7 @@ def test_a_batch_is_lazy_but_refuses_a_bad_wish_at_once(transfer):
         ({"strength": math.nan}, "strength is nan"),
         ({"preserve_color": -1}, "preserve_color is -1"),
         ({"size": 0}, "size is 0"),
-        ({"method": "magic"}, "no method named 'magic'"),
+        ({"method": "magic"}, "unknown method 'magic'"),
         ({"style": {"amber": -1}}, "weight of style 'amber' is -1"),
         ({"style": {}}, "at least one"),
     ],
@@ -358,11 +360,11 @@ def test_strength_zero_is_the_photo_to_the_pixel(transfer, photo, wish):
 @pytest.mark.parametrize(
     ("photo", "style", "message"),
     [
-        (None, "amber", "NoneType is no picture"),
-        (np.zeros((4, 4, 3)), "amber", "ndarray is no picture"),
-        ("photo.png", ["amber", "blue"], "'amber' is no style with a weight"),
+        (None, "amber", "NoneType is not a picture"),
+        (np.zeros((4, 4, 3)), "amber", "ndarray is not a picture"),
+        ("photo.png", ["amber", "blue"], "'amber' is not a style with a weight"),
         ("photo.png", {"amber": "0.5"}, "weights must be numbers"),
-        ("photo.png", {7: 1.0}, "is no style with a weight"),
+        ("photo.png", {7: 1.0}, "is not a style with a weight"),
     ],
 )
 def test_what_is_no_photo_and_no_style_is_told(transfer, photo, style, message):
@@ -443,7 +445,7 @@ def test_what_would_fail_for_every_photo_is_told_at_once(transfer, photo, tmp_pa
     start = Optimization(start=str(tmp_path / "words.png"))
     with pytest.raises(UnreadableImage):
         transfer.stylize_batch([photo], "amber", method="gatys", optimization=start)
-    with pytest.raises(InvalidInput, match="no layer 'relu9_1'"):
+    with pytest.raises(InvalidInput, match="layer 'relu9_1' of VGG-19 cannot"):
         transfer.stylize_batch(
             [photo], "amber", method="gatys", optimization=Optimization(content_layer="relu9_1")
         )
@@ -532,10 +534,33 @@ def test_a_predictor_of_an_earlier_network_is_no_hindrance_to_the_other_methods(
 
 
 def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):
-    few = Optimization(steps=1, least_side=64)
-    for style in (make_photo(40, 40, seed=4), [(make_photo(40, 40, seed=4), 0.5), ("amber", 0.5)]):
-        painted = transfer.stylize(photo, style, method="gatys", optimization=few)
-        assert painted.size == photo.size
+    few = Optimization(steps=2, least_side=64, start="photo")
+    picture = make_photo(40, 40, seed=4)
+    alone, mixed, without = (
+        transfer.stylize(photo, style, method="gatys", optimization=few).tobytes()
+        for style in (picture, [(picture, 0.5), ("amber", 0.5)], "amber")
+    )
+    assert len({alone, mixed, without, photo.tobytes()}) == 4
+
+
+def test_learning_a_style_leaves_all_others_as_they_are(transfer, photo, tmp_path):
+    folder = shutil.copytree(transfer._bank.own, tmp_path / "own")
+    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=folder)
+    files = {file: file.read_bytes() for file in [*folder.iterdir(), *transfer._models_dir.iterdir()]}
+    names = own.own_styles
+    paintings = [own.stylize(photo, name).tobytes() for name in names]
+    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=2)
+    assert own.own_styles == sorted([*names, "mine"])
+    assert {file: file.read_bytes() for file in files} == files
+    assert [own.stylize(photo, name).tobytes() for name in names] == paintings
+
+
+def test_how_long_and_how_large_a_style_is_learned_can_be_said(transfer, tmp_path):
+    painting = make_photo(60, 60, seed=5)
+    style = transfer.train_style(painting, "Mine", steps=3, seconds=900, style_side=80, folder=tmp_path)
+    assert style.info.recipe["steps"] == 3
+    assert style.info.recipe["settings"]["seconds"] == 900
+    assert style.info.style_side == 80
 
 
 def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
@@ -575,7 +600,7 @@ def test_a_style_that_weighs_hardly_anything_is_all_there_is_where_it_is_alone(t
 
 
 def test_a_style_mask_for_anything_but_a_picture_is_refused(transfer, photo):
-    with pytest.raises(InvalidInput, match="is no picture among the styles"):
+    with pytest.raises(InvalidInput, match="is not one of the pictures used as styles"):
         transfer.stylize(photo, "amber", style_masks={"amber": Image.new("L", (8, 8))})
 
 
@@ -604,6 +629,7 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, monkeypatch, a
     if alpha is not None:
         photo.putalpha(alpha)
     monkeypatch.setattr("styletransfer.methods.computes_int8", lambda device: False)
+    monkeypatch.setattr("styletransfer.methods.choose_dtype", lambda device: torch.float32)
     whole = transfer.stylize(photo, "amber", preserve_color=0.5)
     monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
     monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=280))
@@ -612,7 +638,7 @@ def test_large_pictures_are_painted_in_tiles_from_bytes(transfer, monkeypatch, a
     tiled = transfer.stylize(photo, "amber", preserve_color=0.5, on_step=lambda each: steps.append(each.steps))
     assert steps[-1] > 1
     assert tiled.mode == whole.mode
-    assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 3  # bf16
+    assert max(ImageStat.Stat(ImageChops.difference(tiled, whole)).mean) < 0.6
 
 
 def test_a_large_file_is_painted_to_a_file(transfer, photo, monkeypatch, tmp_path):

@@ -59,7 +59,7 @@ def test_an_optimisation_takes_the_time_it_is_given(transfer):
 
 
 def test_the_cost_of_an_unknown_method_is_refused(transfer):
-    with pytest.raises(InvalidInput, match="no method"):
+    with pytest.raises(InvalidInput, match="unknown method"):
         transfer.estimate((10, 10), method="magic")
     with pytest.raises(InvalidInput, match="stroke_size is 9"):
         transfer.estimate((10, 10), stroke_size=9)

@@ -142,6 +142,44 @@ def test_optimising_lowers_the_objective(vgg, stylizer, style, settings):
     assert objective.gradient(painted)[1].objective < 0.8 * objective.gradient(start)[1].objective
 
 
+@pytest.mark.parametrize(
+    ("setting", "little", "much", "lowers"),
+    [
+        ("content_weight", 1.0, 1e6, lambda objective, picture: objective.gradient(picture)[1].content),
+        ("style_weight", 1e-6, 3.0, lambda objective, picture: objective.gradient(picture)[1].style),
+        ("variation_weight", 0.0, 1e6, lambda objective, picture: total_variation(picture).item()),
+    ],
+)
+def test_more_weight_on_a_loss_lowers_that_loss(vgg, stylizer, style, setting, little, much, lowers):
+    photo = picture(64, 64)
+    objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], FEW, 512)
+    found = {
+        weight: lowers(
+            objective,
+            paint(stylizer, style, photo, Optimization(steps=12, least_side=64, **{setting: weight})),
+        )
+        for weight in (little, much)
+    }
+    assert found[much] < 0.9 * found[little]
+
+
+def test_the_result_is_an_average_of_the_last_pictures(stylizer, style):
+    """On the way from the photo the average lies behind the last one."""
+    photo = picture(64, 64)
+    last, average = (
+        paint(stylizer, style, photo, Optimization(steps=6, least_side=64, start="photo", average=average))
+        for average in (0.0, 0.9)
+    )
+    assert (average - photo).abs().mean() < 0.9 * (last - photo).abs().mean()
+
+
+def test_a_size_at_which_nothing_gets_better_ends_early(stylizer, style):
+    seen: list[Progress] = []
+    settings = Optimization(steps=50, least_side=64, rate=1e-9, patience=2)
+    paint(stylizer, style, picture(64, 64), settings, on_step=seen.append)
+    assert seen[-1].step == 3
+
+
 def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
     plans = gatys._plans((480, 640), Optimization(steps=50, least_side=128))
     assert plans[-1].size == (480, 640)
@@ -237,6 +275,21 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, monkeypat
     assert seen[-1].step >= 3
 
 
+def test_the_time_that_is_wished_for_is_kept_to_within_a_tenth(stylizer, style, monkeypatch):
+    now = 0.0
+
+    def step(self, pixels):
+        nonlocal now
+        now += pixels.shape[2] * pixels.shape[3] / 20_000
+        return gradient(self, pixels)
+
+    gradient = gatys.Objective.gradient
+    monkeypatch.setattr(gatys.Objective, "gradient", step)
+    monkeypatch.setattr(gatys.time, "monotonic", lambda: now)
+    paint(stylizer, style, picture(64, 64), Optimization(seconds=10, least_side=32, patience=500))
+    assert 9 < now < 11
+
+
 def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
     painting = picture(200, 160, seed=3)
     style = style_target(vgg, painting, GRAM_LAYERS).style(StyleInfo("p", "P"), torch.zeros(2, 0))
@@ -318,6 +371,14 @@ def test_a_style_mask_of_nothing_takes_what_is_nearest_to_it():
     target = style_target(vgg, picture, ("relu3_1",), torch.zeros(1, 1, 96, 128))
     whole = style_target(vgg, picture, ("relu3_1",))
     torch.testing.assert_close(target.grams, whole.grams, atol=1e-3, rtol=1e-3)
+
+
+def test_it_begins_with_what_the_fast_method_paints(transfer, photo):
+    fast = transfer.stylize(photo, "amber")
+    few = Optimization(steps=1, least_side=64, rate=1e-6)
+    begun = transfer.stylize(photo, "amber", method="gatys", optimization=few)
+    assert max(ImageStat.Stat(ImageChops.difference(begun, fast)).mean) < 1
+    assert min(ImageStat.Stat(ImageChops.difference(begun, photo)).mean) > 10
 
 
 def test_it_can_begin_with_a_picture(transfer, photo, tmp_path):

@@ -374,7 +374,7 @@ def test_jpeg_lays_transparency_on_white(tmp_path):
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
     picture = images.to_pil(torch.rand(1, 3, 8, 8))
     for path, message in (
-        (tmp_path / "out.xyz", "end it in"),
+        (tmp_path / "out.xyz", "must end in"),
         (tmp_path / "none" / "out.png", "does not exist"),
         (tmp_path / f"{'x' * 256}.png", "too long"),
     ):

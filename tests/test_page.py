@@ -128,7 +128,7 @@ def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_ta
 
 def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     tab, values = paint_tab
-    places = {tab.controls.places[1]: "Elsewhere", tab.controls.sliders[1]: 40}
+    places = {tab.controls.places[1]: OUTSIDE, tab.controls.sliders[1]: 40}
     it = tab.controls
     updates = tab.rechosen(["gone", "coral"], values | places | {it.chosen: ["blue", "coral"]}, VISITOR)
     assert updates[it.chosen] == ["coral"]
@@ -136,7 +136,7 @@ def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     assert set(updates[it.listed]) == set(tab.visitors.of(VISITOR).transfer.styles)
     assert updates[it.mix] == ""
     shown = [each for each in updates.values() if isinstance(each, dict) and each.get("visible")]
-    assert [(each["label"], each["value"]) for each in shown] == [("Coral", "Elsewhere")]
+    assert [(each["label"], each["value"]) for each in shown] == [("Coral", OUTSIDE)]
     tab.visitors.close()
 
 
@@ -399,7 +399,7 @@ def test_the_settings_of_a_painting_are_its_own_alone(paint_tab, tmp_path):
     assert it.picture not in of_it
     assert of_it[it.picture_slider] == gr.update(visible=True, value=75)
     assert "25 %" in of_it[it.mix]
-    with pytest.warns(UserWarning, match="not here: gone"):
+    with pytest.warns(UserWarning, match="not available here: gone"):
         assert tab._settings_of(base | {"styles": {"gone": 1.0}}, values, VISITOR) == {}
 
 
@@ -449,13 +449,18 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
 
 def test_what_the_page_cannot_restore_is_told():
     found = {"size": 1280, "masks": ["udnie"], "color_mode": "statistics"}
-    expected = ["long side of 1280 px, 1024 instead", "2 more styles", "regions", "colours kept by statistics"]
+    expected = [
+        "size 1280 px (now 1024 px)",
+        "styles beyond the first 4",
+        "regions",
+        "colour mode 'statistics'",
+    ]
     assert _not_restored(found, 1024, 2) == expected
     assert _not_restored({"size": 1024, "color_mode": "luminance"}, 1024, 0) == []
     assert _not_restored({"size": None}, 0, 0) == []
     page_like, other = asdict(Optimization(seconds=90)), asdict(Optimization(style_scale=2))
     assert _not_restored({"optimization": page_like}, 0, 0) == []
-    assert _not_restored({"optimization": other}, 0, 0) == ["settings of the optimisation"]
+    assert _not_restored({"optimization": other}, 0, 0) == ["advanced settings of the optimisation"]
     assert _not_restored({"size": "large"}, 0, 0) == []
 
 

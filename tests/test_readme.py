@@ -3,10 +3,15 @@
 import re
 import shlex
 import shutil
+import socket
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
+from conftest import soon
 from test_real import photo_path
 
 from styletransfer import api, cli
@@ -59,7 +64,7 @@ def shortened(code: str) -> str:
 
 @pytest.mark.real
 def test_every_command_of_the_readme_runs(folder, monkeypatch, capsys):
-    assert len(COMMANDS) >= 5
+    assert len(COMMANDS) == 18
     for command in COMMANDS:
         monkeypatch.setattr(sys, "argv", shlex.split(shortened(command), comments=True))
         with pytest.raises(SystemExit) as exit_:
@@ -73,6 +78,28 @@ def test_the_python_lines_of_the_readme_run(folder):
     for code in blocks("python"):
         exec(compile(shortened(code), "README.md", "exec"), names)
     assert (folder / "painted.png").exists()
+
+
+@pytest.mark.real
+def test_the_page_of_the_readme_is_served(tmp_path):
+    assert ".venv/bin/python app.py" in README
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+
+    def answers():
+        with suppress(httpx.ConnectError):
+            return httpx.get(address).is_success
+
+    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--styles-dir", str(tmp_path)]
+    server = subprocess.Popen(command, cwd=tmp_path)
+    try:
+        assert soon(answers, 120)
+        assert "Turn a photo into a painting" in httpx.get(f"{address}/config").text
+    finally:
+        server.terminate()
+        assert server.wait(60) == 130
 
 
 def test_the_links_of_the_readme_lead_somewhere():

@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
-import time
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, make_photo, random_predictor
+from conftest import TINY, make_photo, random_predictor, soon
 from PIL import Image
 
 from styletransfer import images
@@ -260,7 +262,7 @@ def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
         learn(resume=True)
     with pytest.raises(KeyboardInterrupt):
         learn(on_step=interrupt)
-    with pytest.raises(InvalidInput, match="of another picture"):
+    with pytest.raises(InvalidInput, match="used another picture"):
         learn(make_photo(80, 70, seed=10), resume=True)
 
 
@@ -288,13 +290,44 @@ def test_poor_pictures_still_make_a_sound_style(learn, picture):
 
 
 def test_a_full_disk_leaves_no_style_file(learn, tmp_path, monkeypatch):
-    def full(*_):
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(StyleTransferError, match="No space left"):
         learn()
     assert not list((tmp_path / "own").glob("*.safetensors"))
+
+
+KILLED = """
+from conftest import make_photo, narrow_vgg
+from styletransfer import StyleTransfer
+from styletransfer.training import style_job
+
+style_job.CHECKPOINT_SECONDS = 0
+with narrow_vgg():
+    transfer = StyleTransfer(device="cpu", models_dir={models!r}, styles_dir={styles!r})
+    transfer.train_style(make_photo(60, 60, seed=5), "Mine", seconds=600, folder={folder!r})
+"""
+
+
+def test_a_fit_that_is_killed_leaves_no_style_and_can_be_continued(transfer, tmp_path):
+    script = KILLED.format(
+        models=str(transfer._models_dir), styles=str(transfer._bank.own), folder=str(tmp_path)
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
+    try:
+        assert soon((tmp_path / ".mine.unfinished").exists, 120)
+    finally:
+        process.kill()
+        process.wait()
+    assert not list(tmp_path.glob("*.safetensors"))
+    painting = make_photo(60, 60, seed=5)
+    style = transfer.train_style(painting, "Mine", steps=1, folder=tmp_path, resume=True)
+    assert style.info.recipe["steps"] >= 1
+    assert load_style(tmp_path / "mine.safetensors").info == style.info
 
 
 def test_a_disk_that_is_full_for_a_checkpoint_is_one_clear_line(learn, monkeypatch):
@@ -350,10 +383,20 @@ def test_an_unfinished_fit_that_is_damaged_is_told(learn, tmp_path):
         learn(resume=True)
 
 
-def test_who_watches_takes_no_time_from_the_fit(learn):
-    def slowly(progress):
-        time.sleep(0.2)
+def test_who_watches_takes_no_time_from_the_fit(learn, monkeypatch):
+    now, take_step = 0.0, StyleFitter.take_step
 
-    style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5), on_step=slowly)
-    assert style.info.recipe["steps"] > 4
-    assert style.info.recipe["seconds"] < 1
+    def timed(fitter, share):
+        nonlocal now
+        now += 0.1
+        return take_step(fitter, share)
+
+    def slowly(progress):
+        nonlocal now
+        now += 5
+
+    monkeypatch.setattr(StyleFitter, "take_step", timed)
+    monkeypatch.setattr(style_job.time, "monotonic", lambda: now)
+    style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=1.0), on_step=slowly)
+    assert style.info.recipe["steps"] == pytest.approx(10, abs=1)
+    assert style.info.recipe["seconds"] == pytest.approx(1, abs=0.2)

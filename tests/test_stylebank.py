@@ -191,8 +191,8 @@ def without(mapping, name):
         (lambda s: {"means": {**s.means, "relu4_1": s.means["relu4_1"][:5]}}, "mean of relu4_1 is of shape"),
         (lambda s: {"stds": {**s.stds, "relu4_1": s.stds["relu4_1"] * 0}}, "not above 0"),
         (lambda s: {"grams": without(s.grams, "relu5_1")}, "lacks the statistics of relu5_1"),
-        (lambda s: {"info": dataclasses.replace(s.info, base_sha256="1")}, "another base network"),
-        (lambda s: {"info": dataclasses.replace(s.info, slug="../coral")}, "unusable name"),
+        (lambda s: {"info": dataclasses.replace(s.info, base_sha256="1")}, "different base network"),
+        (lambda s: {"info": dataclasses.replace(s.info, slug="../coral")}, "invalid name"),
         (lambda s: {"info": dataclasses.replace(s.info, title=7)}, "not of a style"),
     ],
 )

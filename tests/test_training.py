@@ -247,10 +247,10 @@ def test_two_paintings_of_one_name_are_refused_at_once(job):
     make_photo(40, 40).save(job.styles / "A wave.png")
     assert "a-wave" in [info.slug for info, _ in read_catalogue(job)]
     make_photo(40, 40).save(job.styles / "a_wave.png")
-    with pytest.raises(InvalidInput, match="two paintings would be the style 'a-wave'"):
+    with pytest.raises(InvalidInput, match="two paintings would both become the style 'a-wave'"):
         read_catalogue(job)
     make_photo(40, 40).save(job.styles / "a_wave.jpg")
-    with pytest.raises(InvalidInput, match="have one name"):
+    with pytest.raises(InvalidInput, match="have the same name"):
         read_catalogue(job)
 
 
@@ -324,7 +324,7 @@ def test_a_run_begins_with_styles_of_its_network_alone(tiny_job, tmp_path):
     path = tiny_job.out / "styles" / "first.safetensors"
     style = load_style(path)
     save_style(path, dataclasses.replace(style, info=dataclasses.replace(style.info, base_sha256="0" * 64)))
-    with pytest.raises(InvalidStyleFile, match="another base network"):
+    with pytest.raises(InvalidStyleFile, match="different base network"):
         run_job(dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out), lambda _: None)
 
 

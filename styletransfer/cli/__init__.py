@@ -39,4 +39,4 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """A photo becomes a painting, in any of many styles or any blend of them."""
+    """Turn a photo into a painting, in any style or blend of styles."""

@@ -31,7 +31,9 @@ def bench(
     chosen = choose_device(device)
     bank = StyleBank(package_folder("styles"))
     style = bank.load(next(iter(bank.paths())))
-    table = Table("method", "s a megapixel", "megapixels a s", "multiply-adds a pixel", "of the matrix rate")
+    table = Table(
+        "method", "s per megapixel", "megapixels per s", "multiply-adds per pixel", "of the matrix rate"
+    )
     with progress("measuring", len(FAST_METHODS), quiet) as bar:
         rate = matrix_rate(chosen)
         for method in FAST_METHODS:

@@ -140,7 +140,7 @@ def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
             found[photo] = Path()
     if not found:
         deeper = not recursive and any(each.is_dir() for each in photos[0].iterdir())
-        further = "; --recursive looks into its folders as well" if deeper else ""
+        further = "; use --recursive to include its subfolders" if deeper else ""
         raise InvalidInput(f"{photos[0]} holds no pictures{further}")
     return found
 

@@ -32,7 +32,11 @@ from styletransfer.errors import InvalidInput, InvalidStyleFile
 
 Styles = Annotated[
     list[str],
-    typer.Option("--style", "-s", help="A style or a picture, or either as style=weight; again to blend."),
+    typer.Option(
+        "--style",
+        "-s",
+        help="A style name or a picture file, with a weight if you like: NAME=0.7. Repeat to blend.",
+    ),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
 Size = Annotated[int | None, typer.Option(help=settings.SIZE.help)]
@@ -59,57 +63,63 @@ def stylize(
         typer.Option(
             "--output",
             "-o",
-            help="A file for one photo; a folder, which is made if need be, for any number. Without it the "
-            "style's name makes one here: PHOTO-STYLE.png, or the folder STYLE.",
+            help="A file for one photo, or a folder for any number, which is created if needed. Default, in "
+            "the current folder: PHOTO-STYLE.png for one photo, the folder STYLE for several.",
         ),
     ] = None,
     recursive: Annotated[
         bool,
         typer.Option(
-            "--recursive", "-r", help="Look into the folders of a folder as well, for what is no painting yet."
+            "--recursive", "-r", help="Also look in subfolders; paintings found there are not painted again."
         ),
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out photos whose result is there already.")
+        bool, typer.Option("--skip-existing", help="Skip photos whose result exists already.")
     ] = False,
     manifest: Annotated[
-        Path | None, typer.Option(help="Write what was done there: a line of JSON a photo.")
+        Path | None, typer.Option(help="Append what was done to this file, one line of JSON per photo.")
     ] = None,
     method: Annotated[
         str,
         typer.Option(
-            help="cin: fast; adain: another network, whose palette follows a picture more than its brush does; "
-            "gatys: finest, in a minute and more, Ctrl-C keeps what it has."
+            help="cin: fast. adain: another network, which follows a picture's palette more than its "
+            "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far."
         ),
     ] = "cin",
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="style=PICTURE: white where the style belongs, black where not; a style without one belongs "
-            "everywhere. Of a picture as a style the name is its file's, painting.jpg. May be given again."
+            help="STYLE=PICTURE: white where the style is painted, black where not; a style without a mask is "
+            "painted everywhere. A picture used as a style goes by its file name: painting.jpg=mask.png. "
+            "Repeatable."
         ),
     ] = None,
     style_mask: Annotated[
         list[str] | None,
-        typer.Option(help="name=PICTURE, for a picture as a style: white where its style is to be taken from."),
+        typer.Option(
+            help="NAME=PICTURE, for a picture used as a style: only its white part is used as the style."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="gatys: steps at the full size.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="gatys: time for a picture, instead of steps.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="gatys: time to spend on a picture, instead of steps.")
+    ] = None,
     style_scale: Annotated[
-        float | None, typer.Option(help="gatys: size of the strokes of a style that is given as a picture.")
+        float | None, typer.Option(help="gatys: stroke size of a picture used as a style.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="gatys: write the losses of the steps there, as a PNG, SVG or PDF.")
+        Path | None, typer.Option(help="gatys: plot the losses to this PNG, SVG or PDF file; needs matplotlib.")
     ] = None,
     previews: Annotated[
-        Path | None, typer.Option(help="gatys: folder for pictures of the work in progress.")
+        Path | None, typer.Option(help="gatys: folder for pictures of the painting in progress.")
     ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             help="gatys: another setting, as name=value, such as start=photo, content_layer=relu4_1, "
-            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128; may be given again.",
+            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; help=1 "
+            "lists all.",
         ),
     ] = None,
     styles_dir: StylesDir = None,
@@ -123,11 +133,11 @@ def stylize(
     given = {**named, "plot": plot, "previews": previews, "set": setting}
     only = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if method != "gatys" and only:
-        raise InvalidInput(f"{only[0]} is for --method gatys alone")
+        raise InvalidInput(f"{only[0]} only works with --method gatys")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
     names = {Path(name).name for name in mix}
-    masks = pairs(mask, "--mask", "style=PICTURE", names)
-    style_masks = pairs(style_mask, "--style-mask", "name=PICTURE", names)
+    masks = pairs(mask, "--mask", "STYLE=PICTURE", names)
+    style_masks = pairs(style_mask, "--style-mask", "NAME=PICTURE", names)
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
     looked_at = [*mix, *masks.values(), *style_masks.values(), *([optimization.start] if optimization else [])]
     written = [*outputs.values(), *filter(None, (manifest, plot))]
@@ -172,7 +182,7 @@ def stylize(
             failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
     except KeyboardInterrupt:
         if planned > 1:
-            note = "stopped; what is painted stays, and the same command with --skip-existing goes on"
+            note = "stopped; finished paintings are kept. Run the same command with --skip-existing to continue"
             errors.print(note, soft_wrap=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if watch:
@@ -180,7 +190,7 @@ def stylize(
     if not quiet and planned == 1 and outputs and not failed:
         say(f"wrote {next(iter(outputs.values()))}")
     elif not quiet and (planned > 1 or not outputs):
-        there = f"; {planned - len(outputs)} were there already" if planned > len(outputs) else ""
+        there = f"; {planned - len(outputs)} existed already" if planned > len(outputs) else ""
         say(f"wrote {len(outputs) - failed} of {planned} pictures{there}")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
@@ -191,14 +201,14 @@ def sheet(
     photo: Annotated[Path, typer.Argument(help="A picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The sheet to write.")],
     style: Annotated[
-        list[str] | None, typer.Option("--style", "-s", help="Only this style; may be given again.")
+        list[str] | None, typer.Option("--style", "-s", help="Only this style. Repeatable.")
     ] = None,
     strengths: Annotated[
-        str | None, typer.Option(help="A column for each of these, such as 0.25,0.5,0.75,1.")
+        str | None, typer.Option(help="A column for each of these strengths, such as 0.25,0.5,0.75,1.")
     ] = None,
     size: Annotated[int, typer.Option(help="Long side of each picture in pixels.")] = 320,
-    columns: Annotated[int, typer.Option(help="Pictures a row, without --strengths.", min=1)] = 6,
-    with_photo: Annotated[bool, typer.Option("--photo/--no-photo", help="Begin with the photo itself.")] = True,
+    columns: Annotated[int, typer.Option(help="Pictures in a row, without --strengths.", min=1)] = 6,
+    with_photo: Annotated[bool, typer.Option("--photo/--no-photo", help="Show the photo itself first.")] = True,
     styles_dir: StylesDir = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -233,7 +243,7 @@ def sheet(
                     break
                 bar.advance(bar.task_ids[0])
     if not cells:
-        raise InvalidInput("none of the styles belongs to this network; learn some with it")
+        raise InvalidInput("none of the styles was learned with this network; learn them again")
     images.save_picture(images.contact_sheet([*photos, *cells], across), output)
     if not quiet:
         say(f"wrote {output}")
@@ -241,7 +251,7 @@ def sheet(
 
 @app.command()
 def info(picture: Annotated[Path, typer.Argument(help="A picture made by this program.")]) -> None:
-    """Say what a picture was made with, as JSON."""
+    """Print how a picture was made, as JSON."""
     parameters = images.read_metadata(picture)
     if not parameters:
         raise InvalidInput(f"{picture} carries no parameters; it was not made by this program, or lost them")
@@ -257,7 +267,7 @@ def _parse_mix(options: list[str]) -> dict[str, float]:
         try:
             value = float(weight)
         except ValueError:
-            raise InvalidInput(f"--style {option}: {weight!r} is no number; write name=weight") from None
+            raise InvalidInput(f"--style {option}: {weight!r} is not a number; write NAME=WEIGHT") from None
         if name in mix:
             raise InvalidInput(f"--style {name} is given twice; give each style once")
         mix[name] = value

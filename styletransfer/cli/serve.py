@@ -15,17 +15,19 @@ def serve(
         str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
-    auth: Annotated[str | None, typer.Option(help="name:password to ask visitors for.")] = None,
-    share: Annotated[bool, typer.Option("--share", help="A public address, by Gradio's relay.")] = False,
+    auth: Annotated[str | None, typer.Option(help="NAME:PASSWORD that visitors are asked for.")] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="Also create a public address, through Gradio's relay.")
+    ] = False,
     styles_dir: StylesDir = None,
     device: Device = None,
 ) -> None:
-    """Serve the web page on this machine; beyond it, visitors keep their styles to themselves."""
+    """Serve the web page. If other machines can open it, visitors see only their own learned styles."""
     pair = None
     if auth is not None:
         name, colon, password = auth.partition(":")
         if not (colon and name and password):
-            raise InvalidInput("--auth: write name:password")
+            raise InvalidInput("--auth: write NAME:PASSWORD")
         pair = (name, password)
     from styletransfer.page import serve as serve_page  # Gradio takes seconds to import
 

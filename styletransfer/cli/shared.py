@@ -33,7 +33,7 @@ Settings = TypeVar(
 )
 
 app = typer.Typer(
-    help="A photo becomes a painting, in any of many styles or any blend of them.",
+    help="Turn a photo into a painting, in any style or blend of styles.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -41,10 +41,10 @@ console = Console()
 errors = Console(stderr=True)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the best one there is if not given.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best one available.")]
 StylesDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of own style files that exists, instead of the one in your user data."),
+    typer.Option(help="Existing folder of your own style files, instead of the one in your user data folder."),
 ]
 
 
@@ -54,7 +54,7 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
     for option in options:
         name, _, text = option.partition("=")
         if name not in values:
-            raise InvalidInput(f"--set {option}: no setting {name!r}; there is {', '.join(values)}")
+            raise InvalidInput(f"--set {option}: unknown setting {name!r}; choose one of {', '.join(values)}")
         try:
             values[name] = type(values[name])(text)
         except ValueError:

@@ -16,7 +16,7 @@ from styletransfer.cli.shared import StylesDir, app, console, say
 @app.command()
 def styles(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything known, as JSON.")] = False,
-    remove: Annotated[str | None, typer.Option(help="Delete this style instead; shipped ones stay.")] = None,
+    remove: Annotated[str | None, typer.Option(help="Delete this learned or imported style instead.")] = None,
     styles_dir: StylesDir = None,
 ) -> None:
     """List the styles that can be used."""
@@ -42,16 +42,16 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     styles_dir: StylesDir = None,
 ) -> None:
-    """Copy the file of a style, to give it away."""
+    """Copy the file of a style, to share it."""
     StyleTransfer(device="cpu", styles_dir=styles_dir).export_style(style, output)
     say(f"wrote {output}")
 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A style file, as export or train-style writes it.")],
+    file: Annotated[Path, typer.Argument(help="A style file, from export or train-style.")],
     styles_dir: StylesDir = None,
 ) -> None:
-    """Take over a style file from elsewhere, once it is verified."""
+    """Check a style file and add it to your styles."""
     info = StyleTransfer(device="cpu", styles_dir=styles_dir).import_style(file)
     say(f"ready for use: --style {info.slug}")

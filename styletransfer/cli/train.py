@@ -24,17 +24,16 @@ from styletransfer.cli.shared import (
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import recorded
 
-Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is kept aside.")]
-Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is kept aside.")]
+Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is held out.")]
+Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is held out.")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")]
 Steps = Annotated[int, typer.Option(help="Optimisation steps.", min=1)]
-Seed = Annotated[int, typer.Option(help="Of the random choices.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Setting = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Another setting, as name=value, such as contents=4; may be given again. One that does not exist, "
-        "such as help=1, is answered with all that do.",
+        help="Another setting, as name=value, such as contents=4. Repeatable; help=1 lists all.",
     ),
 ]
 
@@ -44,7 +43,8 @@ def train_style(
     painting: Annotated[Path, typer.Argument(help="A picture whose style to learn.")],
     name: Annotated[str, typer.Option(help='Title of the style: "My Style" is used as my-style.')],
     content: Annotated[
-        Path | None, typer.Option(help="Folder of photographs to learn on, unless the few at hand.")
+        Path | None,
+        typer.Option(help="Folder of photographs to learn on. Default: a few that are installed already."),
     ] = None,
     steps: Annotated[
         int | None,
@@ -55,13 +55,15 @@ def train_style(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Time to spend on the steps.")] = None,
     style_size: Annotated[int, typer.Option(help=settings.STYLE_SIZE.help)] = settings.STYLE_SIDE,
-    out: Annotated[Path | None, typer.Option(help="Folder for the style file, unless your own styles.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was interrupted.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the style file. Default: your own styles.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where it was interrupted.")] = False,
     styles_dir: StylesDir = None,
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Learn a style from one picture, in about a minute; Ctrl-C stops it, --resume goes on."""
+    """Learn a style from one picture, in about a minute; Ctrl-C stops it, --resume continues."""
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     with progress("preparing", steps or settings.StyleTraining.steps, quiet) as bar:
 
@@ -81,7 +83,7 @@ def train_style(
                 on_step=on_step,
             )
         except KeyboardInterrupt:
-            errors.print("stopped; once steps were taken, the same command with --resume goes on")
+            errors.print("stopped; if any steps were done, run the same command with --resume to continue")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         folder = out or styles_dir
@@ -100,13 +102,14 @@ def train_base(
     ] = None,
     wide: Annotated[
         Path | None,
-        typer.Option(help="Further paintings, which make the network general; every 16th is kept aside."),
+        typer.Option(help="Further paintings, which make the network general; every 16th is held out."),
     ] = None,
     preview: Annotated[
-        Path | None, typer.Option(help="Photo that the styles' small preview pictures are painted from.")
+        Path | None, typer.Option(help="Photo for the small preview pictures in the style files.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Folder with models/ and styles/ to begin from, instead of at random.")
+        Path | None,
+        typer.Option(help="Folder with models/ and styles/ to start from. Default: random weights."),
     ] = None,
     steps: Steps = settings.BaseTraining.steps,
     seed: Seed = settings.BaseTraining.seed,
@@ -114,7 +117,7 @@ def train_base(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train the base network and its styles; run it again to go on from the last checkpoint."""
+    """Train the base network and its styles; run it again to continue from the last checkpoint."""
     from styletransfer.training.base_job import BaseJob, train_base
 
     job = BaseJob(content, styles, out, wide, catalogue, preview, start)
@@ -132,7 +135,7 @@ def train_adain(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train the decoder that paints in any picture; run it again to go on from the last checkpoint."""
+    """Train the decoder of the method adain; run it again to continue from the last checkpoint."""
     from styletransfer.training.adain_job import AdainJob, train_adain
 
     job, usual = AdainJob(content, styles, out), settings.AdainTraining(steps=steps, seed=seed)
@@ -146,11 +149,13 @@ def train_predictor(
     out: Out,
     base: Annotated[
         Path | None,
-        typer.Option(help="Folder with models/ and styles/ to predict for, unless the shipped ones."),
+        typer.Option(help="Folder with the models/ and styles/ to predict for. Default: the shipped ones."),
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Folder with models/ to begin from, such as an earlier run, instead of at random."),
+        typer.Option(
+            help="Folder with models/ to start from, such as an earlier run. Default: random weights."
+        ),
     ] = None,
     steps: Steps = settings.PredictorTraining.steps,
     seed: Seed = settings.PredictorTraining.seed,
@@ -158,7 +163,7 @@ def train_predictor(
     device: Device = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train the predictor of gamma and beta; run it again to go on from the last checkpoint."""
+    """Train the predictor of gamma and beta; run it again to continue from the last checkpoint."""
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
     job = PredictorJob(content, styles, out, base, start)

@@ -89,7 +89,9 @@ class Watch:
 
 def _check_plot(path: Path) -> None:
     if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise UnwritableOutput(f"cannot draw a plot as {path.name!r}; end it in {', '.join(PLOT_SUFFIXES)}")
+        raise UnwritableOutput(
+            f"cannot draw a plot as {path.name!r}; the name must end in one of {', '.join(PLOT_SUFFIXES)}"
+        )
     check_place(path)
     try:
         import matplotlib  # noqa: F401

@@ -195,7 +195,7 @@ def _temporary_file() -> Iterator[Path]:
         descriptor, name = tempfile.mkstemp(prefix="styletransfer-", dir=roomy)
     except OSError as error:
         raise UnwritableOutput(
-            f"no temporary file in {roomy}: {error.strerror}; set TMPDIR to a folder"
+            f"cannot create a temporary file: {error.strerror}; set TMPDIR to a folder that can be written to"
         ) from error
     os.close(descriptor)
     try:

@@ -107,7 +107,7 @@ def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
 def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
     """A PIL image and what to call it; whatever is wrong with it is UnreadableImage."""
     if not isinstance(source, str | Path | Image.Image):
-        raise InvalidInput(f"{type(source).__name__} is no picture; give the path of a file or a PIL image")
+        raise InvalidInput(f"{type(source).__name__} is not a picture; give the path of a file, or a PIL image")
     name = "the picture" if isinstance(source, Image.Image) else str(source)
     register_formats()
     with warnings.catch_warnings():

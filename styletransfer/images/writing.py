@@ -88,7 +88,9 @@ def check_writable(path: str | Path) -> None:
     """Raise UnwritableOutput unless a picture can be written to `path`: before the work, not after it."""
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise UnwritableOutput(f"cannot write {path.name!r}; end it in {', '.join(sorted(FORMATS))}")
+        raise UnwritableOutput(
+            f"cannot write {path.name!r}; the name must end in one of {', '.join(sorted(FORMATS))}"
+        )
     check_place(path)
 
 
@@ -98,7 +100,7 @@ def check_fits(path: Path, size: tuple[int, int]) -> None:
     longest = LONGEST_SIDES.get(file_format)
     if longest and max(size) > longest:
         raise UnwritableOutput(
-            f"{path} would have {max(size):,} pixels on a side, and {file_format} ends at {longest:,}; "
+            f"{path} would have {max(size):,} pixels on a side, and {file_format} allows at most {longest:,}; "
             "name a .png or .tif, or give a smaller size"
         )
 

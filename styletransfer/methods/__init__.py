@@ -24,5 +24,5 @@ METHODS: dict[str, Callable[[Path, torch.device, torch.dtype, bool], Stylizer]] 
 def load(method: str, models_dir: Path, device: torch.device) -> Stylizer:
     """A method as it is fastest on that device. Raises InvalidInput where there is none, MissingWeights."""
     if method not in METHODS:
-        raise InvalidInput(f"no method named {method!r}; there is {', '.join(METHODS)}")
+        raise InvalidInput(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     return METHODS[method](models_dir, device, choose_dtype(device), computes_int8(device))

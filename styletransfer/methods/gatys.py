@@ -199,7 +199,9 @@ class _Run:
         kind, fast = self.settings.start, self.stylizer.fast
         able = fast is not None and all(style.info.base_sha256 == fast.sha256 for style in self.styles)
         if kind == "fast" and not able:
-            raise InvalidInput("the fast method cannot paint the start: not all styles were learned for it")
+            raise InvalidInput(
+                "start=fast is not possible: not all of the styles have been learned for the fast method"
+            )
         if kind == "noise":
             start = torch.rand(1, 3, *size, generator=self.generator)
         elif kind not in ("auto", "fast", "photo"):
@@ -307,9 +309,7 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
     enlarged = max(1.0, LEAST_SIDE / min(size))
     final = (round(size[0] * enlarged), round(size[1] * enlarged))
     if final[0] * final[1] > MAX_PIXELS:
-        raise InvalidInput(
-            f"a picture of {size[1]}x{size[0]} pixels is too narrow for this method; give one that is less long"
-        )
+        raise InvalidInput(f"a picture of {size[1]}x{size[0]} pixels is too elongated for this method; crop it")
     count = max(0, math.ceil(math.log(max(final) / settings.least_side, SCALE) - 1e-6))
     plans = []
     for smaller in range(count, -1, -1):

@@ -52,7 +52,9 @@ class Controls:
         self.looked = gr.State(0)  # how often the styles were painted on a photo, or that was ended
         self.listed = gr.State([])  # names of the styles that the gallery shows
         self.chosen = gr.State([])
-        gr.Markdown("Click a style to choose it, and more to blend them.")
+        gr.Markdown(
+            f"Click a style to use it, or up to {MOST_STYLES} to blend them; click again to remove one."
+        )
         self.gallery = gr.Gallery(
             label="Styles",
             show_label=False,
@@ -110,30 +112,41 @@ class Controls:
                 list(METHODS),
                 value="Fast",
                 label="Method",
-                info="AdaIN follows the palette more than the brush; Finest takes a minute",
+                info="Fast: one pass. AdaIN: the palette more than the brushwork. Finest: a minute or more.",
                 elem_id="method",
                 min_width=260,
                 scale=3,
             )
             self.size = gr.Dropdown(
-                SIZES, value=int(SIZE.default), label="Long side", elem_id="size", min_width=120
+                SIZES, value=int(SIZE.default), label="Size (long side)", elem_id="size", min_width=120
             )
-        self.seconds = slider(
-            10, 300, 60, 10, "Seconds for the finest method", visible=False, elem_id="seconds"
-        )
+        self.seconds = slider(10, 300, 60, 10, "Painting time (seconds)", visible=False, elem_id="seconds")
         with gr.Accordion("Blend pad", open=False):
             self.pad = blend_pad()
         with gr.Accordion("More settings", open=False):
-            self.preserve_color = slider_of(PRESERVE_COLOR, "Keep the photo's colours", elem_id="keep-colour")
-            self.stroke_size = slider_of(STROKE_SIZE, "Size of the strokes", elem_id="strokes")
-            self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Format of the download")
+            self.preserve_color = slider_of(
+                PRESERVE_COLOR,
+                "Keep the photo's colours",
+                info="0: the painting's colours, 1: the photo's",
+                elem_id="keep-colour",
+            )
+            self.stroke_size = slider_of(
+                STROKE_SIZE,
+                "Stroke size",
+                info="Above 1: broader strokes; below 1: finer ones",
+                elem_id="strokes",
+            )
+            self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Download format")
             self.restore = gr.UploadButton(
-                "Restore the settings of a painting", file_types=["image"], elem_id="restore"
+                "Restore settings from a painting…", file_types=["image"], elem_id="restore"
             )
 
     def _regions(self) -> None:
         with gr.Accordion("Regions", open=False):
-            gr.Markdown("Paint on the photo, press ✓, then say where each style belongs.")
+            gr.Markdown(
+                "Paint over a part of the photo and press ✓. Then choose for each style whether it is used "
+                "inside that area, outside it, or everywhere."
+            )
             self.region = gr.ImageEditor(
                 label="Region",
                 type="pil",
@@ -151,7 +164,12 @@ class Controls:
                     for index in range(MOST_STYLES)
                 ]
                 self.picture_place = gr.Radio(list(PLACES), value=EVERYWHERE, label=YOURS, visible=False)
-                self.elsewhere = slider(0, 1, 1, 0.05, "Strength outside the painted area", elem_id="elsewhere")
+                self.elsewhere = slider(
+                    *(0, 1, 1, 0.05),
+                    "Strength outside the painted area",
+                    info="of the styles that are used there",
+                    elem_id="elsewhere",
+                )
 
     @property
     def all(self) -> set[Any]:

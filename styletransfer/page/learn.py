@@ -35,21 +35,24 @@ class LearnTab:
         self.visitors, self.paint_tab = visitors, paint_tab
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
-                gr.Markdown("Give a painting, a drawing, a fabric, anything with a look of its own.")
+                gr.Markdown("Upload a picture with a distinctive look: a painting, a drawing, a fabric…")
                 if not visitors.shared_styles:
                     gr.Markdown(
-                        "A style is kept until an hour after you leave. *My styles* below has its file to keep."
+                        "Your styles are deleted an hour after you leave. To keep one, download its file under "
+                        "*My styles* below."
                     )
                 self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
-                self.seconds = slider(10, 300, SECONDS, 5, "Seconds to learn", elem_id="learn-for")
+                self.seconds = slider(10, 300, SECONDS, 5, "Learning time (seconds)", elem_id="learn-for")
                 with gr.Row():
                     self.learn_button = gr.Button("Learn this style", variant="primary", elem_id="learn")
-                    self.stop_button = gr.Button("Stop and keep", interactive=False, elem_id="stop-learning")
+                    self.stop_button = gr.Button(
+                        "Stop and keep the style", interactive=False, elem_id="stop-learning"
+                    )
             with gr.Column(scale=6, min_width=320):
                 self.progress = gr.HTML("", elem_id="learning")
                 self.preview = gr.Image(
-                    label="What it paints so far",
+                    label="Preview",
                     interactive=False,
                     height=300,
                     buttons=["download", "fullscreen"],
@@ -66,10 +69,10 @@ class LearnTab:
         with gr.Accordion("My styles", open=False):
             self.own = gr.Dropdown([], label="Style", elem_id="own")
             with gr.Row():
-                self.export = gr.DownloadButton("Download its file", interactive=False, elem_id="export")
-                self.remove = gr.Button("Remove it", interactive=False, elem_id="remove")
-                self.sure = gr.Button("Remove it for good", variant="stop", visible=False, elem_id="sure")
-                self.add = gr.UploadButton("Add a style file", file_types=[SUFFIX], elem_id="import")
+                self.export = gr.DownloadButton("Download style file", interactive=False, elem_id="export")
+                self.remove = gr.Button("Delete style", interactive=False, elem_id="remove")
+                self.sure = gr.Button("Yes, delete this style", variant="stop", visible=False, elem_id="sure")
+                self.add = gr.UploadButton("Import a style file", file_types=[SUFFIX], elem_id="import")
         self._events()
 
     def _events(self) -> None:
@@ -124,7 +127,7 @@ class LearnTab:
         began = time.monotonic()
         with telling():
             if picture is None or not name.strip():
-                raise InvalidInput("give a picture to learn from and a name for the style")
+                raise InvalidInput("give a picture to learn from, and a name for the style")
             waiting = progress_bar(0, "Looking at the picture…")
             yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
             teacher: str = picture
@@ -140,7 +143,7 @@ class LearnTab:
                     began = time.monotonic()  # of the steps alone
                 curve += [(event.step, event.losses[loss], name) for loss, name in LOSSES.items()]
                 yield self._progress(event, time.monotonic() - began, seconds, curve)
-        told = progress_bar(1, f"Learned. <b>{escape(title)}</b> is in the gallery of the first tab.")
+        told = progress_bar(1, f"Done. <b>{escape(title)}</b> is now in the gallery of the Paint tab.")
         yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
 
     def _progress(
@@ -173,13 +176,14 @@ class LearnTab:
     def _remove(self, values: Values, request: gr.Request) -> Updates:
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
         visitor = self.visitors.of(request)
+        title = title_of(visitor.transfer.styles[own]) if own in visitor.transfer.styles else own
         with telling():
             visitor.transfer.remove_style(own)
         if visitor.painted is not None and own in visitor.painted.wish.styles:
             visitor.painted = None  # another style may come under that name
         return {
             self.sure: gr.update(visible=False),
-            self.progress: progress_bar(1, f"{own} is removed."),
+            self.progress: progress_bar(1, f"<b>{escape(title)}</b> is removed."),
             self.own: self._own(visitor),
             **self.paint_tab.rechosen(chosen, values, request),
         }
@@ -187,4 +191,4 @@ class LearnTab:
     def _add(self, file: str, request: gr.Request) -> str:
         with telling():
             info = self.visitors.of(request).transfer.import_style(Path(file))
-        return progress_bar(1, f"<b>{escape(title_of(info))}</b> is in the gallery of the first tab.")
+        return progress_bar(1, f"<b>{escape(title_of(info))}</b> is now in the gallery of the Paint tab.")

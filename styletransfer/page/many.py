@@ -61,8 +61,8 @@ class ManyTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
         gr.Markdown(
-            "Photos or a zip (up to 100 MB), painted in the blend and by the settings of the first tab, its "
-            "long side too, but without regions."
+            f"Upload up to {MOST_PHOTOS} photos, or a zip of them, each up to 100 MB. They are painted with "
+            "the styles and settings of the Paint tab, its size included, but without regions."
         )
         self.files = gr.File(
             label="Photos, or a zip", file_count="multiple", file_types=["image", ".zip"], elem_id="photos"
@@ -89,7 +89,7 @@ class ManyTab:
         wish = replace(controls.wish(values), region=None)  # which was painted on another photo
         with telling():
             if not values[self.files] or not wish.styles:
-                raise InvalidInput("give photos here, and choose a style in the first tab")
+                raise InvalidInput("add photos here, and choose a style on the Paint tab")
             normalise_weights(wish.styles)
             yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
@@ -123,13 +123,14 @@ def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
             size += sum(member.file_size for member in members)
             if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
                 raise InvalidInput(
-                    f"more than {MOST_PHOTOS} photos, or {MOST_BYTES / 1e9:.0f} GB; give fewer at a time"
+                    f"more than {MOST_PHOTOS} photos, or more than {MOST_BYTES / 1e9:.0f} GB unpacked; "
+                    "upload fewer at a time"
                 )
             found += [_unpacked(archive, member, folder) for member in members]
     if not found:
-        raise InvalidInput("there is no picture in it; give photos, or a zip of photos")
+        raise InvalidInput("no pictures found; upload photos, or a zip of photos")
     if len(found) > MOST_PHOTOS:
-        raise InvalidInput(f"these are {len(found)} photos; give at most {MOST_PHOTOS} at a time")
+        raise InvalidInput(f"these are {len(found)} photos; upload at most {MOST_PHOTOS} at a time")
     return found
 
 

@@ -183,7 +183,10 @@ class PaintTab:
         if name in chosen:
             chosen = [each for each in chosen if each != name]
         elif len(chosen) == MOST_STYLES:
-            raise gr.Error(f"At most {MOST_STYLES} styles; click one to take it out.", print_exception=False)
+            raise gr.Error(
+                f"At most {MOST_STYLES} styles can be blended. Click a chosen one to remove it first.",
+                print_exception=False,
+            )
         else:
             chosen = [*chosen, name]
         return self.rechosen(chosen, values, request)
@@ -256,7 +259,7 @@ class PaintTab:
             return {**fresh, it.note: WAITING if values[it.chosen] else _next_step(True)}
         settings = self._settings_of(found, values, request)
         if settings:
-            gr.Info("The settings are those that this picture was painted with.")
+            gr.Info("Settings restored from this painting.")
         return {**fresh, it.note: WAITING, **settings}
 
     def _without_region(self, photo: str | None, request: gr.Request) -> Updates:
@@ -311,7 +314,7 @@ class PaintTab:
         elif not it.wish(values).optimises:
             yield from self.paint(values, request)
         else:
-            yield {it.note: f"The finest method takes about {values[it.seconds]:.0f} seconds. Press Paint."}
+            yield {it.note: f"Finest takes about {values[it.seconds]:.0f} seconds. Press Paint to start."}
 
     def _pressed(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """The button of what is fast, before the finest method's has taken its place, is no other."""
@@ -419,7 +422,7 @@ class PaintTab:
             found = images.read_metadata(Path(values[it.restore]))
             if not _weights_in(found):
                 raise UnreadableImage(
-                    "this picture carries no settings; give one that was painted and downloaded here"
+                    "this picture contains no settings; choose a painting that was made with this program"
                 )
         settings = self._settings_of(found, values, request)
         fresh = self._without_region(values[it.photo], request) if settings else {}
@@ -434,7 +437,7 @@ class PaintTab:
         known = {name: weight for name, weight in weights.items() if name in transfer.styles}
         missing = [name for name in weights if name not in known and name != picture]
         if missing:
-            gr.Warning(f"These styles are not here: {', '.join(missing)}")
+            gr.Warning(f"Styles that are not available here: {', '.join(missing)}")
         if len(missing) == len(weights):
             return {}
         chosen = list(known)[:MOST_STYLES]
@@ -446,7 +449,7 @@ class PaintTab:
         size = min(sizes, key=lambda each: abs(each - wished)) if isinstance(wished, int) and wished else 0
         lost = _not_restored(found, size, len(known) - len(chosen))
         if lost:
-            gr.Warning(f"Not restored: {', '.join(lost)}.")
+            gr.Warning(f"Some settings could not be restored: {', '.join(lost)}.")
         share = min(100, max(0, round(100 * weights[picture]))) if picture in weights else None
         updates = self.choice(chosen, values[it.search], request, shares, picture_weight=share)
         if picture and share is None:
@@ -467,11 +470,11 @@ def _not_restored(found: Mapping[str, Any], size: int, left_out: int) -> list[st
     """What of a picture's parameters the page has no control for."""
     wished = found.get("size")
     lost = {
-        f"long side of {wished} px, {size} instead": isinstance(wished, int) and wished != size,
-        f"{left_out} more styles": left_out > 0,
+        f"size {wished} px (now {size} px)": isinstance(wished, int) and wished != size,
+        f"styles beyond the first {MOST_STYLES}": left_out > 0,
         "regions": bool(found.get("masks")),
-        "colours kept by statistics": found.get("color_mode", "luminance") != "luminance",
-        "settings of the optimisation": _differs(found.get("optimization")),
+        "colour mode 'statistics'": found.get("color_mode", "luminance") != "luminance",
+        "advanced settings of the optimisation": _differs(found.get("optimization")),
     }
     return [what for what, is_lost in lost.items() if is_lost]
 
@@ -508,7 +511,7 @@ def _next_step(has_photo: bool) -> str:
 def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
     """How long it will take."""
     if wish.optimises:
-        return f"Painting for about {wish.seconds:.0f} s; Stop keeps the best so far."
+        return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
     found = transfer.estimate(_size(wish, photo), method=wish.method, stroke_size=wish.stroke_size)
     return f"Painting, about {found.seconds + 0.2:.1f} s…"
 

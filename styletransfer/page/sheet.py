@@ -19,7 +19,10 @@ from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
 FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
-HINT = "By the settings of the first tab. Click a picture to go on with its style."
+HINT = (
+    "Small previews of the photo of the Paint tab, with its strength, colours and stroke size; Fast stands "
+    "in for Finest. Click a preview to use its style."
+)
 
 
 class SheetTab:
@@ -28,12 +31,12 @@ class SheetTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
         self.visitors, self.paint_tab, self.tabs = visitors, paint_tab, tabs
         with gr.Row():
-            self.start = gr.Button("Paint the photo in all styles", variant="primary", elem_id="paint-sheet")
+            self.start = gr.Button("Paint my photo in every style", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
         self.note = gr.Markdown(HINT, elem_id="sheet-note")
         self.names = gr.State([])
         self.gallery = gr.Gallery(
-            label="The photo in all styles",
+            label="The photo in every style",
             show_label=False,
             columns=5,
             height="auto",
@@ -69,7 +72,7 @@ class SheetTab:
         visitor, photo, wish = self.visitors.of(request), values[controls.photo], controls.wish(values)
         method = FAST if wish.optimises else wish.method
         if photo is None:
-            raise gr.Error("Choose a photo in the first tab.", print_exception=False)
+            raise gr.Error("Choose a photo on the Paint tab first.", print_exception=False)
         styles = looks(visitor.transfer)
         painted: list[tuple[str, str, str]] = []  # name, file, caption
         yield [], [], HINT, gr.update(interactive=True)

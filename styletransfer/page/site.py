@@ -51,7 +51,9 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
     with gr.Blocks(
         title="styletransfer", analytics_enabled=False, delete_cache=(TIDIED_EVERY, KEPT_SECONDS)
     ) as page:
-        gr.Markdown("# styletransfer\nA photo becomes a painting, in any style or any blend.", elem_id="title")
+        gr.Markdown(
+            "# styletransfer\nTurn a photo into a painting, in any style or blend of styles.", elem_id="title"
+        )
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
                 paint_tab = PaintTab(visitors, StylePictures(previews), _examples())
@@ -132,8 +134,8 @@ def serve(
         )
     except OSError as error:  # Gradio's own words are about its environment variables
         raise InvalidInput(
-            f"cannot listen at {host}, port {port}: it is taken, or not of this machine; "
-            "give another --port or --host"
+            f"cannot listen on {host}, port {port}: the port is in use, or the address is not this machine's; "
+            "choose another --port or --host"
         ) from error
     return page
 

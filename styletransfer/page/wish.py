@@ -11,7 +11,7 @@ from styletransfer.core import OnStep
 from styletransfer.images import ImageSource
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
 
-EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Painted area", "Elsewhere"
+EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside it"
 PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
 
 

@@ -21,7 +21,7 @@ LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}
 LONGEST_QUEUE = 256  # everybody's clicks and moves of sliders together
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-WAITING = "Waiting for its turn…"
+WAITING = "Waiting to start…"
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     found: dict[str, Path] = {}
     for path in images.find_pictures(job.styles):
         if path.stem in found:
-            raise InvalidInput(f"{path} and {found[path.stem].name} have one name; give them two")
+            raise InvalidInput(f"{path} and {found[path.stem].name} have the same name; rename one")
         found[path.stem] = path
     if job.catalogue is None:
         titles = {name: printable(name) for name in found}
@@ -105,7 +105,7 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     slugs = [info.slug for info, _ in infos]
     twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
     if twice:
-        raise InvalidInput(f"two paintings would be the style {twice!r}; give them two names")
+        raise InvalidInput(f"two paintings would both become the style {twice!r}; rename one")
     if not infos:
         raise InvalidInput(f"{job.catalogue or job.styles} names no painting to learn")
     return infos
@@ -124,7 +124,7 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
         check_base(style, sha256)
     rows = {index: style.row.to(trainer.device) for index, style in styles.items()}
     if not rows:
-        raise InvalidInput(f"{folder / 'styles'} holds none of the styles of this run to begin from")
+        raise InvalidInput(f"{folder / 'styles'} contains none of the styles of this run to start from")
     if (folder / "models" / PREDICTOR_FILE).exists():
         predictor, own_base = load_predictor_of_any_base(folder / "models")
         if own_base == sha256:  # not of an earlier training into the same folder
@@ -138,7 +138,7 @@ def _looks(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settin
     """At the kept styles, then at the wide paintings. Raises InvalidInput."""
     wide = split_held_out(images.find_pictures(job.wide))[0] if job.wide else []
     if job.wide and not wide:
-        raise InvalidInput(f"{job.wide} holds fewer than two pictures, of which the first is kept aside")
+        raise InvalidInput(f"{job.wide} holds fewer than two pictures, and the first is held out")
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
     paintings = [(path, STYLE_SIDE) for _, path in infos]

@@ -52,7 +52,7 @@ def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
         pictures.append(as_bytes(rgb))
     if not pictures:
         raise InvalidInput(
-            f"of {len(paths)} pictures to train or measure on none can be read; give at least two"
+            f"of {len(paths)} pictures in a set none can be read; give a folder with at least two that can"
         )
     return pictures
 

@@ -79,7 +79,7 @@ def look_at_paintings(
     Raises InvalidInput where there are none, or `cache` is of others, see `look_at`.
     """
     if not paintings:
-        raise InvalidInput("there are no paintings to look at; give a folder with at least two")
+        raise InvalidInput("there are no paintings; give a folder with at least two")
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]

@@ -56,7 +56,7 @@ def train_predictor(
     bank = StyleBank(styles)
     known = [bank.load(name) for name in bank.paths()]
     if len(known) < 2:
-        raise InvalidInput(f"{styles} holds {len(known)} styles; it takes two to say how gamma and beta differ")
+        raise InvalidInput(f"{styles} holds {len(known)} styles; at least two are needed")
     for style in known:
         check_base(style, base.sha256)
     rows = torch.stack([style.row for style in known])
@@ -112,6 +112,6 @@ def _started(folder: Path, rows: Tensor) -> RowPredictor:
     predictor, _ = load_predictor_of_any_base(folder / "models")
     if predictor.row_mean.shape != rows.shape[1:]:
         raise InvalidInput(
-            f"the predictor in {folder} is of a base network of another shape; leave --start out"
+            f"the predictor in {folder} belongs to a base network of another shape; leave --start out"
         )
     return predictor

@@ -140,8 +140,8 @@ class StyleFitter:
         self._rollbacks += 1
         if self._rollbacks > MOST_ROLLBACKS:
             raise TrainingDiverged(
-                f"the losses are no numbers any more at step {self.step}, at a rate lowered {MOST_ROLLBACKS} "
-                "times; give another picture, or a smaller crop of this one"
+                f"training diverged at step {self.step}: the losses are not finite, even after the rate was "
+                f"lowered {MOST_ROLLBACKS} times; try another picture, or a smaller crop of this one"
             )
         scale = self.rate_scale / 2
         self.restore(self._snapshot)

@@ -175,10 +175,12 @@ def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
     try:
         state = load_checkpoint(job.checkpoint)
     except FileNotFoundError:
-        raise InvalidInput(f"no unfinished fit of {job.slug!r} to go on with; leave --resume out") from None
+        raise InvalidInput(
+            f"there is no unfinished fit of {job.slug!r} to continue; leave --resume out"
+        ) from None
     if state.get("fingerprint") != fingerprint:
         raise InvalidInput(
-            f"the unfinished fit of {job.slug!r} is of another picture, size or network; leave --resume out"
+            f"the unfinished fit of {job.slug!r} used another picture, size or network; leave --resume out"
         )
     fitter.restore(state["fit"])
     return state["seconds"]

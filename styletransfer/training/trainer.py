@@ -146,8 +146,8 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
         losses = trainer.take_step()
         if not all(math.isfinite(value) for value in losses.values()):
             raise TrainingDiverged(
-                f"the losses are no numbers any more at step {trainer.step}; begin anew with another --seed "
-                "and another --out"
+                f"training diverged at step {trainer.step}: the losses are not finite; start again with "
+                "another --seed and another --out"
             )
         recent.append(losses)
         if trainer.step % LOG_STEPS == 0:
@@ -164,7 +164,9 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
         named = {name.replace("_", " "): value for name, value in losses.items()}
         on_step(Progress(trainer.step, settings.steps, named, sheet))
     if not trainer.is_finite():
-        raise TrainingDiverged("the weights are no numbers after the last step; begin anew with another --out")
+        raise TrainingDiverged(
+            "training diverged: the weights are not finite after the last step; start again with another --out"
+        )
 
 
 def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
@@ -175,7 +177,9 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
     try:
         trainer.restore(load_checkpoint(checkpoint))
     except (KeyError, RuntimeError, ValueError) as error:
-        raise InvalidInput(f"{checkpoint} is of another network or version; give another --out") from error
+        raise InvalidInput(
+            f"{checkpoint} was written for another network or by another version; choose another --out"
+        ) from error
     return True
 
 
