@@ -8,6 +8,7 @@ from conftest import make_photo, visitor_with
 
 from styletransfer.errors import InvalidInput, UnknownStyle
 from styletransfer.page import many
+from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 
 
@@ -24,8 +25,21 @@ def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_pa
     with zipfile.ZipFile(outcome.archive) as archive:
         assert archive.namelist() == ["0-painted.png", "1-painted.png"]
         assert archive.testzip() is None
-    assert "no room for 2-painted.png" in str(outcome.failed[0].error)
-    assert outcome.left == 1
+    assert outcome.failed == ["no room for 2-painted.png on the disk"]
+    assert (outcome.painted, outcome.count) == (2, 4)
+
+
+def test_other_pictures_of_the_visitor_take_nothing_from_many_photos_meanwhile(transfer, tmp_path):
+    make_photo(30, 40).save(tmp_path / "photo.png")
+    visitor = visitor_with(transfer, tmp_path)
+
+    def on_step(_):
+        for _ in range(KEPT_FOLDERS):
+            visitor.new_folder()
+
+    outcome = many.paint_all(visitor, Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 2, ".png", on_step)
+    assert (outcome.painted, outcome.failed) == (2, [])
+    assert outcome.archive.exists()
 
 
 def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, monkeypatch):

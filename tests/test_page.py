@@ -2,6 +2,8 @@
 
 import math
 import socket
+import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,11 +26,12 @@ from styletransfer.page import site as site_module
 from styletransfer.page.controls import mix_text, region_of
 from styletransfer.page.gallery import LOOK_SIDE, StylePictures, title_of
 from styletransfer.page.pad import corner_weights, pad_place
-from styletransfer.page.paint import PaintTab, _is_number, _not_restored, _within
-from styletransfer.page.slider import slider_of
+from styletransfer.page.paint import PaintTab
+from styletransfer.page.restore import as_shown, not_restored
+from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.visitors import on_white
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
-from styletransfer.page.work import telling
+from styletransfer.page.work import follow, telling
 from styletransfer.settings import STROKE_SIZE, Optimization
 
 
@@ -39,11 +42,18 @@ def paint_tab(transfer, tmp_path):
     with gr.Blocks():
         tab = PaintTab(visitors.Visitors(transfer, shared_styles=True), StylePictures(tmp_path), [])
     it = tab.controls
-    values = {component: component.value for component in it.all | it.choosing}
-    return tab, values | {it.photo: str(tmp_path / "photo.png"), it.chosen: ["blue"], it.search: ""}
+    values = {component: component.value for component in it.all}
+    yield tab, values | {it.photo: str(tmp_path / "photo.png"), it.chosen: ["blue"], it.search: ""}
+    tab.visitors.close()
 
 
 VISITOR = gr.Request(session_hash="a")
+
+
+def click_on(picture):
+    """What Gradio says of a click on a picture of a gallery."""
+    value = {"image": {"orig_name": Path(picture).name}, "caption": ""}
+    return gr.SelectData(None, {"index": 0, "value": value})
 
 
 def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
@@ -53,7 +63,6 @@ def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
     list(tab.paint(values, VISITOR))
     assert it.result not in tab.preview(values, VISITOR)
     assert it.result in tab.preview(values | {it.strength: 0.5}, VISITOR)
-    tab.visitors.close()
 
 
 def test_what_is_shown_already_is_not_painted_again_until_something_else_is_shown(paint_tab):
@@ -66,7 +75,6 @@ def test_what_is_shown_already_is_not_painted_again_until_something_else_is_show
     assert again == {tab.controls.note: note}
     tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
     assert len(list(tab.paint_live(values, VISITOR))) > 2
-    tab.visitors.close()
 
 
 def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
@@ -75,7 +83,6 @@ def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
     tab._save_again("JPEG", VISITOR)
     *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
     assert told[tab.controls.download]["value"].endswith(".jpeg")
-    tab.visitors.close()
 
 
 def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
@@ -94,7 +101,6 @@ def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_nex
     assert visitor.painted is painted
     visitor.file_format = "WebP"  # chosen meanwhile
     assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
-    tab.visitors.close()
 
 
 def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(paint_tab, monkeypatch):
@@ -109,16 +115,16 @@ def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(pain
     with pytest.raises(gr.Error):
         list(tab.paint(values | {tab.controls.method: "Finest"}, VISITOR))
     assert tab.visitors.of(VISITOR).painted is None
-    tab.visitors.close()
 
 
-def test_a_click_is_understood_where_gradio_has_forgotten_what_is_listed(paint_tab):
+@pytest.mark.parametrize("on_photo", [False, True])
+def test_a_click_means_the_picture_that_was_clicked_whatever_the_gallery_lists_by_then(paint_tab, on_photo):
     tab, values = paint_tab
-    event = gr.SelectData(None, {"index": 1, "value": None})
-    names = list(tab.pictures.found(tab.visitors.of(VISITOR), "", [])[1])
-    updates = tab._choose(values | {tab.controls.listed: [], tab.controls.chosen: []}, event, VISITOR)
-    assert updates[tab.controls.chosen] == [names[1]]
-    tab.visitors.close()
+    it = tab.controls
+    tab._look_on(on_photo, values[it.photo], VISITOR)
+    pictures = {caption.partition(" ")[0]: file for file, caption in tab._search("", [], VISITOR)["value"]}
+    chosen = [tab._choose(values, click_on(pictures[title]), VISITOR)[it.chosen] for title in ("Coral", "Blue")]
+    assert chosen == [["blue", "coral"], []]
 
 
 def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
@@ -132,12 +138,10 @@ def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     it = tab.controls
     updates = tab.rechosen(["gone", "coral"], values | places | {it.chosen: ["blue", "coral"]}, VISITOR)
     assert updates[it.chosen] == ["coral"]
-    # Some may have come elsewhere.
-    assert set(updates[it.listed]) == set(tab.visitors.of(VISITOR).transfer.styles)
+    assert len(updates[it.gallery]["value"]) == len(tab.visitors.of(VISITOR).transfer.styles)
     assert updates[it.mix] == ""
     shown = [each for each in updates.values() if isinstance(each, dict) and each.get("visible")]
     assert [(each["label"], each["value"]) for each in shown] == [("Coral", OUTSIDE)]
-    tab.visitors.close()
 
 
 def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_painting(paint_tab, tmp_path):
@@ -153,7 +157,6 @@ def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_
     with Image.open(preview) as shown:
         assert max(ImageStat.Stat(ImageChops.difference(shown, expected)).mean) < 6
         assert shown.getpixel((20, 20)) == (255, 255, 255)
-    tab.visitors.close()
 
 
 def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
@@ -244,9 +247,9 @@ def test_styles_belong_inside_or_outside_of_what_was_painted(places, elsewhere, 
 
 @pytest.mark.parametrize("typed", [None, 0, 3, 1e9, -5])
 def test_whatever_is_typed_beside_a_slider_is_a_value_it_has(typed):
-    slider = slider_of(STROKE_SIZE, "Size")
-    anew = type(slider)(**{name: value for name, value in slider.constructor_args.items() if name != "value"})
-    for each in (slider, anew):  # as Gradio makes it anew to update it
+    size = slider_of(STROKE_SIZE, "Size")
+    anew = type(size)(**{name: value for name, value in size.constructor_args.items() if name != "value"})
+    for each in (size, anew):  # as Gradio makes it anew to update it
         assert each.preprocess(typed) == {None: 1, 0: 0.25, 3: 3, 1e9: 4, -5: 0.25}[typed]
 
 
@@ -273,7 +276,7 @@ def test_who_searches_need_not_type_accents(search, transfer, tmp_path):
         search,
         [],
     )
-    assert found[1] == ["mont"]
+    assert [caption for _, caption in found["value"]] == ["Mont Sainte-Victoire · Paul Cézanne"]
 
 
 def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, tmp_path):
@@ -281,11 +284,10 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
     photo = values[tab.controls.photo]
 
     def shown():
-        return [Path(file).read_bytes() for file, _ in tab._search("", [], VISITOR)[0]["value"]]
+        return [Path(file).read_bytes() for file, _ in tab._search("", [], VISITOR)["value"]]
 
     usual = shown()
-    assert tab._look_on(False, photo, 0, VISITOR) == gr.skip()
-    assert tab._look_on(True, photo, 0, VISITOR) == 1
+    tab._look_on(True, photo, VISITOR)
     on_photo = shown()
     assert len(on_photo) == len(usual)
     visitor = tab.visitors.of(VISITOR)
@@ -293,9 +295,34 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
     for name in ("amber", "blue"):
         visitor.transfer.stylize(visitor.scaled(photo, LOOK_SIDE), name).save(tmp_path / "a.jpg", quality=88)
         assert visitor.looks[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
-    assert tab._look_on(True, None, 1, VISITOR) == 2  # the photo is taken away
+    tab._look_on(True, None, VISITOR)  # the photo is taken away
     assert shown() == usual
-    tab.visitors.close()
+
+
+def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
+    tab, values = paint_tab
+    visitor, looked = tab.visitors.of(VISITOR), threading.Event()
+
+    def long_work(on_step):
+        while not looked.is_set():
+            time.sleep(0.01)
+            on_step(Progress(0, 2))
+
+    learning = threading.Thread(target=list, args=(follow(long_work, visitor.long),))
+    learning.start()
+    tab._look_on(True, values[tab.controls.photo], VISITOR)
+    looked.set()
+    learning.join()
+    assert {"amber", "blue", "coral"} <= visitor.looks.keys()
+
+
+def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab):
+    tab, values = paint_tab
+    own = tab.visitors.of(VISITOR).own
+    back = gr.Request(session_hash="b")
+    *_, told = tab.paint(values | {tab.controls.key: own.key}, back)
+    assert told[tab.controls.key] == own.key
+    assert tab.visitors.of(back).own is own
 
 
 def test_titles_of_learned_styles_are_whole():
@@ -312,12 +339,11 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         contents.append(Path(told[it.download]["value"]).read_bytes())
         assert told[it.earlier]["visible"]
     after = gr.Request(session_hash="b")
-    tab.visitors.recognise(tab.visitors.of(VISITOR).own.key, after)
+    tab.visitors.recognised(tab.visitors.of(VISITOR).own.key, after)
     for request in (VISITOR, after):
         visitor = tab.visitors.of(request)
-        listed = tab.earlier(request)
-        assert len(listed[it.earlier]["value"]) == len(listed[it.kept]) == 2
-        shown = tab._show_earlier(listed[it.kept], gr.SelectData(None, {"index": 1, "value": None}), request)
+        _, (second, _) = tab.earlier(request)[it.earlier]["value"]
+        shown = tab._show_earlier(click_on(second), request)
         assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
         assert all(Path(file).exists() for file in shown[it.result])
         assert "Blue" in shown[it.note]
@@ -326,10 +352,8 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
     assert len(list(own.rglob("*-painted.png"))) == 2
     tab.visitors.close()
     assert not own.exists()
-    for index in (1, 5):
-        with pytest.raises(gr.Error, match="no longer here"):
-            tab._show_earlier(listed[it.kept], gr.SelectData(None, {"index": index, "value": None}), VISITOR)
-    tab.visitors.close()
+    with pytest.raises(gr.Error, match="no longer here"):
+        tab._show_earlier(click_on(second), VISITOR)
 
 
 def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monkeypatch):
@@ -355,12 +379,11 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     visitor.painting.append(visitor.long)  # the finest is at work
     *_, before_last, _ = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
     assert before_last[tab.controls.stop_button] == gr.update(interactive=True)
-    tab.visitors.close()
 
 
 def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):
     tab, values = paint_tab
-    *_, told = tab._pressed(values | {tab.controls.method: "Finest"}, VISITOR)
+    *_, told = tab.paint_live(values | {tab.controls.method: "Finest"}, VISITOR)
     assert "Press Paint" in told[tab.controls.note]
 
 
@@ -373,18 +396,18 @@ def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monke
     monkeypatch.setattr("styletransfer.page.visitors.shutil.copy", full)
     *_, told = tab.paint(values, VISITOR)
     assert "painted in" in told[tab.controls.note]
-    assert told[tab.controls.kept] == []
+    assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
     assert list(tab.visitors.of(VISITOR).own.folder.iterdir()) == []
-    tab.visitors.close()
 
 
 def test_a_title_is_text_among_the_earlier_paintings_as_well(paint_tab, tmp_path):
     tab, _ = paint_tab
     (tmp_path / "file.png").touch()
-    kept = [visitors.Earlier((tmp_path, tmp_path), tmp_path, tmp_path / "file.png", "![](http://x)", "")]
-    shown = tab._show_earlier(kept, gr.SelectData(None, {"index": 0, "value": None}), VISITOR)
+    small = tmp_path / "small.jpg"
+    kept = visitors.Earlier((tmp_path, tmp_path), small, tmp_path / "file.png", "![](http://x)", "")
+    tab.visitors.of(VISITOR).own.earlier.append(kept)
+    shown = tab._show_earlier(click_on(small), VISITOR)
     assert r"\!\[\]" in shown[tab.controls.note]
-    tab.visitors.close()
 
 
 def test_the_settings_of_a_painting_are_its_own_alone(paint_tab, tmp_path):
@@ -414,22 +437,21 @@ def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
 def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab, tmp_path):
     tab, _ = paint_tab
     tab.pictures.folder = tmp_path / "gone"
-    update, names = tab.pictures.found(tab.visitors.of(VISITOR), "", [])
-    assert all(Path(file).exists() for file, _ in update["value"])
-    assert names
-    tab.visitors.close()
+    shown = tab.pictures.found(tab.visitors.of(VISITOR), "", [])["value"]
+    assert shown
+    assert all(Path(file).exists() for file, _ in shown)
 
 
 def test_settings_from_a_file_fit_the_sliders():
-    slider = gr.Slider(0.5, 2, value=1)
+    size = slider(0.5, 2, 1, 0.1, "Size")
     values = (4, 0.1, 1.5, None, "x", math.nan)
-    assert [_within(slider, value) for value in values] == [2, 0.5, 1.5, 1, 1, 1]
+    assert [as_shown(size, value) for value in values] == [2, 0.5, 1.5, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
     "found",
     [
-        {"styles": {"blue": 7, "amber": -1}, "optimization": [], "size": "large", "method": ["cin"]},
+        {"styles": {"blue": 1e308, "amber": -1}, "optimization": [], "size": "large", "method": ["cin"]},
         {"styles": {"blue": "x"}},
         {"styles": {"blue": math.nan}},
         {"styles": ["blue"]},
@@ -440,11 +462,8 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
     painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
     images.save_picture(painted, tmp_path / "photo.png")
     updates = tab._photo_given(values, VISITOR)
-    numbers = [
-        each["value"] for each in updates.values() if isinstance(each, dict) and _is_number(each.get("value"))
-    ]
-    assert all(0 <= number <= 100 for number in numbers)
-    assert (100 in numbers) == (found["styles"] == {"blue": 7, "amber": -1})
+    weights = [updates[each]["value"] for each in tab.controls.sliders if updates.get(each, {}).get("visible")]
+    assert sorted(weights) == ([0, 100] if found["styles"] == {"blue": 1e308, "amber": -1} else [])
 
 
 def test_what_the_page_cannot_restore_is_told():
@@ -455,13 +474,13 @@ def test_what_the_page_cannot_restore_is_told():
         "regions",
         "colour mode 'statistics'",
     ]
-    assert _not_restored(found, 1024, 2) == expected
-    assert _not_restored({"size": 1024, "color_mode": "luminance"}, 1024, 0) == []
-    assert _not_restored({"size": None}, 0, 0) == []
+    assert not_restored(found, 6) == expected
+    assert not_restored({"size": 1024, "color_mode": "luminance"}, 4) == []
+    assert not_restored({"size": None}, 1) == []
     page_like, other = asdict(Optimization(seconds=90)), asdict(Optimization(style_scale=2))
-    assert _not_restored({"optimization": page_like}, 0, 0) == []
-    assert _not_restored({"optimization": other}, 0, 0) == ["advanced settings of the optimisation"]
-    assert _not_restored({"size": "large"}, 0, 0) == []
+    assert not_restored({"optimization": page_like}, 1) == []
+    assert not_restored({"optimization": other}, 1) == ["advanced settings of the optimisation"]
+    assert not_restored({"size": "large"}, 1) == []
 
 
 def test_a_title_cannot_be_more_than_text():
@@ -477,7 +496,8 @@ def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfe
     with safe_open(tiny_styles / "amber.safetensors", framework="pt") as file:
         save_file({"gamma": file.get_tensor("gamma")}, own / "bare.safetensors", file.metadata())
     visitor = visitor_with(transfer.with_styles(own), tmp_path)
-    assert "bare" in StylePictures(tmp_path).found(visitor, "", [])[1]
+    shown = StylePictures(tmp_path).found(visitor, "", [])["value"]
+    assert any(Path(file).name.startswith("bare-") for file, _ in shown)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,11 @@ def wait_painted(page: Page) -> None:
     expect(page.locator("#download")).to_be_enabled(timeout=SLOW)
 
 
+def begin_finest(page: Page) -> None:
+    page.get_by_label("Finest").check()
+    page.locator("#paint-finest").click()
+
+
 def paint_first(page: Page, photo: Path) -> None:
     """The photo in the first style of the gallery."""
     give(page, "#photo", photo)
@@ -236,8 +241,7 @@ def test_a_slider_moved_by_keys_paints_in_full(page, photo_file):
 def test_the_format_chosen_while_it_paints_counts(page, photo_file):
     paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
-    page.get_by_label("Finest").check()
-    page.locator("#paint-finest").click()
+    begin_finest(page)
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
     page.get_by_label("JPEG").click()
     page.wait_for_timeout(500)
@@ -508,13 +512,20 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
 @needs_browser
 def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
     paint_first(page, photo_file)
-    page.get_by_label("Finest").check()
-    page.locator("#paint-finest").click()
+    begin_finest(page)
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
     other = browser.new_page()
     other.goto(site)
     expect(other.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
     give(other, "#photo", photo_file)
+    choose(other, 0)
+    other.get_by_role("tab", name="Many photos").click()
+    give(other, "#photos", photo_file)
+    other.get_by_role("tab", name="Learn a style").click()
+    give(other, "#teacher", photo_file)
+    other.locator("#learn").click()
+    expect(other.locator(".toast-body").first).to_contain_text("a name for the style")  # before it waits
+    other.get_by_label("Name of the style").fill("Unfinished")
     for tab, button, shown in (
         ("Learn a style", "#learn", "#learning"),
         ("Many photos", "#paint-all", "#many"),
@@ -527,8 +538,28 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
     choose(other, 1)
     wait_painted(other)  # what is fast passes between the steps
     expect(page.locator("#note")).to_contain_text("Step")
+    other.close()
     page.locator("#stop").click()
-    expect(other.locator("#learning")).to_be_empty()  # nothing was given to learn from
+
+
+@needs_browser
+def test_what_waits_is_painted_as_it_was_ordered(page, browser, site, photo_file):
+    other = browser.new_page()
+    other.goto(site)
+    paint_first(other, photo_file)
+    begin_finest(other)
+    expect(other.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    paint_first(page, photo_file)
+    begin_finest(page)
+    expect(page.locator("#note")).to_contain_text("Waiting to start")
+    choose(page, 0)
+    choose(page, 1)
+    expect(page.locator("#note")).to_contain_text("Press Paint")
+    other.locator("#stop").click()
+    expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
+    page.locator("#stop").click()
+    wait_painted(page)
+    assert settings_of(download(page))["styles"] == {"amber": 1.0}
     other.close()
 
 

@@ -94,18 +94,19 @@ def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeyp
     monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
     known = visitors.Visitors(transfer, shared_styles=False)
     before, stranger = (gr.Request(session_hash=name) for name in "ab")
-    key = known.recognise(None, before)
+    key = known.recognised(None, before).own.key
     own = known.of(before).own
     shutil.copy(next(transfer._bank.own.glob("*.safetensors")), own.folder / "styles" / "mine.safetensors")
     after = gr.Request(session_hash="c")
     unused = known.of(after).own.folder
     known.leave(before)
-    assert known.recognise(key, after) == key
+    assert known.recognised(key, after) is known.of(after)
+    assert known.of(after).own.key == key
     assert soon(lambda: not known._known.keys() & {"a"})  # the page before is forgotten, not its styles
     assert known.of(after).transfer.own_styles == ["mine"]
     assert not unused.exists()
     for guess in (None, "", "a", known.of(stranger).own.key, [key]):
-        assert known.recognise(guess, stranger) != key
+        assert known.recognised(guess, stranger).own.key != key
         assert known.of(stranger).transfer.own_styles == []
     known.close()
     assert not own.folder.exists()
@@ -129,6 +130,28 @@ def test_short_works_pass_between_the_steps_of_long_ones():
     assert list(follow(lambda on_step: order.append("short"), Halt(), short=True)) == [Finished(None)]
     worker.join()
     assert order == ["step 0", "short", "step 1", "step 2"]
+
+
+def test_a_long_work_that_lets_short_ones_pass_is_not_overtaken_by_long_ones():
+    order, going = [], threading.Event()
+
+    def first(on_step):
+        going.set()
+        assert soon(lambda: work._turns._waiting)
+        on_step(Progress(0, 2))
+        order.append("first")
+
+    works = [(first, False), (lambda on_step: order.append("second"), False)]
+    works += [(lambda on_step: order.append("short"), True)]
+    threads = []
+    for each, short in works:
+        events = follow(each, Halt(), short=short)
+        threads.append(threading.Thread(target=list, args=(events,)))
+        threads[-1].start()
+        assert going.wait(10)
+    for thread in threads:
+        thread.join()
+    assert order == ["short", "first", "second"]
 
 
 def test_the_oldest_files_of_a_visitor_make_room(tmp_path, transfer):

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.page.gallery import title_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
@@ -23,6 +24,10 @@ METHODS = {"Fast": "cin", "AdaIN": "adain", FINEST: "gatys"}
 SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
 FORMATS = ("PNG", "JPEG", "WebP")
 YOURS = "Your picture"
+PICTURES = (
+    "image",
+    *sorted(images.PICTURE_SUFFIXES),
+)  # what browsers offer to upload; not all know all suffixes
 
 Values = Mapping[Any, Any]  # component -> what it holds
 Updates = dict[Any, Any]  # component -> what becomes of it
@@ -49,9 +54,7 @@ class Controls:
             )
         self.search = gr.Textbox(label="Search styles", placeholder="title, artist or year", elem_id="search")
         self.on_photo = gr.Checkbox(False, label="Show the styles on my photo", elem_id="on-photo")
-        self.looked = gr.State(0)  # how often the styles were painted on a photo, or that was ended
-        self.listed = gr.State([])  # names of the styles that the gallery shows
-        self.chosen = gr.State([])
+        self.chosen = gr.State([])  # names of styles
         gr.Markdown(
             f"Click a style to use it, or up to {MOST_STYLES} to blend them; click again to remove one."
         )
@@ -85,8 +88,7 @@ class Controls:
             )
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop", min_width=90)
             self.download = gr.DownloadButton("Download", interactive=False, elem_id="download", min_width=90)
-        self.key = gr.BrowserState(storage_key="styletransfer")  # by which what is the visitor's is found again
-        self.kept: gr.State = gr.State([])  # what `earlier` shows
+        self.key = gr.BrowserState(storage_key="styletransfer")  # by which the visitor's belongings are found
         self.earlier = gr.Gallery(
             label="Earlier paintings",
             columns=6,
@@ -138,7 +140,7 @@ class Controls:
             )
             self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Download format")
             self.restore = gr.UploadButton(
-                "Restore settings from a painting…", file_types=["image"], elem_id="restore"
+                "Restore settings from a painting…", file_types=[*PICTURES], elem_id="restore"
             )
 
     def _regions(self) -> None:
@@ -173,20 +175,11 @@ class Controls:
 
     @property
     def all(self) -> set[Any]:
-        """All that a wish is made of."""
-        return {
-            *(
-                self.photo,
-                self.chosen,
-                self.picture,
-                self.picture_slider,
-                self.strength,
-                self.method,
-                self.size,
-            ),
-            *(self.seconds, self.preserve_color, self.stroke_size, self.file_format, self.region_mask),
-            *(self.picture_place, self.elsewhere, *self.sliders, *self.places),
-        }
+        """All that is set: what a wish is made of, and the search, the format and the visitor's key."""
+        choice = {self.key, self.photo, self.search, self.chosen, self.picture, self.picture_slider}
+        settings = {self.strength, self.method, self.size, self.seconds, self.preserve_color, self.stroke_size}
+        regions = {self.region_mask, self.picture_place, self.elsewhere, *self.places}
+        return {*choice, *settings, *regions, *self.sliders, self.file_format}
 
     @property
     def rows(self) -> list[Any]:
@@ -216,11 +209,6 @@ class Controls:
             seconds=values[self.seconds],
         )
 
-    @property
-    def choosing(self) -> set[Any]:
-        """What is kept of the chosen styles when others are chosen."""
-        return {self.chosen, self.search, self.picture, self.picture_slider, *self.sliders, *self.places}
-
     def row_updates(
         self,
         transfer: StyleTransfer,
@@ -239,7 +227,9 @@ class Controls:
         mixed = len(chosen) + there > 1
         found: Updates = {
             self.mix: mix_text(titles, values, picture_weight),
-            self.picture_slider: gr.update(visible=there and mixed),
+            self.picture_slider: gr.update(
+                visible=there and mixed, value=100 if picture_weight is None else picture_weight
+            ),
             self.picture_place: gr.update(visible=there),
             self.pad: pad_value(titles, values),
         }
@@ -281,9 +271,9 @@ def as_written(text: str) -> str:
 
 def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
     """What was painted in the editor, as a grey picture, or None where nothing was."""
-    layers = (edited or {}).get("layers") or []
-    if not layers or edited is None or edited.get("background") is None:
+    if not edited or not edited["layers"] or edited["background"] is None:
         return None
+    layers = edited["layers"]
     alpha = layers[0].getchannel("A")
     for layer in layers[1:]:
         alpha = Image.composite(layer.getchannel("A"), alpha, layer.getchannel("A"))

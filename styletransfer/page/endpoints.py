@@ -10,11 +10,12 @@ from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import LONG, alone, stoppable, telling
+from styletransfer.page.work import LONG, alone, telling
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
+MOST_PROGRAMS = 8  # that are painting, or wait for their turn, at a time
 LARGEST = 1e300  # whole numbers have no end, those of a machine do
 
 
@@ -41,8 +42,8 @@ class Endpoints:
                 [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
                 file,
                 api_name="stylize",
-                concurrency_id="programs",  # whatever it takes: it is known when it begins
-                concurrency_limit=1,
+                concurrency_id="programs",  # they wait for each other where they compute, short ones less
+                concurrency_limit=MOST_PROGRAMS,
             )
             button.click(self.styles, None, known, api_name="styles")
             button.click(
@@ -94,10 +95,10 @@ class Endpoints:
                 method=method,
                 seconds=_within_reason(seconds),
             )
-            short = not wish.optimises
-            halt = visitor.short if short else visitor.long
-            with alone(halt, short=short):
-                painted = wish.paint(visitor.transfer, photo, stoppable(halt, short=short))
+            wish.painted_size(photo)
+            halt = visitor.long if wish.optimises else visitor.short
+            with alone(halt, short=not wish.optimises) as on_step:
+                painted = wish.paint(visitor.transfer, photo, on_step)
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
         return str(path)
@@ -119,8 +120,7 @@ class Endpoints:
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds = _within_reason(seconds)
             visitor = self.visitors.of(request)
-            with alone(visitor.long, short=False):
-                on_step = stoppable(visitor.long, short=False)
+            with alone(visitor.long, short=False) as on_step:
                 style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
 

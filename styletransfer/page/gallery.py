@@ -1,7 +1,6 @@
 """The styles as the page shows them: captions, search, small pictures."""
 
 import secrets
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from unicodedata import combining, normalize
 import gradio as gr
 
 from styletransfer.api import StyleTransfer
-from styletransfer.core import OnStep, Progress, StyleInfo
+from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidStyleFile
 from styletransfer.page.visitors import Visitor, on_white
+from styletransfer.page.work import Halt, alone
 
 LOOK_SIDE = 256  # pixels; of less the strokes, whose size is in pixels, leave little of a face
 
@@ -42,15 +42,15 @@ class StylePictures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> tuple[Any, list[str]]:
-        """Update of the gallery, and names, for the styles that a search finds."""
+    def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
+        """Update of the gallery, for the styles that a search finds."""
         wanted = _plain(search).split()
         found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
         items = [
             (str(self._file(visitor, look)), ("✓ " if look.name in chosen else "") + look.caption)
             for look in found
         ]
-        return gr.update(value=items, selected_index=None), [look.name for look in found]
+        return gr.update(value=items)
 
     def _file(self, visitor: Visitor, look: Look) -> Path:
         """A style's small picture as a file; an own style may come anew under an old name."""
@@ -69,18 +69,24 @@ class StylePictures:
         return path
 
 
-def look_on(visitor: Visitor, photo: str, on_step: OnStep) -> dict[str, Path]:
-    """Small pictures of a photo in every style that paints at once, by name."""
-    folder = visitor.folder / "looks"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    small, names = visitor.scaled(photo, LOOK_SIDE), list(visitor.transfer.styles)
+def style_in(event: gr.SelectData) -> str:
+    """The style of the picture that was clicked, by the picture's own name.
+
+    Its place in the gallery would be that in a list which may have changed since.
+    """
+    return event.value["image"]["orig_name"].rpartition("-")[0]
+
+
+def look_on(visitor: Visitor, photo: str) -> dict[str, Path]:
+    """Small pictures of a photo in every style, by name; each is a short work of its own."""
+    folder, small = visitor.emptied("looks"), visitor.scaled(photo, LOOK_SIDE)
     found: dict[str, Path] = {}
-    for index, name in enumerate(names):
-        on_step(Progress(index, len(names)))
-        with suppress(InvalidStyleFile):  # one that was learned with an earlier network
+    for name in visitor.transfer.styles:
+        if visitor.short.dropped:
+            break
+        with suppress(InvalidStyleFile), alone(Halt(), short=True):  # one of an earlier network
             painted = on_white(visitor.transfer.stylize(small, name))
-            file = folder / f"{secrets.token_hex(8)}.jpg"  # browsers keep what they have seen under a name
+            file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers keep what they have seen by name
             painted.save(file, quality=88)
             found[name] = file
     return found

@@ -1,6 +1,5 @@
 """The tab that learns a new style from one picture, and keeps the visitor's own styles in order."""
 
-import time
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -10,7 +9,7 @@ import gradio as gr
 import pandas as pd
 
 from styletransfer import images
-from styletransfer.core import Progress
+from styletransfer.core import OnStep, Progress, Style
 from styletransfer.errors import InvalidInput
 from styletransfer.page.controls import Updates, Values
 from styletransfer.page.gallery import title_of
@@ -77,41 +76,44 @@ class LearnTab:
 
     def _events(self) -> None:
         tab, quiet = self.paint_tab.controls, QUIET
-        gallery = [tab.gallery, tab.listed, self.own, tab.key]
+        listing: dict[str, Any] = {
+            "fn": self.listing,
+            "inputs": {tab.key, tab.search, tab.chosen},
+            "outputs": [tab.gallery, self.own, tab.key],
+            **quiet,
+        }
         learned = long_work(
             self.learn_button,
             self.stop_button,
             self._learn,
-            [self.picture, self.name, self.seconds],
+            {self.picture, self.name, self.seconds},
             [self.progress, self.preview, self.losses, self.stop_button],
+            check=self._check,
             told=self.progress,
             quiet="",
             stop=self.visitors.stop,
         )
-        learned.success(self.listing, [tab.search, tab.chosen], gallery, **quiet)
+        learned.success(**listing)
         self.own.change(self._chosen, self.own, [self.export, self.remove, self.sure], **quiet)
         self.remove.click(lambda: gr.update(visible=True), None, self.sure, **quiet)
         removed = self.sure.click(
             self._remove,
-            {self.own, *tab.choosing},
-            [self.sure, self.progress, self.own, tab.chosen, tab.gallery, tab.listed, *tab.rows],
+            {self.own, *tab.all},
+            [self.sure, self.progress, self.own, tab.chosen, tab.gallery, *tab.rows],
             **quiet,
         )
         self.paint_tab.painted_by(removed.success)
-        self.add.upload(self._add, self.add, self.progress, **quiet).then(
-            self.listing, [tab.search, tab.chosen], gallery, **quiet
-        )
+        self.add.upload(self._add, self.add, self.progress, **quiet).then(**listing)
 
-    def listing(self, search: str, chosen: list[str], request: gr.Request) -> Updates:
-        """Of the gallery, its names, and the choice of own styles."""
-        tab, visitor = self.paint_tab.controls, self.visitors.of(request)
+    def listing(self, values: Values, request: gr.Request) -> Updates:
+        """Of the gallery, the choice of own styles, and the visitor's key."""
+        tab = self.paint_tab.controls
+        visitor = self.visitors.recognised(values[tab.key], request)
         visitor.on_page = True
-        gallery, names = self.paint_tab.pictures.found(visitor, search, chosen)
         return {
-            tab.gallery: gallery,
-            tab.listed: names,
+            tab.gallery: self.paint_tab.pictures.found(visitor, values[tab.search], values[tab.chosen]),
             self.own: self._own(visitor),
-            tab.key: visitor.own.key,  # another one, where the visitor was away for long
+            tab.key: visitor.own.key,
         }
 
     def _own(self, visitor: Visitor) -> Any:
@@ -119,38 +121,36 @@ class LearnTab:
         choices = [(title_of(infos[name]), name) for name in visitor.transfer.own_styles if name in infos]
         return gr.update(choices=choices, value=None)
 
-    def _learn(
-        self, picture: str | None, name: str, seconds: float, request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
-        visitor = self.visitors.of(request)
+    def _check(self, values: Values) -> None:
+        if values[self.picture] is None or not values[self.name].strip():
+            raise InvalidInput("give a picture to learn from, and a name for the style")
+
+    def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        visitor, seconds = self.visitors.of(request), values[self.seconds]
         curve: list[tuple[int, float, str]] = []
-        began = time.monotonic()
         with telling():
-            if picture is None or not name.strip():
-                raise InvalidInput("give a picture to learn from, and a name for the style")
             waiting = progress_bar(0, "Looking at the picture…")
             yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
-            teacher: str = picture
 
-            def work(on_step: Any) -> Any:
-                return visitor.transfer.train_style(teacher, name, seconds=seconds, on_step=on_step)
+            def work(on_step: OnStep) -> Style:
+                return visitor.transfer.train_style(
+                    values[self.picture], values[self.name], seconds=seconds, on_step=on_step
+                )
 
             for event in follow(work, visitor.long):
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
                     break
-                if not curve:
-                    began = time.monotonic()  # of the steps alone
                 curve += [(event.step, event.losses[loss], name) for loss, name in LOSSES.items()]
-                yield self._progress(event, time.monotonic() - began, seconds, curve)
+                yield self._progress(event, seconds, curve)
         told = progress_bar(1, f"Done. <b>{escape(title)}</b> is now in the gallery of the Paint tab.")
         yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
 
     def _progress(
-        self, progress: Progress, spent: float, seconds: float, curve: list[tuple[int, float, str]]
+        self, progress: Progress, seconds: float, curve: list[tuple[int, float, str]]
     ) -> tuple[Any, ...]:
-        share = max(progress.step / progress.steps, spent / seconds)
-        bar = progress_bar(share, f"Step {progress.step}, {max(0.0, seconds - spent):.0f} s left")
+        share = progress.step / progress.steps
+        bar = progress_bar(share, f"Step {progress.step}, {seconds * (1 - share):.0f} s left")
         if progress.preview is None:
             return bar, gr.skip(), gr.skip(), gr.skip()
         frame = pd.DataFrame(curve, columns=CURVE)

@@ -18,6 +18,9 @@ CSS = """
   display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
 #styles .thumbnail-item .caption-label, #sheet .thumbnail-item .caption-label { opacity: 1; }
 #styles .thumbnail-item[aria-pressed=true] { outline: 3px solid var(--primary-600); outline-offset: -1px; }
+/* Gradio frames the place that was clicked last, whatever has come to stand there. */
+#styles .thumbnail-item.selected, #sheet .thumbnail-item.selected, #earlier .thumbnail-item.selected {
+  --ring-color: transparent; border-color: var(--border-color-primary); }
 #earlier, #earlier .grid-wrap { height: auto !important; min-height: 0; }
 #earlier .grid-container { grid-template-columns: none !important; grid-auto-flow: column;
   grid-auto-columns: 5rem; overflow-x: auto; padding-top: 1.6rem; }
@@ -46,7 +49,7 @@ SCRIPT = """
       button.setAttribute('aria-label', name);
       if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
     }
-    for (const id of ['note', 'mix', 'learning', 'many', 'sheet-note'])
+    for (const id of ['note', 'mix', 'sheet-note'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
   };
   new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true,
@@ -91,4 +94,8 @@ def progress_bar(share: float, text: str) -> str:
     percent = round(100 * min(1.0, max(0.0, share)))
     values = f'aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100"'
     bar = f'<div style="width:{percent}%"></div>'
-    return f'<div class="progress" role="progressbar" aria-label="Progress" {values}>{bar}</div><p>{text}</p>'
+    told = "polite" if percent in (0, 100) else "off"  # a screen reader would say every step
+    return (
+        f'<div class="progress" role="progressbar" aria-label="Progress" {values}>{bar}</div>'
+        f'<p aria-live="{told}">{text}</p>'
+    )

@@ -7,7 +7,6 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,6 @@ from typing import Any
 import gradio as gr
 
 from styletransfer import images
-from styletransfer.api import BatchResult
 from styletransfer.core import OnStep, Progress, normalise_weights
 from styletransfer.errors import (
     Cancelled,
@@ -24,9 +22,8 @@ from styletransfer.errors import (
     InvalidStyleFile,
     StyleTransferError,
     UnknownStyle,
-    UnwritableOutput,
 )
-from styletransfer.page.controls import Values
+from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitor, Visitors
@@ -47,11 +44,11 @@ LONGEST_STEM = 50  # letters of a photo's name that are kept; in UTF-8 up to fou
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of `count` photos: the zip of paintings, if any, what failed, how many were `left` undone."""
+    """What became of `count` photos: the zip of paintings, if any, how many, and why others failed."""
 
     archive: Path | None
-    failed: list[BatchResult]
-    left: int
+    painted: int
+    failed: list[str]
     count: int
 
 
@@ -65,7 +62,7 @@ class ManyTab:
             "the styles and settings of the Paint tab, its size included, but without regions."
         )
         self.files = gr.File(
-            label="Photos, or a zip", file_count="multiple", file_types=["image", ".zip"], elem_id="photos"
+            label="Photos, or a zip", file_count="multiple", file_types=[*PICTURES, ".zip"], elem_id="photos"
         )
         with gr.Row():
             self.start = gr.Button("Paint all", variant="primary", elem_id="paint-all")
@@ -78,20 +75,24 @@ class ManyTab:
             self._paint,
             {self.files, *paint_tab.controls.all},
             [self.progress, self.download, self.stop_button],
+            check=self._check,
             told=self.progress,
             quiet="",
             stop=visitors.stop,
         )
+
+    def _check(self, values: Values) -> None:
+        styles = self.paint_tab.controls.wish(values).styles
+        if not values[self.files] or not styles:
+            raise InvalidInput("add photos here, and choose a style on the Paint tab")
+        normalise_weights(styles)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
         visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
         wish = replace(controls.wish(values), region=None)  # which was painted on another photo
         with telling():
-            if not values[self.files] or not wish.styles:
-                raise InvalidInput("add photos here, and choose a style on the Paint tab")
-            normalise_weights(wish.styles)
-            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
+            yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
 
             def work(on_step: OnStep) -> Outcome:
@@ -103,8 +104,8 @@ class ManyTab:
                     break
                 text = f"{event.step} of {event.steps}"
                 yield progress_bar(event.step / event.steps, text), gr.skip(), gr.skip()
-        told = f"{outcome.count - len(outcome.failed) - outcome.left} of {outcome.count} painted."
-        told += "".join(f"<br>{escape(_error_of(result))}" for result in outcome.failed)
+        told = f"{outcome.painted} of {outcome.count} painted."
+        told += "".join(f"<br>{escape(error)}" for error in outcome.failed)
         archive = str(outcome.archive) if outcome.archive else None
         done = gr.update(value=archive, interactive=archive is not None)
         yield progress_bar(1, told), done, gr.update(interactive=False)
@@ -118,15 +119,18 @@ def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
         if file.suffix.lower() != ".zip":
             found.append(file)
             continue
-        with _opened(file) as archive:
-            members = [each for each in archive.infolist() if not each.is_dir() and _is_photo(each.filename)]
-            size += sum(member.file_size for member in members)
-            if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
-                raise InvalidInput(
-                    f"more than {MOST_PHOTOS} photos, or more than {MOST_BYTES / 1e9:.0f} GB unpacked; "
-                    "upload fewer at a time"
-                )
-            found += [_unpacked(archive, member, folder) for member in members]
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = [each for each in archive.infolist() if _is_photo(each)]
+                size += sum(member.file_size for member in members)
+                if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
+                    raise InvalidInput(
+                        f"more than {MOST_PHOTOS} photos, or more than {MOST_BYTES / 1e9:.0f} GB unpacked; "
+                        "upload fewer at a time"
+                    )
+                found += [_unpacked(archive, member, folder) for member in members]
+        except DAMAGED as error:
+            raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
     if not found:
         raise InvalidInput("no pictures found; upload photos, or a zip of photos")
     if len(found) > MOST_PHOTOS:
@@ -134,18 +138,10 @@ def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
     return found
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
-    except DAMAGED as error:
-        raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
-
-
-def _is_photo(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix.lower() in images.PICTURE_SUFFIXES and not path.name.startswith(".")
+def _is_photo(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    hidden = path.name.startswith(".") or member.is_dir()
+    return path.suffix.lower() in images.PICTURE_SUFFIXES and not hidden
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
@@ -160,10 +156,10 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -
 
 def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:
     """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput."""
-    archive = visitor.new_file("painted.zip")
-    failed: list[BatchResult] = []
+    archive = visitor.emptied("many") / "painted.zip"
+    failed: list[str] = []
     with tempfile.TemporaryDirectory(dir=visitor.folder) as scratch, zipfile.ZipFile(archive, "w") as target:
-        sources, left = photos_of(files, Path(scratch)), 0
+        sources = photos_of(files, Path(scratch))
         for index, source in enumerate(sources):
             so_far = Progress(index, len(sources))
 
@@ -172,32 +168,26 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
 
             try:
                 on_step(so_far)
+                wish.painted_size(source)
                 painted = wish.paint(visitor.transfer, source, within)
                 name = _free_name(source.stem[:LONGEST_STEM], suffix, target.namelist())
                 file = Path(scratch) / name
                 images.save_picture(painted, file)
             except Cancelled:
-                left = len(sources) - index
                 break
             except StyleTransferError as error:
                 if isinstance(error, UnknownStyle | InvalidStyleFile) and not target.namelist():
                     raise  # it would be the same with every photo
-                failed.append(BatchResult(source, error=error))
+                failed.append(str(error).replace(str(source), source.name))  # its copy's place says nothing
                 continue
-            if (
-                shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE
-            ):  # what is in the zip is kept
-                failed.append(BatchResult(source, error=UnwritableOutput(f"no room for {name} on the disk")))
-                left = len(sources) - index - 1
+            # On a full disk what is in the zip by now is kept.
+            if shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE:
+                failed.append(f"no room for {name} on the disk")
                 break
             target.write(file, name)
             file.unlink()
-        return Outcome(archive if target.namelist() else None, failed, left, len(sources))
-
-
-def _error_of(result: BatchResult) -> str:
-    """What was wrong with a photo, called as its owner calls it: where its copy lies says nothing to them."""
-    return str(result.error).replace(str(result.source), Path(str(result.source)).name)
+        painted_names = target.namelist()
+    return Outcome(archive if painted_names else None, len(painted_names), failed, len(sources))
 
 
 def _free_name(stem: str, suffix: str, taken: Sequence[str]) -> str:

@@ -1,9 +1,8 @@
 """The tab that paints: what happens when its controls are touched."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.core import normalise_weights
+from styletransfer.core import OnStep, normalise_weights
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.controls import (
     FINEST,
-    METHODS,
     MOST_STYLES,
-    SIZES,
     Controls,
     Updates,
     Values,
@@ -27,9 +24,18 @@ from styletransfer.page.controls import (
     region_of,
     titles_of,
 )
-from styletransfer.page.gallery import StylePictures, look_on
+from styletransfer.page.gallery import StylePictures, look_on, style_in
 from styletransfer.page.pad import corner_weights, pad_value
-from styletransfer.page.visitors import Earlier, Painted, Visitor, Visitors, on_white
+from styletransfer.page.restore import (
+    as_shown,
+    method_in,
+    not_restored,
+    percent,
+    seconds_in,
+    size_in,
+    weights_in,
+)
+from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import INSIDE, Wish
 from styletransfer.page.work import (
     LONG,
@@ -37,13 +43,12 @@ from styletransfer.page.work import (
     SHORT,
     WAITING,
     Finished,
-    Halt,
     alone,
     follow,
+    keep_order,
     tell_waiting,
     telling,
 )
-from styletransfer.settings import Optimization
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 
@@ -57,7 +62,7 @@ class PaintTab:
         self._events()
 
     def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
-        """Paint upon an event, as it does by itself, but for what is said `differently` to the listener."""
+        """Paint at an event of another tab or control; `differently` changes how the listener is called."""
         controls = self.controls
         tell_waiting(listener, controls.note, controls.stop_button)
         listener(**({"fn": self.paint_live} | self._painting | differently)).failure(
@@ -88,7 +93,7 @@ class PaintTab:
             "inputs": it.all,
             "outputs": [
                 *(it.result, it.note, it.download, it.stop_button, it.mix, it.pad),
-                *(it.key, it.kept, it.earlier),
+                *(it.key, it.earlier),
             ],
             "trigger_mode": "always_last",
             **QUIET,
@@ -97,12 +102,11 @@ class PaintTab:
 
     def _events(self) -> None:
         it, quiet = self.controls, QUIET
-        it.search.change(self._search, [it.search, it.chosen], [it.gallery, it.listed], **quiet)
-        choice = [it.chosen, it.gallery, it.listed, *it.rows]
+        search: dict[str, Any] = {"inputs": [it.search, it.chosen], "outputs": it.gallery, **quiet}
+        it.search.change(self._search, **search)
+        choice = [it.chosen, it.gallery, *it.rows]
         # Every click and every move of the pad counts; repeated later it would carry an earlier place.
-        chosen = it.gallery.select(
-            self._choose, {it.listed, *it.choosing}, choice, trigger_mode="multiple", **quiet
-        )
+        chosen = it.gallery.select(self._choose, it.all, choice, trigger_mode="multiple", **quiet)
         moved = it.pad.input(
             self._pad_moved,
             {it.chosen, it.picture, it.picture_slider},
@@ -110,17 +114,17 @@ class PaintTab:
             trigger_mode="multiple",
             **quiet,
         )
-        given = it.picture.change(self._picture_given, it.choosing, [it.learn_button, *it.rows], **quiet)
+        given = it.picture.change(self._picture_given, it.all, [it.learn_button, *it.rows], **quiet)
         region = [it.region, it.region_mask, it.where]
         settings = [
             *(*region, it.note, *choice, it.picture, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
-        photo = it.photo.change(self._photo_given, {it.photo, *it.choosing}, settings, **quiet)
+        photo = it.photo.change(self._photo_given, it.all, settings, **quiet)
         method = it.method.change(
             self._method_chosen, it.method, [it.seconds, it.paint_button, it.finest_button], **quiet
         )
-        restored = it.restore.upload(self._restore, {it.restore, it.photo, *it.choosing}, settings, **quiet)
+        restored = it.restore.upload(self._restore, {it.restore, *it.all}, settings, **quiet)
         bounded = it.region.apply(
             self._region_painted,
             {it.region, it.region_mask},
@@ -134,14 +138,15 @@ class PaintTab:
             slider.input(self.preview, **(self._painting | {"outputs": [it.result, it.mix, it.pad]}))
             self.painted_by(slider.release)
         for listener in (it.on_photo.input, photo.then):
-            listener(
+            looked = listener(
                 self._look_on,
-                [it.on_photo, it.photo, it.looked],
-                it.looked,
+                [it.on_photo, it.photo],
+                None,
+                trigger_mode="always_last",
                 concurrency_id="looks",
                 **quiet,
             )
-        it.looked.change(self._search, [it.search, it.chosen], [it.gallery, it.listed], **quiet)
+            looked.then(self._search, **search)
         it.file_format.input(self._save_again, it.file_format, it.download, trigger_mode="always_last", **quiet)
         choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
         for choice in choices:
@@ -152,34 +157,23 @@ class PaintTab:
         cleared = it.region.clear(self._without_region, it.photo, region, **quiet)
         self.painted_by(cleared.then)
         # A second click on the button is impatience; of moves of a slider the last one counts.
-        self.painted_by(it.paint_button.click, fn=self._pressed, trigger_mode="once")
-        self.painted_by(it.finest_button.click, fn=self.paint, trigger_mode="once", **LONG)
+        self.painted_by(it.paint_button.click, trigger_mode="once")
+        ordered, order = keep_order(it.finest_button.click, it.all)
+        self.painted_by(ordered.then, fn=self.paint, inputs=order, trigger_mode="once", **LONG)
         it.stop_button.click(self.visitors.stop_painting, None, None, queue=False, **quiet)
-        it.earlier.select(self._show_earlier, it.kept, [it.result, it.note, it.download], **quiet)
+        it.earlier.select(self._show_earlier, None, [it.result, it.note, it.download], **quiet)
 
-    def _search(self, search: str, chosen: list[str], request: gr.Request) -> tuple[Any, list[str]]:
+    def _search(self, search: str, chosen: list[str], request: gr.Request) -> Any:
         return self.pictures.found(self.visitors.of(request), search, chosen)
 
-    def _look_on(self, wished: bool, photo: str | None, times: int, request: gr.Request) -> Any:
+    def _look_on(self, wished: bool, photo: str | None, request: gr.Request) -> None:
         """Have the gallery show the visitor's photo in each style, or what it usually shows."""
         visitor = self.visitors.of(request)
-        if not wished and not visitor.looks:
-            return gr.skip()
-        looks: dict[str, Path] = {}
-        if wished and photo is not None:
-            with telling():
-                for event in follow(lambda on_step: look_on(visitor, photo, on_step), Halt()):
-                    if isinstance(event, Finished):
-                        looks = event.value
-        visitor.looks = looks
-        return times + 1
+        with telling():
+            visitor.looks = look_on(visitor, photo) if wished and photo is not None else {}
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
-        it = self.controls
-        chosen = values[it.chosen]
-        # Gradio forgets what a page that was cut off for long has listed.
-        listed = values[it.listed] or self._search(values[it.search], chosen, request)[1]
-        name = listed[event.index]
+        chosen, name = values[self.controls.chosen], style_in(event)
         if name in chosen:
             chosen = [each for each in chosen if each != name]
         elif len(chosen) == MOST_STYLES:
@@ -212,16 +206,12 @@ class PaintTab:
         places: Mapping[str, str] | None = None,
         picture_weight: float | None = None,
     ) -> Updates:
-        """Of the chosen styles, as many of them as there are still, the gallery, its names, their rows.
-
-        The gallery's names as well, since styles may have come or gone elsewhere.
-        """
+        """Of the chosen styles, as far as they are still there, the gallery and their rows."""
         it, visitor = self.controls, self.visitors.of(request)
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
-        gallery, listed = self.pictures.found(visitor, search, chosen)
         rows = it.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
-        return {it.chosen: chosen, it.gallery: gallery, it.listed: listed, **rows}
+        return {it.chosen: chosen, it.gallery: self.pictures.found(visitor, search, chosen), **rows}
 
     def _picture_weight(self, values: Values) -> float | None:
         it = self.controls
@@ -255,7 +245,7 @@ class PaintTab:
         if photo is None:
             return {**fresh, it.note: "Choose a photo and a style."}
         found = images.read_metadata(Path(photo))
-        if not _weights_in(found):
+        if not weights_in(found):
             return {**fresh, it.note: WAITING if values[it.chosen] else _next_step(True)}
         settings = self._settings_of(found, values, request)
         if settings:
@@ -286,7 +276,7 @@ class PaintTab:
             photo is None
             or sum(wish.styles.values()) <= 0
             or wish.optimises
-            or visitor.has_painted(photo, wish)  # one that came late
+            or visitor.painting_of(photo, wish)  # one that came late
         ):
             return mixed
         with telling():
@@ -305,40 +295,35 @@ class PaintTab:
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint, where the method does it at once; otherwise say how long it would take."""
-        it = self.controls
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         yield self._mixed(values, request)
-        if values[it.photo] is None or not it.wish(values).styles:
-            yield {it.note: _next_step(values[it.photo] is not None)}
-        elif (painted := self._shown_already(values, request)) is not None:
+        if photo is None or not wish.styles:
+            yield {it.note: _next_step(photo is not None)}
+        elif painted := self.visitors.of(request).painting_of(photo, wish):  # two events may wish for the same
             yield {it.note: painted.note}
-        elif not it.wish(values).optimises:
+        elif not wish.optimises:
             yield from self.paint(values, request)
         else:
-            yield {it.note: f"Finest takes about {values[it.seconds]:.0f} seconds. Press Paint to start."}
-
-    def _pressed(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """The button of what is fast, before the finest method's has taken its place, is no other."""
-        paint = self.paint_live if self.controls.wish(values).optimises else self.paint
-        yield from paint(values, request)
-
-    def _shown_already(self, values: Values, request: gr.Request) -> Painted | None:
-        """The painting that the page shows, if it is what is wished for: two events may wish for the same."""
-        visitor = self.visitors.of(request)
-        there = visitor.has_painted(values[self.controls.photo], self.controls.wish(values))
-        return visitor.painted if there else None
+            yield {it.note: f"Finest takes about {wish.seconds:.0f} seconds. Press Paint to start."}
 
     def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint at full size, and tell of it again and again until it is done."""
-        it, visitor, wish = self.controls, self.visitors.of(request), self.controls.wish(values)
-        photo = values[it.photo]
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = self.visitors.recognised(values[it.key], request)
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
         with telling():
             normalise_weights(wish.styles)  # before the painting there is gives way to another
             visitor.file_format = visitor.file_format or values[it.file_format]
-            images.check_fits(Path(f"{Path(photo).name}.{visitor.file_format.lower()}"), _size(wish, photo))
-            began, expected = time.monotonic(), _expectation(wish, visitor.transfer, photo)
+            images.check_fits(Path(f"painting.{visitor.file_format.lower()}"), wish.painted_size(photo))
+            expected, began = _expectation(wish, visitor.transfer, photo), time.monotonic()
             before, visitor.painted = visitor.painted, None
+
+            def work(on_step: OnStep) -> Image.Image:
+                nonlocal began
+                began = time.monotonic()  # not while it waited
+                return wish.paint(visitor.transfer, photo, on_step)
+
             halt = visitor.long if wish.optimises else visitor.short
             visitor.painting.append(halt)
             try:
@@ -347,11 +332,7 @@ class PaintTab:
                     it.download: gr.update(interactive=False),
                     it.stop_button: gr.update(interactive=True),
                 }
-                for event in follow(
-                    lambda on_step: wish.paint(visitor.transfer, photo, on_step),
-                    halt,
-                    short=not wish.optimises,
-                ):
+                for event in follow(work, halt, short=not wish.optimises):
                     if isinstance(event, Finished):
                         painted = event.value
                     elif event.preview is not None and wish.optimises:
@@ -374,7 +355,7 @@ class PaintTab:
             visitor.painted = done  # from now on another format is saved when it is chosen
             if visitor.file_format != file_format:
                 file = self._saved(done, request)
-            title = ", ".join(titles_of(visitor.transfer, wish.styles))
+            title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
             visitor.own.keep(painted, shown, file, title, note)
             yield {
                 it.note: note,
@@ -385,15 +366,15 @@ class PaintTab:
     def earlier(self, request: gr.Request) -> Updates:
         """The gallery of what the visitor has painted before, and the key to it."""
         it, own = self.controls, self.visitors.of(request).own
-        items = [(str(each.small), each.title) for each in own.earlier]
-        gallery = gr.update(value=items, visible=bool(items), selected_index=None)
-        return {it.key: own.key, it.kept: list(own.earlier), it.earlier: gallery}
+        items = [(str(each.small), each.title) for each in list(own.earlier)]  # another tab may add one
+        return {it.key: own.key, it.earlier: gr.update(value=items, visible=bool(items))}
 
-    def _show_earlier(self, kept: list[Earlier], event: gr.SelectData, request: gr.Request) -> Updates:
-        it, found = self.controls, kept[event.index] if event.index < len(kept) else None
-        if found is None or not found.file.exists():
+    def _show_earlier(self, event: gr.SelectData, request: gr.Request) -> Updates:
+        it, visitor, clicked = self.controls, self.visitors.of(request), event.value["image"]["orig_name"]
+        found = next((each for each in list(visitor.own.earlier) if each.small.name == clicked), None)
+        if found is None:
             raise gr.Error("This painting is no longer here.", print_exception=False)
-        self.visitors.of(request).painted = None  # the page shows another one
+        visitor.painted = None  # the page shows another one
         return {
             it.result: tuple(map(str, found.shown)),
             it.note: f"An earlier painting: {as_written(found.title)}. {found.note}",
@@ -420,7 +401,7 @@ class PaintTab:
         it = self.controls
         with telling():
             found = images.read_metadata(Path(values[it.restore]))
-            if not _weights_in(found):
+            if not weights_in(found):
                 raise UnreadableImage(
                     "this picture contains no settings; choose a painting that was made with this program"
                 )
@@ -432,7 +413,7 @@ class PaintTab:
         """The controls as they were when a picture with those parameters was painted, but for regions.
 
         A picture that the visitor has given goes, unless that one, by its name, was in the mix."""
-        it, transfer, weights = self.controls, self.visitors.of(request).transfer, _weights_in(found)
+        it, transfer, weights = self.controls, self.visitors.of(request).transfer, weights_in(found)
         picture = values[it.picture] and Path(values[it.picture]).name
         known = {name: weight for name, weight in weights.items() if name in transfer.styles}
         missing = [name for name in weights if name not in known and name != picture]
@@ -441,67 +422,22 @@ class PaintTab:
         if len(missing) == len(weights):
             return {}
         chosen = list(known)[:MOST_STYLES]
-        shares = {name: min(100, max(0, round(100 * known[name]))) for name in chosen}
-        method = next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
-        optimization = found.get("optimization")
-        seconds = optimization.get("seconds") if isinstance(optimization, dict) else None
-        wished, sizes = found.get("size"), [value for _, value in SIZES if value]
-        size = min(sizes, key=lambda each: abs(each - wished)) if isinstance(wished, int) and wished else 0
-        lost = _not_restored(found, size, len(known) - len(chosen))
+        lost = not_restored(found, len(known))
         if lost:
             gr.Warning(f"Some settings could not be restored: {', '.join(lost)}.")
-        share = min(100, max(0, round(100 * weights[picture]))) if picture in weights else None
+        shares = {name: percent(known[name]) for name in chosen}
+        share = percent(weights[picture]) if picture in weights else None
         updates = self.choice(chosen, values[it.search], request, shares, picture_weight=share)
         if picture and share is None:
             updates[it.picture] = None
-        elif share is not None:
-            updates[it.picture_slider] |= {"value": share}
         return updates | {
-            it.strength: _within(it.strength, found.get("strength")),
-            it.method: method,
-            it.size: size,
-            it.preserve_color: _within(it.preserve_color, found.get("preserve_color")),
-            it.stroke_size: _within(it.stroke_size, found.get("stroke_size")),
-            it.seconds: _within(it.seconds, seconds or None),
+            it.strength: as_shown(it.strength, found.get("strength")),
+            it.method: method_in(found),
+            it.size: size_in(found),
+            it.preserve_color: as_shown(it.preserve_color, found.get("preserve_color")),
+            it.stroke_size: as_shown(it.stroke_size, found.get("stroke_size")),
+            it.seconds: as_shown(it.seconds, seconds_in(found)),
         }
-
-
-def _not_restored(found: Mapping[str, Any], size: int, left_out: int) -> list[str]:
-    """What of a picture's parameters the page has no control for."""
-    wished = found.get("size")
-    lost = {
-        f"size {wished} px (now {size} px)": isinstance(wished, int) and wished != size,
-        f"styles beyond the first {MOST_STYLES}": left_out > 0,
-        "regions": bool(found.get("masks")),
-        "colour mode 'statistics'": found.get("color_mode", "luminance") != "luminance",
-        "advanced settings of the optimisation": _differs(found.get("optimization")),
-    }
-    return [what for what, is_lost in lost.items() if is_lost]
-
-
-def _differs(optimization: object) -> bool:
-    """Whether anything but the time is not as the page has it."""
-    usual = asdict(Optimization())
-    given = optimization if isinstance(optimization, dict) else {}
-    return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
-
-
-def _weights_in(found: Mapping[str, Any]) -> dict[str, float]:
-    """Styles and weights in the parameters of a picture, which anybody may have written; {} if none."""
-    styles = found.get("styles")
-    if not isinstance(styles, dict) or not all(map(_is_number, styles.values())):
-        return {}
-    return styles
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _within(slider: gr.Slider, value: Any) -> float:
-    """A value from a file as the slider can show it; its own first one where it is none."""
-    number = value if _is_number(value) else slider.value
-    return min(max(number, slider.minimum), slider.maximum)
 
 
 def _next_step(has_photo: bool) -> str:
@@ -512,23 +448,14 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
     """How long it will take."""
     if wish.optimises:
         return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
-    found = transfer.estimate(_size(wish, photo), method=wish.method, stroke_size=wish.stroke_size)
+    found = transfer.estimate(wish.painted_size(photo), method=wish.method, stroke_size=wish.stroke_size)
     return f"Painting, about {found.seconds + 0.2:.1f} s…"
-
-
-def _size(wish: Wish, photo: str) -> tuple[int, int]:
-    """Height and width of the painting."""
-    size = images.read_size(photo)
-    return images.with_long_side(size, wish.size) if wish.size else size
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
     """Files of photo and painting, for the eye, of one size."""
-    before = visitor.shown(photo)
+    before, folder = visitor.shown(photo), visitor.new_folder()
     after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
-    files = []
-    for name, picture in (("before.jpg", before), ("after.jpg", after)):
-        file = visitor.new_file(name)
-        picture.save(file, quality=90)
-        files.append(str(file))
-    return files[0], files[1]
+    before.save(folder / "before.jpg", quality=90)
+    after.save(folder / "after.jpg", quality=90)
+    return str(folder / "before.jpg"), str(folder / "after.jpg")

@@ -9,9 +9,9 @@ import gradio as gr
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import Cancelled, InvalidStyleFile
+from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile
 from styletransfer.page.controls import METHODS, Updates, Values
-from styletransfer.page.gallery import looks
+from styletransfer.page.gallery import looks, style_in
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
@@ -34,7 +34,6 @@ class SheetTab:
             self.start = gr.Button("Paint my photo in every style", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
         self.note = gr.Markdown(HINT, elem_id="sheet-note")
-        self.names = gr.State([])
         self.gallery = gr.Gallery(
             label="The photo in every style",
             show_label=False,
@@ -50,7 +49,8 @@ class SheetTab:
             self.stop_button,
             self._paint,
             paint_tab.controls.all,
-            [self.gallery, self.names, self.note, self.stop_button],
+            [self.gallery, self.note, self.stop_button],
+            check=self._check,
             told=self.note,
             quiet=HINT,
             stop=visitors.stop,
@@ -58,53 +58,45 @@ class SheetTab:
         controls = paint_tab.controls
         chosen = self.gallery.select(
             self._choose,
-            [self.names, controls.search, controls.picture],
-            [
-                *(tabs, controls.picture, controls.chosen, controls.gallery, controls.listed),
-                *controls.rows,
-            ],
+            [controls.search, controls.picture],
+            [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
         paint_tab.painted_by(chosen.then)
+
+    def _check(self, values: Values) -> None:
+        if values[self.paint_tab.controls.photo] is None:
+            raise InvalidInput("choose a photo on the Paint tab first")
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
         visitor, photo, wish = self.visitors.of(request), values[controls.photo], controls.wish(values)
         method = FAST if wish.optimises else wish.method
-        if photo is None:
-            raise gr.Error("Choose a photo on the Paint tab first.", print_exception=False)
         styles = looks(visitor.transfer)
-        painted: list[tuple[str, str, str]] = []  # name, file, caption
-        yield [], [], HINT, gr.update(interactive=True)
+        painted: list[tuple[str, str]] = []  # file, caption
+        yield [], HINT, gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
-            small, folder = visitor.scaled(photo, SIDE), visitor.new_folder()
+            small, folder = visitor.scaled(photo, SIDE), visitor.emptied("sheet")
             with suppress(Cancelled):
                 for index, look in enumerate(styles):
                     on_step(Progress(index, len(styles)))
-                    file = folder / f"{look.name}.jpg"
+                    file = folder / f"{look.name}-{SIDE}.jpg"
                     with suppress(InvalidStyleFile):  # one that was learned with an earlier network
                         alone = replace(wish, styles={look.name: 100}, region=None, method=method, size=SIDE)
                         images.save_picture(alone.paint(visitor.transfer, small), file)
-                        painted.append((look.name, str(file), look.caption))
+                        painted.append((str(file), look.caption))
 
         with telling():
             for event in follow(work, visitor.long):
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:
-                    yield *_shown(painted), gr.skip(), gr.skip()
-        yield *_shown(painted), gr.skip(), gr.update(interactive=False)
+                    yield list(painted), gr.skip(), gr.skip()
+        yield list(painted), gr.skip(), gr.update(interactive=False)
 
-    def _choose(
-        self, names: list[str], search: str, picture: str | None, event: gr.SelectData, request: gr.Request
-    ) -> Updates:
+    def _choose(self, search: str, picture: str | None, event: gr.SelectData, request: gr.Request) -> Updates:
         """Go on with a style alone, without the visitor's picture."""
-        picked = self.paint_tab.choice([names[event.index]], search, request)
+        picked = self.paint_tab.choice([style_in(event)], search, request)
         without = {self.paint_tab.controls.picture: None} if picture else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}
-
-
-def _shown(painted: list[tuple[str, str, str]]) -> tuple[list[tuple[str, str]], list[str]]:
-    """What the gallery shows, and the names of the styles in its order."""
-    return [(file, caption) for _, file, caption in painted], [name for name, _, _ in painted]

@@ -1,13 +1,13 @@
 """The page as a whole: its tabs, and serving it."""
 
 import atexit
+import functools
 import ipaddress
 import logging
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.device import keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.images import to_pil
+from styletransfer.page.controls import Updates, Values
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.learn import LearnTab
@@ -26,7 +27,7 @@ from styletransfer.page.many import ManyTab
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import shown
 from styletransfer.page.sheet import SheetTab
-from styletransfer.page.visitors import Visitors
+from styletransfer.page.visitors import MOST_VISITORS, Visitors
 from styletransfer.page.work import LONGEST_QUEUE, QUIET
 
 KEPT_SECONDS = 86_400  # how long Gradio's own copies of pictures stay, those of a page still open as well
@@ -76,22 +77,23 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
         )
         Endpoints(visitors)
 
-        def open_page(key: str | None, search: str, chosen: list[str], request: gr.Request) -> dict[Any, Any]:
-            visitors.recognise(key, request)
-            return paint_tab.earlier(request) | learn_tab.listing(search, chosen, request)
+        def open_page(values: Values, request: gr.Request) -> Updates:
+            return learn_tab.listing(values, request) | paint_tab.earlier(request)
 
         loaded = page.load(
             open_page,
-            [controls.key, controls.search, controls.chosen],
-            [
-                *(controls.key, controls.kept, controls.earlier),
-                *(controls.gallery, controls.listed, learn_tab.own),
-            ],
+            {controls.key, controls.search, controls.chosen},
+            [controls.key, controls.earlier, controls.gallery, learn_tab.own],
             **QUIET,
         )
         if warm_up:
+
+            @functools.cache
+            def warm() -> None:
+                threading.Thread(target=_load_networks, args=(transfer,), daemon=True).start()
+
             # Not before: the processor is needed to show the page at all.
-            loaded.then(_once(lambda: _load_networks(transfer)), None, None, queue=False, **QUIET)
+            loaded.then(lambda: warm(), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
     return page
 
@@ -126,6 +128,7 @@ def serve(
             share=share,
             **look(),
             max_file_size=LARGEST_UPLOAD,
+            state_session_capacity=2 * MOST_VISITORS,  # each holds a copy of all that the page shows
             prevent_thread_lock=not wait,
             quiet=not wait,
             footer_links=["api"],
@@ -151,20 +154,6 @@ def _examples() -> list[Path]:
     """Photographs that come inside the gradio package."""
     folder = Path(gr.__file__).parent / "media_assets" / "images"
     return [folder / name for name in EXAMPLES if (folder / name).exists()]
-
-
-def _once(work: Callable[[], None]) -> Callable[[], None]:
-    """Starts the work in a thread, the first time that it is called."""
-    threads: list[threading.Thread] = []
-    lock = threading.Lock()
-
-    def start() -> None:
-        with lock:
-            if not threads:
-                threads.append(threading.Thread(target=work, daemon=True))
-                threads[0].start()
-
-    return start
 
 
 def _load_networks(transfer: StyleTransfer) -> None:

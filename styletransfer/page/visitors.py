@@ -64,12 +64,13 @@ class Belongings:
             before, after = (Path(shutil.copy(each, folder)) for each in shown)
             small = on_white(painting)
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-            small.save(folder / "small.jpg", quality=90)
+            small_file = folder / f"{folder.name}.jpg"  # a name that no other has: a click is known by it
+            small.save(small_file, quality=90)
             kept = Path(shutil.copy(file, folder))
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             return
-        self.earlier.appendleft(Earlier((before, after), folder / "small.jpg", kept, title, note))
+        self.earlier.appendleft(Earlier((before, after), small_file, kept, title, note))
         while len(self.earlier) > KEPT_PAINTINGS:
             shutil.rmtree(self.earlier.pop().file.parent, ignore_errors=True)
 
@@ -103,22 +104,26 @@ class Visitor:
         """Paints, with the visitor's own styles."""
         return self.own.transfer
 
-    def has_painted(self, photo: str, wish: Wish) -> bool:
-        """Whether that was what was painted last."""
-        return self.painted is not None and (self.painted.photo, self.painted.wish) == (photo, wish)
+    def painting_of(self, photo: str, wish: Wish) -> Painted | None:
+        """The painting that the page shows, if it is of that photo and wish."""
+        last = self.painted
+        return last if last is not None and (last.photo, last.wish) == (photo, wish) else None
 
     @property
     def hold(self) -> int:
         """How wrong it would be to forget them for others: least for those who left, then for programs."""
-        return (
-            3
-            if self.long.working or self.short.working
-            else 0
-            if self.leaving is not None
-            else 2
-            if self.on_page
-            else 1
-        )
+        if self.long.working or self.short.working:
+            return 3
+        if self.leaving is not None:
+            return 0
+        return 2 if self.on_page else 1
+
+    def emptied(self, name: str) -> Path:
+        """The folder of that name, empty: for the results of work beside which other pictures come and go."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
 
     def new_folder(self) -> Path:
         """A folder for what is shown or downloaded next; the oldest ones make room for it."""
@@ -205,10 +210,10 @@ class Visitors:
             transfer = transfer.with_styles(kept / "styles")
         return Visitor(Belongings(transfer, kept), folder)
 
-    def recognise(self, key: str | None, request: gr.Request) -> str:
-        """What the visitor's browser shall say when it comes again: a reload is somebody new for Gradio.
+    def recognised(self, key: str | None, request: gr.Request) -> Visitor:
+        """The visitor whose request it is, with the belongings that the `key` in their browser names.
 
-        With the `key` of one who is still known, what belongs to either is that one's from now on.
+        Gradio takes a visitor for somebody new after a reload, and after a connection that was cut for long.
         """
         visitor = self.of(request)
         with self._lock:
@@ -216,7 +221,7 @@ class Visitors:
             if known.own is not visitor.own:
                 fresh, visitor.own = visitor.own, known.own
                 self._tidy(fresh)
-        return visitor.own.key
+        return visitor
 
     def stop(self, request: gr.Request) -> None:
         """End what takes long, and the visitor has under way."""
@@ -233,6 +238,7 @@ class Visitors:
         with self._lock:
             visitor = self._known.get(key)
             if visitor is not None:
+                visitor.painted = None  # the largest part of what they hold in memory
                 self._leave_later(key, visitor)
 
     def _leave_later(self, key: str, visitor: Visitor) -> None:

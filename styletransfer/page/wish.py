@@ -6,10 +6,12 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep
+from styletransfer.errors import InvalidInput
 from styletransfer.images import ImageSource
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
 
 EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside it"
 PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
@@ -39,6 +41,14 @@ class Wish:
     def optimises(self) -> bool:
         """Whether it takes its `seconds`."""
         return self.method == "gatys"
+
+    def painted_size(self, photo: str | Path) -> tuple[int, int]:
+        """Height and width of the painting of a photo. Raises InvalidInput if it is too large for the page."""
+        size = images.read_size(photo)
+        height, width = images.with_long_side(size, self.size) if self.size else size
+        if height * width > MAX_PIL_PIXELS:
+            raise InvalidInput(f"a painting of {width}x{height} pixels is too large; choose a smaller size")
+        return height, width
 
     def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
         """The painting."""

@@ -32,17 +32,18 @@ class Finished:
 
 
 class _Turns:
-    """Whose work computes: one at a time, and a short one before all long ones."""
+    """Decides who computes: one work at a time, and short ones before long ones."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = False
+        self._paused = False  # a long one, for short ones
         self._waiting = 0  # short ones
 
     def take(self, *, short: bool) -> None:
         with self._changed:
             self._waiting += short
-            self._changed.wait_for(lambda: not self._taken and (short or not self._waiting))
+            self._changed.wait_for(lambda: not self._taken and (short or not (self._waiting or self._paused)))
             self._waiting -= short
             self._taken = True
 
@@ -52,24 +53,28 @@ class _Turns:
             self._changed.notify_all()
 
     def let_others_pass(self) -> None:
-        """Between the steps of a long work."""
-        if self._waiting:
-            self.give()
-            self.take(short=False)
+        """Between the steps of a long work: short ones go first, other long ones do not."""
+        with self._changed:
+            if not self._waiting:
+                return
+            self._paused, self._taken = True, False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._taken and not self._waiting)
+            self._paused, self._taken = False, True
 
 
-_turns = _Turns()  # taken by a work from its beginning to its end, which may come late
+_turns = _Turns()  # a work holds its turn until it has really ended, which may be after it was given up
 
 
 class Dropped(Exception):
-    """Raised in a work that nobody waits for any more: unlike with `Cancelled`, nothing of it is kept."""
+    """Raised in a work that nobody waits for any more: unlike after `Cancelled`, nothing of it is kept."""
 
 
 @dataclass(eq=False)
 class Halt:
-    """How a visitor's work is ended from outside: `stopped`, with what is done by then kept, or `dropped`.
+    """How to end a visitor's work from outside: `stopped` keeps what is done by then, `dropped` does not.
 
-    `working` tells whether there is any.
+    `working` tells whether any is under way.
     """
 
     stopped: bool = False
@@ -85,29 +90,26 @@ class Halt:
 
 
 def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) -> Iterator[Progress | Finished]:
-    """The newest progress of a work, again and again, and at last what it returned.
+    """Run a work in a thread of its own, and yield its newest progress again and again, then what it returned.
 
-    It ends when it is halted from now on, and is dropped when the iteration is left early: at its next step.
-    Until then other work waits for it, but not the end of the iteration, where all visitors are served.
+    The work ends at its next step when it is halted, or dropped because this iteration was left early. Other
+    work waits until then; leaving the iteration does not, since it happens where all visitors are served.
     Raises whatever the work raises.
     """
-    halt.stopped = False
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
-    def on_step(progress: Progress) -> None:
-        own.check(progress)
-        halt.check(progress)
-        events.put(progress)
-        if not short:
-            _turns.let_others_pass()
-
     def run() -> None:
         try:
-            with alone(halt, short=short):
-                if own.dropped:
-                    return
-                events.put(Finished(work(on_step)))
+            with alone(halt, short=short) as halted:
+
+                def on_step(progress: Progress) -> None:
+                    own.check(progress)
+                    events.put(progress)
+                    halted(progress)
+
+                if not own.dropped:
+                    events.put(Finished(work(on_step)))
         except BaseException as error:  # carried over to the thread that waits
             events.put(error)
 
@@ -125,19 +127,26 @@ def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) ->
 
 
 @contextmanager
-def alone(halt: Halt, *, short: bool) -> Iterator[None]:
-    """For a visitor's work, once whatever was at work before has ended or, for a `short` one, lets it pass."""
+def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
+    """Wait for the turn of a visitor's work; gives an `on_step` that ends the work when it is halted."""
+
+    def on_step(progress: Progress) -> None:
+        halt.check(progress)
+        if not short:
+            _turns.let_others_pass()
+
+    halt.stopped = False
     _turns.take(short=short)
     halt.working = True
     try:
-        yield
+        yield on_step
     finally:
         halt.working = False
         _turns.give()
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
-    """Say at once upon an event that its work waits, unless the visitor has such work under way."""
+    """Say at once that a work waits to start, unless the visitor has such work under way."""
     script = f"(told) => document.getElementById('{stop_button.elem_id}')?.disabled ? '{WAITING}' : told"
     listener(None, shown, shown, js=script, queue=False, **QUIET)
 
@@ -146,34 +155,48 @@ def long_work(
     begin: gr.Button,
     end: gr.Button,
     work: Callable[..., Any],
-    inputs: Any,
+    inputs: set[Any],
     outputs: list[Any],
     *,
+    check: Callable[[Any], None],
     told: Any,
     quiet: Any,
     stop: Callable[..., Any],
 ) -> Any:
-    """Do a long work upon a click on `begin` and `stop` it upon one on `end`: Gradio's event.
+    """Do a long work after a click on `begin`, and `stop` it after one on `end`: Gradio's event.
 
-    Args:  told: among the outputs, where waiting is told; quiet: what stands there when the work has failed.
+    Args:  check: raises InvalidInput, before the work waits, if something is missing in the inputs;
+           told: the output that says that the work waits; quiet: its value when the work has failed.
     """
+
+    def nothing_done() -> tuple[Any, Any]:
+        return quiet, gr.update(interactive=False)
+
     tell_waiting(begin.click, told, end)
-    clicked = begin.click(work, inputs, outputs, **QUIET, **LONG)
-    clicked.failure(lambda: (quiet, gr.update(interactive=False)), None, [told, end], **QUIET)
+    ordered, order = keep_order(begin.click, inputs, check)
+    ordered.failure(nothing_done, None, [told, end], queue=False, **QUIET)
+    done = ordered.success(work, order, outputs, **QUIET, **LONG)
+    done.failure(nothing_done, None, [told, end], queue=False, **QUIET)
     end.click(stop, None, None, queue=False, **QUIET)
-    return clicked
+    return done
 
 
-def stoppable(halt: Halt, *, short: bool) -> OnStep:
-    """For a work that nobody follows: an `on_step` that ends it when it is halted from now on."""
-    halt.stopped = False
+def keep_order(
+    listener: Callable[..., Any], inputs: set[Any], check: Callable[[Any], None] = lambda values: None
+) -> tuple[Any, gr.State]:
+    """Keep the values of `inputs` as they are at an event: Gradio's event, and the state that holds them.
 
-    def on_step(progress: Progress) -> None:
-        halt.check(progress)
-        if not short:
-            _turns.let_others_pass()
+    By itself Gradio would read them partly then and partly, all states, when the work's turn comes.
+    """
+    order = gr.State()
 
-    return on_step
+    def keep(values: Any) -> Any:
+        with telling():
+            check(values)
+        return {order: dict(values)}
+
+    # In the queue, since Gradio shows no error of an event outside of it; but waiting for nobody.
+    return listener(keep, inputs, order, concurrency_limit=None, **QUIET), order
 
 
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:

@@ -1,0 +1,70 @@
+"""Settings out of a painting, to be restored on the page; anybody may have written them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from styletransfer.page.controls import METHODS, MOST_STYLES, SIZES
+from styletransfer.page.slider import Slider
+from styletransfer.settings import Optimization
+
+
+def weights_in(found: Mapping[str, Any]) -> dict[str, float]:
+    """Styles and weights in the parameters of a picture; {} if there are none."""
+    styles = found.get("styles")
+    if not isinstance(styles, dict) or not all(map(_is_number, styles.values())):
+        return {}
+    return styles
+
+
+def percent(weight: float) -> int:
+    """A weight as its slider shows it."""
+    return round(100 * min(1.0, max(0.0, weight)))
+
+
+def method_in(found: Mapping[str, Any]) -> str:
+    """The page's name of the method."""
+    return next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
+
+
+def size_in(found: Mapping[str, Any]) -> int:
+    """The size that the page offers which is nearest; 0 is the photo's own."""
+    size = found.get("size")
+    offered = [value for _, value in SIZES if value]
+    return min(offered, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0
+
+
+def seconds_in(found: Mapping[str, Any]) -> Any:
+    """The time for Finest; None where it is not known."""
+    optimization = found.get("optimization")
+    return (optimization.get("seconds") if isinstance(optimization, dict) else None) or None
+
+
+def as_shown(slider: Slider, value: Any) -> float:
+    """A value as the slider can show it; its first one if it is not a number."""
+    return slider.preprocess(value if _is_number(value) else None)
+
+
+def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
+    """The parameters that the page has no control for; `styles` are those that it knows."""
+    size, shown = found.get("size"), size_in(found)
+    lost = {
+        f"size {size} px (now {shown} px)": isinstance(size, int) and size != shown,
+        f"styles beyond the first {MOST_STYLES}": styles > MOST_STYLES,
+        "regions": bool(found.get("masks")),
+        "colour mode 'statistics'": found.get("color_mode", "luminance") != "luminance",
+        "advanced settings of the optimisation": _differs(found.get("optimization")),
+    }
+    return [what for what, is_lost in lost.items() if is_lost]
+
+
+def _differs(optimization: object) -> bool:
+    """Whether anything but the time is not as the page has it."""
+    given = optimization if isinstance(optimization, dict) else {}
+    usual = asdict(Optimization())
+    return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
