@@ -3,7 +3,7 @@
     python -m benchmarks.any_picture PHOTOS PAINTINGS [--method adain] [--photos 40] [--styles 20]
         [--strengths 0.25,0.5,0.75,1]
 
-Of both folders every 16th picture is used, those that the training leaves out; photos at a long side of 512 px,
+Of both folders every 16th picture is used, which are held out of training; photos at a long side of 512 px,
 each painted in every painting. J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), and, as a yardstick
 that training did not minimise, content at relu4_2 and style at relu1_1 to relu5_1.
 """
@@ -14,34 +14,21 @@ import statistics
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from benchmarks import STYLE_WEIGHT
+from benchmarks import Objective
 from styletransfer import images, methods
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
-from styletransfer.losses import content_loss
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
-from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, load_vgg19
 from styletransfer.weights import package_folder
 
-YARDSTICK_CONTENT = "relu4_2"
-COLUMNS = ("content", "style", "J", "yardstick content", "yardstick style", "yardstick J")
+LAYERS = ((CONTENT_LAYER, STYLE_LAYERS), ("relu4_2", GRAM_LAYERS))  # of the training, and of the yardstick
+COLUMNS = ("J", "content", "style", "yardstick J", "yardstick content", "yardstick style")
 
 
-def measure(vgg: VGG19, picture: Tensor, own: dict[str, Tensor], target: StyleTarget) -> list[float]:
-    """The values of COLUMNS."""
-    found = vgg(picture, [CONTENT_LAYER, YARDSTICK_CONTENT, *GRAM_LAYERS])
-    values = []
-    for layer, layers in ((CONTENT_LAYER, STYLE_LAYERS), (YARDSTICK_CONTENT, GRAM_LAYERS)):
-        content = content_loss(found[layer], own[layer]).item()
-        style = target.at(layers).loss(found).item()
-        values += [content, style, content + STYLE_WEIGHT * style]
-    return values
-
-
-def _spread(paths: list[Path], count: int) -> list[Path]:
+def _some(paths: list[Path], count: int) -> list[Path]:
     return paths[:: max(1, len(paths) // count)][:count]
 
 
@@ -61,8 +48,8 @@ def main() -> None:
     dtype = choose_dtype(device)
     vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(device)
     stylizer = methods.load(options.method, options.models, device)
-    photos = _spread(split_held_out(images.find_pictures(options.content))[1], options.photos)
-    paintings = _spread(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
+    photos = _some(split_held_out(images.find_pictures(options.content))[1], options.photos)
+    paintings = _some(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
     pictures = PictureStyles(options.models, device)
     styles = [pictures.get(path, path.stem) for path in paintings]
     targets = [StyleTarget.of(style, GRAM_LAYERS).to(device) for style in styles]
@@ -72,10 +59,10 @@ def main() -> None:
         with torch.inference_mode():
             for path in photos:
                 photo = images.resize_long_side(images.read_picture(path).rgb, 512).to(device)
-                own = vgg(photo, [CONTENT_LAYER, YARDSTICK_CONTENT])
+                objective = Objective(vgg, photo, LAYERS)
                 for painting, style, target in zip(paintings, styles, targets, strict=True):
-                    painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength)).to(device)
-                    values = measure(vgg, painted, own, target)
+                    painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(strength))
+                    values = [loss.item() for losses in objective(painted, target) for loss in losses]
                     rows.append(values)
                     table.append([strength, path.stem, painting.stem, *(round(value, 4) for value in values)])
         medians = [statistics.median(column) for column in zip(*rows, strict=True)]

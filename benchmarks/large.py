@@ -65,8 +65,8 @@ def paint_one(photo: Path, method: str) -> None:
     before, began = memory(HELD), time.perf_counter()
     own_before, own = memory(OWN), [0]
     done = threading.Event()
-    watch = threading.Thread(
-        target=lambda: own.extend(memory(OWN) for _ in iter(lambda: done.wait(0.02), True))
+    watch = threading.Thread(  # ends with the process if painting fails
+        target=lambda: own.extend(memory(OWN) for _ in iter(lambda: done.wait(0.02), True)), daemon=True
     )
     watch.start()
     [result] = transfer.stylize_batch([photo], STYLES[0], method=method)
@@ -78,13 +78,13 @@ def paint_one(photo: Path, method: str) -> None:
     watch.join()
     most = memory(MOST_HELD)
     assert images.read_size(target) == size
-    told = {
+    found = {
         "seconds": seconds,
         "memory": most - before,
         "own": max(own) - own_before,
         "said": [forecast.seconds, forecast.memory],
     }
-    print(json.dumps(told))
+    print(json.dumps(found))
 
 
 def by_size(photo: Path, sizes: list[float], method: str) -> None:

@@ -22,18 +22,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.quality import Objective
+from benchmarks import Objective
 from styletransfer import images
 from styletransfer.core import StyleInfo
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.methods import cin
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import StyleBank
-from styletransfer.targets import StyleTarget, style_target
+from styletransfer.targets import StyleTarget
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
-from styletransfer.training.looks import Looks
-from styletransfer.training.predictor import spread_of
-from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.looks import look
+from styletransfer.training.predictor import row_std
 from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_predictor, package_folder
@@ -50,8 +49,8 @@ class Judge:
     ) -> None:
         self.base = base
         self.style = target.style(StyleInfo("new", "New", base_sha256=base.sha256), torch.zeros(2, 0))
-        self.photos = photos
-        self.objectives = [Objective(vgg, photo, self.style) for photo in photos]
+        self.photos, self.target = photos, target.to(vgg.mean.device)
+        self.objectives = [Objective(vgg, photo) for photo in photos]
 
     def __call__(self, row: Tensor) -> float:
         style = replace(self.style, row=row)
@@ -59,7 +58,7 @@ class Judge:
         for photo, objective in zip(self.photos, self.objectives, strict=True):
             with torch.no_grad():
                 painted = self.base.stylize(photo, [style], torch.ones(1), torch.tensor(1.0)).clone()
-                values.append(objective(painted)[0].item())
+                values.append(objective(painted, self.target)[0][0].item())
         return statistics.mean(values)
 
 
@@ -105,12 +104,12 @@ def main() -> None:
     bank = StyleBank(package_folder("styles"))
     known = [bank.load(name) for name in bank.paths()]
     rows = torch.stack([style.row for style in known])
-    mean = Start(rows.mean(dim=0), spread_of(rows))
+    mean = Start(rows.mean(dim=0), row_std(rows))
     plain = Start(rows.mean(dim=0), torch.ones_like(rows[0]))
-    used, aside = split_held_out(images.find_pictures(options.photos))
-    step = max(1, len(aside) // options.held_out)
-    held_out = [images.resize_long_side(images.read_picture(path).rgb, 512) for path in aside[::step]]
-    held_out = held_out[: options.held_out]
+    used, held_out = split_held_out(images.find_pictures(options.photos))
+    step = max(1, len(held_out) // options.held_out)
+    measured = held_out[::step][: options.held_out]
+    photos = [images.resize_long_side(images.read_picture(path).rgb, 512) for path in measured]
     generator = torch.Generator().manual_seed(1)
     pictures = load_pictures(used[:1000], round(1.5 * ours.side))
     many = [random_crop(pictures, ours.side, generator) for _ in range(1000)]
@@ -122,10 +121,9 @@ def main() -> None:
     table = []
     for path in paths:
         picture = images.as_style(images.read_on_white(path), ours.style_side)
-        target = style_target(vgg, picture)
-        look = Looks(target, painting_repetition(vgg, picture))
-        judge = Judge(base, half, held_out, target)
-        start = predicted_start(target, predictor)
+        seen = look(vgg, picture)
+        judge = Judge(base, half, photos, seen.targets)
+        start = predicted_start(seen.targets, predictor)
         slow = replace(ours, rate=1e-3, momentum=0.9, steps=options.published_steps)
         runs = {
             "ours": (start, few, ours, False),
@@ -137,7 +135,7 @@ def main() -> None:
         }
         for run in options.runs.split(","):
             began_with, crops, settings, constant = runs[run]
-            fitter = StyleFitter(half, base.network, began_with, look, crops, settings)
+            fitter = StyleFitter(half, base.network, began_with, seen, crops, settings)
             points = curve(fitter, judge, constant)
             shown = "  ".join(f"{step}: {value:.2f} ({seconds:.0f} s)" for step, seconds, value in points)
             print(f"{path.stem:32.32s} {run:12s} {shown}", flush=True)

@@ -61,6 +61,8 @@ def app(folder: Path) -> Iterator[tuple[str, float]]:
     )
     try:
         while not _listens(port):
+            if server.poll() is not None:
+                raise SystemExit("app.py has ended instead of serving the page")
             time.sleep(0.02)
         yield f"http://127.0.0.1:{port}", began
     finally:

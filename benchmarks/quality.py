@@ -11,48 +11,32 @@ L-BFGS that begin with noise, clipped to [0, 1] after each, which is what Johnso
 import argparse
 import csv
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from benchmarks import STYLE_WEIGHT
+from benchmarks import Objective
 from styletransfer import images, methods
-from styletransfer.core import Style
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
-from styletransfer.losses import content_loss
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
-from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import package_folder
 
-
-class Objective:
-    """J of a picture against a photo and a style."""
-
-    def __init__(self, vgg: VGG19, photo: Tensor, style: Style) -> None:
-        self.vgg = vgg
-        with torch.no_grad():
-            self.content = vgg(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-        self.target = StyleTarget.of(style).to(photo.device)
-
-    def __call__(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """J, content and style."""
-        features = self.vgg(picture, [CONTENT_LAYER, *STYLE_LAYERS])
-        content = content_loss(features[CONTENT_LAYER], self.content).sum()
-        style = self.target.loss(features).sum()
-        return content + STYLE_WEIGHT * style, content, style
+J = Callable[[Tensor], Tensor]  # of a picture
 
 
-def from_photo(objective: Objective, photo: Tensor) -> Iterator[float]:
+def from_photo(objective: J, photo: Tensor) -> Iterator[float]:
     """J before each step of Adam that begins with the photo."""
     pixels = photo.clone().requires_grad_()
     optimizer = torch.optim.Adam([pixels], lr=0.03)
     while True:
-        value = objective(pixels)[0]
+        value = objective(pixels)
         yield value.item()
         optimizer.zero_grad()
         value.backward()
@@ -61,7 +45,7 @@ def from_photo(objective: Objective, photo: Tensor) -> Iterator[float]:
             pixels.clamp_(0, 1)
 
 
-def from_noise(objective: Objective, photo: Tensor) -> Iterator[float]:
+def from_noise(objective: J, photo: Tensor) -> Iterator[float]:
     """J before each step of L-BFGS that begins with noise."""
     noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(0))
     pixels = noise.to(photo).requires_grad_()
@@ -71,7 +55,7 @@ def from_noise(objective: Objective, photo: Tensor) -> Iterator[float]:
     def closure() -> float:
         nonlocal value
         optimizer.zero_grad()
-        value = objective(pixels)[0]
+        value = objective(pixels)
         value.backward()
         return value.item()
 
@@ -80,6 +64,10 @@ def from_noise(objective: Objective, photo: Tensor) -> Iterator[float]:
         yield value.item()
         with torch.no_grad():
             pixels.clamp_(0, 1)
+
+
+def j_of(objective: Objective, target: StyleTarget, picture: Tensor) -> Tensor:
+    return objective(picture, target)[0][0]
 
 
 def equivalent(values: Iterator[float], goal: float, most: int) -> int:
@@ -122,19 +110,21 @@ def main() -> None:
     rows = []
     for index, name in enumerate(bank.paths()):
         style = bank.load(name)
+        target = StyleTarget.of(style).to(device)
         contents, styles, objectives, equivalents = [], [], [], []
         for turn in range(options.photos):
             path = paths[(index + turn * 7) % len(paths)]  # other photos for every style
             photo = images.resize_long_side(images.read_picture(path).rgb, 512).to(device)
-            objective = Objective(vgg, photo, style)
+            objective = Objective(vgg, photo)
             with torch.no_grad():
-                painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0)).to(device)
-                value, content, style_loss = (part.item() for part in objective(painted))
+                painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0))
+                value, content, style_loss = (part.item() for part in objective(painted, target)[0])
             contents.append(content)
             styles.append(style_loss)
             objectives.append(value)
             if turn < options.gatys_photos:
-                optimised = (from_noise if options.from_noise else from_photo)(objective, photo)
+                optimise = from_noise if options.from_noise else from_photo
+                optimised = optimise(partial(j_of, objective, target), photo)
                 equivalents.append(equivalent(optimised, value, options.most_steps))
         values = [statistics.mean(part) for part in (contents, styles, objectives, equivalents)]
         rows.append((name, *values))

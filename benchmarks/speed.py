@@ -5,8 +5,8 @@
 The standard network is that of Johnson et al. 2016 with instance normalisation: 9x9 convolution to 32 channels,
 two strided ones to 64 and 128, five residual blocks, two upsampling convolutions, 9x9 to the picture; 1.67 M
 weights, eager float32. It is measured twice: as PyTorch runs it, and, in turn with ours, with the C library
-told to keep freed memory, as our program tells it. With a folder of photos, the mean difference of what the
-fast number formats paint from what float32 paints is told, over PHOTOS of them in every style.
+told to keep freed memory, as in our program. With a folder of photos, the mean difference between paintings in
+the fast number formats and in float32 is printed, over PHOTOS of them in every style.
 """
 
 import argparse
@@ -64,8 +64,8 @@ def standard_network() -> nn.Sequential:
 def seconds(work: Callable[[], object], device: torch.device) -> float:
     start = time.perf_counter()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
     return time.perf_counter() - start
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os.path import isfile
@@ -16,7 +17,7 @@ from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_wei
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.files import printable, recorded, replacing
+from styletransfer.files import printable, recorded
 from styletransfer.images import ImageSource
 from styletransfer.methods import cin
 from styletransfer.picturestyles import PictureStyles
@@ -31,21 +32,22 @@ from styletransfer.settings import (
     WORKERS,
     Optimization,
     StyleTraining,
+    is_number,
 )
-from styletransfer.stylebank import SUFFIX, StyleBank, check_base, to_slug
+from styletransfer.stylebank import SUFFIX, StyleBank, to_slug
 from styletransfer.vgg import GRAM_LAYERS, check_layers
 from styletransfer.weights import load_base, load_predictor, package_folder
 
-StyleName = str | Path | Image | Style  # of a style, or the style itself; or a picture whose style is meant
+StyleName = str | Path | Image | Style  # the name of a style, or a style; or a picture to take the style from
 StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
 
 
 class StyleTransfer:
     """Photo in, painting out. Owns the networks, loaded on first use, and the styles.
 
-    Args:  device: such as "cpu", "cuda" or "mps"; the best one there is unless given;
-           models_dir: folder of the weight files, unless the ones that came with the package;
-           styles_dir: folder of further styles, unless the user's own data folder.
+    Args:  device: such as "cpu", "cuda" or "mps"; default: the best one available;
+           models_dir: folder of the weight files; default: the ones that came with the package;
+           styles_dir: folder of your own styles; default: one in the user's data folder.
     """
 
     def __init__(
@@ -59,15 +61,14 @@ class StyleTransfer:
         self._models_dir = Path(models_dir) if models_dir else package_folder("models")
         if styles_dir is not None and not Path(styles_dir).is_dir():
             raise InvalidInput(f"{styles_dir} is not a folder of styles")
-        own_styles = Path(styles_dir) if styles_dir else user_data_path("styletransfer") / "styles"
         self._styles_dir = Path(styles_dir) if styles_dir else None
         self._stylizers: dict[str, Stylizer] = {}
         self._pictures = PictureStyles(self._models_dir, self._device)
-        self._bank = StyleBank(package_folder("styles"), own_styles)
+        self._bank = StyleBank(package_folder("styles"), self._styles_dir or _users_styles())
 
     @property
     def styles(self) -> dict[str, StyleInfo]:
-        """What can be painted in: style name -> title, artist, year and the rest, in order of name."""
+        """The styles that can be used: style name -> title, artist, year and the rest, in order of name."""
         return self._bank.infos()
 
     @property
@@ -88,17 +89,19 @@ class StyleTransfer:
         resume: bool = False,
         on_step: OnStep | None = None,
     ) -> Style:
-        """Learn a style from one picture: fit gamma and beta, save the style file, ready for use by name.
+        """Learn a style from one picture: fit gamma and beta, and save the style file.
 
-        Args:    image: the painting, a file or a PIL image; name: its title, such as "My style", which makes
-                 the name it is used by, "my-style";
-                 content: folder of photographs to learn on, unless the few that come with the installation;
+        Unless a `folder` is given the style can be used by its name afterwards.
+
+        Args:    image: the painting, a file or a PIL image; name: its title, such as "My style", from which the
+                 name of the style is made, "my-style";
+                 content: folder of photographs to learn on; default: a few that come with the installation;
                  steps, seconds: how long to learn, whichever ends first: 240 steps unless either is given, and
                  never more than 5,000;
                  style_side: pixels of the picture's short side when it is looked at, 64 to 2048: the size of
                  the strokes;
-                 folder: for the style file, unless the user's own styles;
-                 resume: go on with the fit of this name that was interrupted;
+                 folder: for the style file; default: the user's own styles;
+                 resume: continue the interrupted fit of this name;
                  on_step: called with losses and, every few seconds, a preview; raising `Cancelled` in it ends
                  the fit, and what has been learned so far is kept.
         Raises:  StyleTransferError: UnreadableImage, InvalidInput, UnwritableOutput, MissingWeights,
@@ -107,15 +110,18 @@ class StyleTransfer:
         from styletransfer.training.style_job import StyleJob, train_style
 
         STYLE_SIZE.check("style_side", style_side)
-        for what, value in (("steps", steps), ("seconds", seconds)):
-            if value is not None and not value > 0:
-                raise InvalidInput(f"{what} is {value:g}; it must be above 0")
+        _check_above_zero("steps", steps, whole=True)
+        _check_above_zero("seconds", seconds)
+        if not isinstance(name, str):
+            raise InvalidInput(f"the name is {name!r}; it must be a text, such as 'My style'")
         most = StyleTraining.steps if seconds is None else StyleTraining.most_steps
-        settings = StyleTraining(
-            steps=min(steps or most, StyleTraining.most_steps), seconds=seconds or 0.0, style_side=style_side
+        settings = StyleTraining(  # of plain numbers, as NumPy's cannot be written as JSON
+            steps=int(min(steps or most, StyleTraining.most_steps)),
+            seconds=float(seconds or 0),
+            style_side=int(style_side),
         )
         slug = to_slug(name)
-        bank = StyleBank(self._bank.shipped, Path(folder)) if folder else self._bank
+        bank = StyleBank(self._bank.shipped, Path(folder)) if folder else self._bank_for_own()
         bank.check_free(slug)
         job = StyleJob(
             image=image,
@@ -143,9 +149,9 @@ class StyleTransfer:
         return self._bank.preview(name)
 
     def with_styles(self, styles_dir: str | Path) -> "StyleTransfer":
-        """The same, with the networks shared, for another folder of own styles.
+        """A copy that shares the networks, for another folder of own styles.
 
-        Those of the `styles_dir` that this was made with can still be used, as if they were shipped.
+        The styles of this one's `styles_dir` can still be used, as if they were shipped.
         """
         other = copy.copy(self)
         other._bank = StyleBank(package_folder("styles"), Path(styles_dir), self._styles_dir)
@@ -156,23 +162,21 @@ class StyleTransfer:
         self._bank.remove(name)
 
     def export_style(self, name: str, path: str | Path) -> None:
-        """Copy the file of a style to `path`, which ends in .safetensors, to be given away.
+        """Copy the file of a style to `path`, which ends in .safetensors, to share it.
 
-        Raises UnknownStyle, InvalidInput, UnwritableOutput.
+        Raises UnknownStyle, InvalidInput, InvalidStyleFile, UnwritableOutput.
         """
-        source, path = self._bank.find(name), Path(path)
-        if path.suffix != SUFFIX:
-            raise InvalidInput(f"cannot export to {path.name!r}; the name must end in {SUFFIX}")
-        with replacing(path) as temporary:
-            temporary.write_bytes(source.read_bytes())
+        if Path(path).suffix != SUFFIX:
+            raise InvalidInput(f"cannot export to {Path(path).name!r}; the name must end in {SUFFIX}")
+        self._bank.export(name, Path(path))
 
     def import_style(self, path: str | Path) -> StyleInfo:
-        """Take over a style file from elsewhere, once it is verified, under the name that it carries.
+        """Check a style file from elsewhere and copy it into the own styles, under the name that it carries.
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
         network, sha256 = load_base(self._models_dir)
-        return self._bank.add_file(Path(path), sha256, network.config.row_length)
+        return self._bank_for_own().add_file(Path(path), sha256, network.config.row_length)
 
     def stylize(
         self,
@@ -193,23 +197,23 @@ class StyleTransfer:
         """Paint a photo.
 
         Args:    image: a file, or a PIL image of any mode; transparency is kept;
-                 style: a name out of `styles`, or a mix of names with weights: {"great-wave": 0.7,
-                 "starry-night": 0.3}, normalised to sum 1; also a picture whose style is meant, as a path or
+                 style: a name from `styles`, or a mix of names with weights: {"great-wave": 0.7,
+                 "starry-night": 0.3}, normalised to sum 1; also a picture to take the style from, as a path or
                  a PIL image, or what `train_style` returned; [(image, 0.7), ("udnie", 0.3)] is a mix of both;
-                 method: "cin", one pass of a network, fast; "adain", another that follows the palette of a
-                 picture more than its brush; "gatys", which optimises for a minute and more;
+                 method: "cin", one pass of a network, fast; "adain", another one, which follows the palette of
+                 a picture more than its brushwork; "gatys", which optimises for a minute or more;
                  strength: 0 gives the photo back, 1 the full painting;
-                 size: long side of the result in pixels, 1 to 16384, unless the photo's own;
+                 size: long side of the result in pixels, 1 to 16384; default: the photo's own;
                  stroke_size: 0.25 to 4 times the usual one: the photo is painted so much smaller, and enlarged;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
                  scaled to the photo; where all are black the photo stays as it is. A style without a mask
-                 belongs everywhere. The name of a picture is that of its file, "painting.jpg", and of a PIL
-                 image "picture", of a second one "picture-2";
-                 style_masks: the name of a picture that is a style -> a grey picture, white where its style is
-                 to be taken from;
-                 optimization: how "gatys" goes about it, or its fields by name;
+                 belongs everywhere. A picture goes by the name of its file, "painting.jpg"; a PIL image by
+                 "picture", a second one by "picture-2";
+                 style_masks: the name of a picture used as a style -> a grey picture, white where its style is
+                 taken from;
+                 optimization: the settings of "gatys", or its fields by name;
                  on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
                  then returns what it has.
         Returns: RGB or RGBA of 8 bits, at most 178 megapixels, its parameters in `info`, which `save_picture`
@@ -245,12 +249,12 @@ class StyleTransfer:
         on_step: OnStep | None = None,
         workers: int = round(WORKERS.default),
     ) -> Iterator[BatchResult]:
-        """Paint many photos in their order, with everything loaded once; the next are read meanwhile.
+        """Paint many photos in order, with everything loaded once; the next ones are read meanwhile.
 
-        Small ones of one size that follow one another are painted together, where that changes nothing. PIL
-        images are read as they are taken from `sources`, before the next one is asked for.
+        Small photos of one size in a row are painted together, where that changes nothing. PIL images are read
+        as they are taken from `sources`, before the next one is asked for.
 
-        A photo that cannot be read comes back with its `error`, and the others go on. What would fail for
+        A photo that cannot be read comes back with its `error`, and the batch goes on. What would fail for
         every photo, such as an unknown style, is raised at once.
 
         Args:  workers: how many photos are read at a time, and wait in memory; the others as for `stylize`.
@@ -278,6 +282,8 @@ class StyleTransfer:
         MissingWeights.
         """
         STROKE_SIZE.check("stroke_size", stroke_size)
+        if not _is_size(size):
+            raise InvalidInput(f"size is {size!r}; give height and width in pixels")
         wish = _optimization(optimization)
         cost = self._stylizer(method).cost(painted_size(size, stroke_size), wish)
         found = estimate(cost, self._device)
@@ -293,18 +299,20 @@ class StyleTransfer:
         style_masks: Mapping[str, ImageSource],
         options: Options,
     ) -> Request:
-        """Everything about a wish but the photo, checked and loaded."""
-        styles, weights = {}, {}
-        for name, weight in _pairs(style):
+        """Everything about a painting except the photo, checked and loaded."""
+        styles: dict[str, Style] = {}
+        weights, pairs = {}, _pairs(style)
+        taken = {self._slug(name) for name, _ in pairs}
+        for name, weight in pairs:
             if isinstance(name, Style):
                 slug, found = name.info.slug, name
-            elif isinstance(name, str) and (name in self._bank.paths() or not isfile(name)):
-                if name not in self._bank.paths() and Path(name).suffix.lower() in images.PICTURE_SUFFIXES:
-                    raise UnreadableImage(f"{name}: no such file; give a picture, or the name of a style")
-                slug, found = name, self._bank.load(name)
+            elif (known := self._slug(name)) is not None:
+                if known not in self._bank.paths() and Path(known).suffix.lower() in images.PICTURE_SUFFIXES:
+                    raise UnreadableImage(f"{known}: no such file; give a picture, or the name of a style")
+                slug, found = known, self._bank.load(known)
             else:
                 title = "picture" if isinstance(name, Image) else printable(Path(name).name)
-                slug = next(each for each in _numbered(title) if each not in styles)  # two may have one name
+                slug = next(each for each in _numbered(title) if each not in {*taken, *styles})
                 found = self._pictures.get(name, slug, style_masks.get(slug))
             if slug in styles:
                 raise InvalidInput(f"the style {slug!r} is given twice; give each style once")
@@ -329,13 +337,22 @@ class StyleTransfer:
             shades[name] = images.read_mask(mask)
         if options.optimization:
             check_layers([options.optimization.content_layer], GRAM_LAYERS[-1])
-            if isfile(options.optimization.start):
-                images.read_on_white(options.optimization.start)  # an error now, not of every photo
-        stylizer = self._stylizer(method)
-        if method == "cin":
-            for each in used:
-                check_base(each, stylizer.sha256)
-        return Request(method, stylizer, used, weights, shades, options)
+            if options.optimization.start_picture is not None:
+                images.read_on_white(options.optimization.start_picture)  # an error now, not of every photo
+        return Request(method, self._stylizer(method), used, weights, shades, options)
+
+    def _slug(self, name: StyleName) -> str | None:
+        """The name that a style goes by; None for a picture."""
+        if isinstance(name, Style):
+            return name.info.slug
+        is_style = isinstance(name, str) and (name in self._bank.paths() or not isfile(name))
+        return str(name) if is_style else None
+
+    def _bank_for_own(self) -> StyleBank:
+        """The bank, to write into. Raises InvalidInput where there is no folder for own styles."""
+        if self._bank.own == self._bank.shipped:
+            raise InvalidInput("there is no folder for your own styles; set HOME or give --styles-dir")
+        return self._bank
 
     def _stylizer(self, method: str) -> Stylizer:
         if method not in self._stylizers:
@@ -343,8 +360,27 @@ class StyleTransfer:
         return self._stylizers[method]
 
 
+def _users_styles() -> Path | None:
+    """The folder of the user's own styles; None where the system names no home for the user."""
+    try:
+        return user_data_path("styletransfer") / "styles"
+    except RuntimeError:
+        return None
+
+
+def _check_above_zero(name: str, value: float | None, *, whole: bool = False) -> None:
+    if value is not None and not (is_number(value, whole=whole) and 0 < value < math.inf):
+        expected = "whole number" if whole else "finite number"
+        raise InvalidInput(f"{name} is {value!r}; it must be a {expected} above 0")
+
+
+def _is_size(given: object) -> bool:
+    sides: Sequence[Any] = given if isinstance(given, tuple | list) else ()
+    return len(sides) == 2 and all(is_number(side, whole=True) and side > 0 for side in sides)
+
+
 def _optimization(given: Optimization | Mapping[str, Any] | None) -> Optimization | None:
-    """Also out of the parameters of a picture. Raises InvalidInput."""
+    """The settings, also from the parameters of a picture. Raises InvalidInput."""
     if given is None or isinstance(given, Optimization):
         return given
     try:
@@ -359,7 +395,7 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _pairs(style: StyleMix) -> list[tuple[StyleName, float]]:
-    """A mix as pairs of name or picture, and weight. Raises InvalidInput."""
+    """A mix as pairs of a name or picture and its weight. Raises InvalidInput."""
     if isinstance(style, str | Path | Image | Style):
         return [(style, 1.0)]
     pairs = list(style.items() if isinstance(style, Mapping) else style)

@@ -1,4 +1,4 @@
-"""Keeping what is the photo's: its colours under the painting's strokes, or all of it around a painting."""
+"""Keeping parts of the photo: its colours under the painting's strokes, or all of it outside a mask."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from styletransfer.images import as_bytes, as_float, empty_like
 
 # Rec. 601 luma and two colour differences, the space of Gatys et al. 2016b. Rows: Y, I, Q.
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
-_STRIP_ROWS = 256  # that are worked on at a time: a picture of 100 megapixels is not held in float32
+_STRIP_ROWS = 256  # rows that are worked on at a time, so that no large picture is held in float32
 
 Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a picture's channels, float64
 
@@ -20,7 +20,7 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
     Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
              as it is, 1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the
              mean and contrast of the photo's, joined with the photo's own colour differences; "statistics":
-             the painting with the mean and covariance that the photo's colours have.
+             the painting, given the mean and covariance of the photo's colours.
     Returns: (B, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     """
@@ -50,7 +50,7 @@ def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "lumin
 
 
 def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
-    """A painting where it belongs, and around it the photo to the pixel.
+    """The painting where it belongs, and everywhere else the photo, unchanged.
 
     Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; cover: (1, 1, H, W) in [0, 1]:
              1 where the painting belongs, 0 where the photo stays.
@@ -88,7 +88,7 @@ def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:
 
 
 def _strips(image: Tensor) -> Iterator[slice]:
-    """The rows of a picture, some at a time."""
+    """The rows of a picture in strips."""
     return (slice(top, top + _STRIP_ROWS) for top in range(0, image.shape[2], _STRIP_ROWS))
 
 
@@ -98,7 +98,7 @@ def _mixed(image: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _matrix_power(covariance: Tensor, power: float) -> Tensor:
-    """Power of a symmetric matrix; a direction without variance (a grey photo has two) becomes 0."""
+    """Power of a symmetric matrix; a direction without variance, of which a grey photo has two, becomes 0."""
     values, vectors = torch.linalg.eigh(covariance)
     present = values > 1e-6
     scaled = torch.where(present, values.clamp_min(1e-6).pow(power), 0.0)

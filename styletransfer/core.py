@@ -1,21 +1,20 @@
-"""The vocabulary that every part of the package shares: styles, their blend, progress."""
+"""The types that every part of the package shares: styles, their blend, progress."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput
-from styletransfer.settings import Optimization
+from styletransfer.settings import Optimization, is_number
 
 
 @dataclass(frozen=True)
 class StyleInfo:
-    """What is known of a style besides its numbers; plain values, kept as JSON in its file."""
+    """The description of a style, without its numbers: plain values, kept as JSON in its file."""
 
     slug: str
     title: str
@@ -52,7 +51,7 @@ class Style:
 
 
 def blend(statistics: Tensor, weights: Tensor) -> Tensor:
-    """Convex combination of the styles' statistics: what a mix of styles is, in every method.
+    """Convex combination of the styles' statistics, which is how every method mixes styles.
 
     Args:    statistics: (S, *shape), one entry a style; for maps of weights (S, C);
              weights: (B, S) one weight a style, or (B, S, H, W) one map a style; they sum to 1 over S.
@@ -67,22 +66,22 @@ def blend(statistics: Tensor, weights: Tensor) -> Tensor:
 def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """The weights of a mix, summing to 1, without those that are 0. Raises InvalidInput."""
     for name, weight in weights.items():
-        if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
+        if not is_number(weight) or not 0 <= weight < math.inf:
             raise InvalidInput(f"the weight of style {name!r} is {weight}; weights must be numbers, 0 or more")
     largest = max(weights.values(), default=0)
     if largest <= 0:
         raise InvalidInput("no style has a weight above 0; give at least one")
-    shares = {name: weight / largest for name, weight in weights.items()}  # huge ones have no sum
+    shares = {name: weight / largest for name, weight in weights.items()}  # the sum of huge ones is infinite
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items() if share > 0}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a piece of work stands: handed to `on_step`, which may raise `Cancelled` to stop it.
+    """How far some work has come: handed to `on_step`, which may raise `Cancelled` to stop it.
 
-    `losses` are named means of the step; `preview` is a picture (1, 3, H, W) in [0, 1], now and
-    then; (B, 3, H, W) where B photos are painted at once, and uint8 where it is large.
+    `losses` are named means of the step; `preview` is from time to time a picture (1, 3, H, W) in [0, 1], or
+    (B, 3, H, W) where B photos are painted at once; uint8 where it is large.
     """
 
     step: int
@@ -96,7 +95,7 @@ OnStep = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What painting a picture takes: multiply-adds, and bytes of memory."""
+    """The multiply-adds and the bytes of memory that painting a picture takes."""
 
     multiply_adds: float
     memory: float
@@ -105,12 +104,12 @@ class Cost:
 class Stylizer(Protocol):
     """A method of painting a photo in a mix of styles.
 
-    `sha256` says which weights it paints with, `together` how many pixels of photos of one size it paints
+    `sha256` says which weights it paints with, `batch_pixels` how many pixels of photos of one size it paints
     fastest at once, 0 where it takes them one by one.
     """
 
     sha256: str
-    together: int
+    batch_pixels: int
 
     def stylize(
         self,
@@ -124,16 +123,20 @@ class Stylizer(Protocol):
         """Paint.
 
         Args:    content: (1, 3, H, W), float32 in [0, 1] or uint8, any H and W from 1; or (B, 3, H, W) float32,
-                 B photos of no more pixels than `together`;
+                 B photos of no more pixels than `batch_pixels`;
                  styles: at least one; weights: (S,), or maps (S, H, W), non-negative, summing to 1 over S;
                  strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
-                 on_step: may raise `Cancelled`, upon which a method that improves a picture step by step
-                 returns it as it is, and others let it through;
-                 optimization: for methods that optimise; others take no notice.
+                 on_step: may raise `Cancelled`; a method that improves a picture step by step then returns
+                 what it has, and others let the error through;
+                 optimization: for methods that optimise; others ignore it.
         Returns: (B, 3, H, W) in the number format of `content`.
         """
         ...
 
+    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+        """Raise InvalidInput or InvalidStyleFile where it cannot paint in these styles, whatever the photo."""
+        ...
+
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        """What painting a picture of that height and width takes, about."""
+        """About what painting a picture of that height and width takes."""
         ...

@@ -1,6 +1,6 @@
 """AdaIN: features of a photo are given the statistics of a style, and a decoder turns them into a painting.
 
-Encoder and statistics are those of VGG-19, so that a style needs no training: one look at a picture is enough.
+The encoder is VGG-19, so that a style needs no training: its statistics are measured on one picture.
 Reading and writing files is `weights.py`.
 """
 
@@ -19,15 +19,15 @@ from styletransfer.vgg import VGG19, channels, stride
 
 ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 
-Statistics = dict[str, tuple[Tensor, Tensor]]  # layer -> mean and std, (B, C, 1, 1) or (B, C, H, W)
+FeatureStatistics = dict[str, tuple[Tensor, Tensor]]  # layer -> mean and std, (B, C, 1, 1) or (B, C, H, W)
 
 
 class AdainDecoder(nn.Module):
     """Paints from features that have the statistics of a style.
 
     Source:  Huang and Belongie 2017 (arXiv 1703.06868).
-    Differs: besides relu4_1, where their decoder begins, it is handed relu3_1 and relu2_1, equally restyled,
-             which keeps edges and hands on the palette; no layer at full size (pixel-shuffle at the end),
+    Differs: besides relu4_1, where their decoder begins, it gets relu3_1 and relu2_1, restyled in the same way,
+             which keeps edges and passes on the palette; no layer at full size (pixel-shuffle at the end),
              half the channels at 1/8 and below: a third of the multiply-adds of the mirrored VGG.
     """
 
@@ -67,18 +67,18 @@ def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
     return vgg(fit_stride(images), ADAIN_LAYERS)
 
 
-def statistics_of(features: Mapping[str, Tensor]) -> Statistics:
-    """Mean and standard deviation of every channel, by layer."""
+def statistics_of(features: Mapping[str, Tensor]) -> FeatureStatistics:
+    """Mean and std of every channel, by layer."""
     return {layer: channel_statistics(value) for layer, value in features.items()}
 
 
-def statistics_in(target: StyleTarget) -> Statistics:
-    """Those of a batch of styles."""
+def statistics_in(target: StyleTarget) -> FeatureStatistics:
+    """The statistics of a batch of styles."""
     return {layer: (_as_map(target.means[layer]), _as_map(target.stds[layer])) for layer in ADAIN_LAYERS}
 
 
-def blended_statistics(styles: Sequence[Style], weights: Tensor) -> Statistics:
-    """Statistics of a mix of styles.
+def blended_statistics(styles: Sequence[Style], weights: Tensor) -> FeatureStatistics:
+    """FeatureStatistics of a mix of styles.
 
     Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
     """
@@ -91,8 +91,8 @@ def blended_statistics(styles: Sequence[Style], weights: Tensor) -> Statistics:
     return found
 
 
-def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
-    """Statistics between a photo's own and those of a style.
+def toward(own: FeatureStatistics, style: FeatureStatistics, strength: Tensor) -> FeatureStatistics:
+    """FeatureStatistics between a photo's own and those of a style.
 
     Args:    strength: (B,), or maps (B, H, W) of the photo's size: 0 is the photo, 1 the style.
     """
@@ -106,13 +106,15 @@ def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
     return found
 
 
-def restyle(features: Mapping[str, Tensor], own: Statistics, goal: Statistics) -> dict[str, Tensor]:
+def restyle(
+    features: Mapping[str, Tensor], own: FeatureStatistics, goal: FeatureStatistics
+) -> dict[str, Tensor]:
     """Features with the statistics `goal` instead of their `own`."""
     return {layer: adain(value, own[layer], *goal[layer]) for layer, value in features.items()}
 
 
 def _at(layer: str, maps: Tensor) -> Tensor:
-    """Maps (B, N, H, W) of a photo's size, at the places of a layer, which are those of `encode`."""
+    """Maps (B, N, H, W) of a photo's size, in the size that a layer has after `encode`."""
     return F.avg_pool2d(fit_stride(maps), stride(layer))
 
 

@@ -15,7 +15,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # of mall
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best one there is. Raises InvalidInput."""
+    """The device of that name, or the best one available. Raises InvalidInput."""
     if name is None:
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -31,7 +31,7 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware computes in it, float32 elsewhere: emulated it is slower than float32."""
+    """bfloat16 where the hardware computes in it, else float32, as emulated bfloat16 is slower."""
     if device.type == "cpu":
         native = processor_has("avx512_bf16", "amx_bf16")
     elif device.type == "cuda":
@@ -42,43 +42,43 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 
 def computes_int8(device: torch.device) -> bool:
-    """Whether 8-bit integers are multiplied faster than any other number there: see `styletransfer.int8`."""
+    """Whether the device multiplies 8-bit integers faster than any other numbers: see `styletransfer.int8`."""
     return device.type == "cpu" and processor_has("avx2") and KERNELS
 
 
 def compute_on_one_core() -> None:
-    """From now on the thread that calls this computes on one core, for work beside the painting.
+    """Make the calling thread compute on one core from now on, for work done during the painting.
 
-    PyTorch would start as many helpers for it as there are cores, which go on spinning for a while after their
-    work and take the cores from the painting: up to a fifth of its time.
+    Otherwise PyTorch would start a helper thread for each core. These spin for a while after their work and
+    take the cores from the painting, which costs up to a fifth of its time.
     """
     with _COUNTING_CORES:
         cores = torch.get_num_threads()
         torch.set_num_threads(1)
-        # That is for this thread, but also what new ones begin with, which another thread sets back.
+        # That also changes what new threads begin with, which another thread sets back.
         other = threading.Thread(target=torch.set_num_threads, args=(cores,))
         other.start()
         other.join()
 
 
 def release_freed_memory() -> None:
-    """Give back to the system what was freed until now, where `keep_freed_memory` has kept it.
+    """Return to the system the memory that was freed so far and that `keep_freed_memory` has kept.
 
-    Before something that needs blocks of other sizes: the heap would else grow by all of them.
+    To be called before work that needs blocks of other sizes, for all of which the heap would otherwise grow.
     """
     _of_glibc("malloc_trim", 0)
 
 
 def keep_freed_memory() -> None:
-    """Tell the C library to keep freed memory instead of giving it back to the system.
+    """Tell the C library to keep freed memory instead of returning it to the system.
 
-    Feature maps are large blocks that come and go at every layer; getting each one anew from the system
+    Feature maps are large blocks that come and go with every layer; getting each of them from the system again
     costs up to a fifth of the time. Does nothing where the C library is not glibc.
     """
     _of_glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
     _of_glibc("mallopt", M_TOP_PAD, 64 * 2**20)
     _of_glibc("mallopt", M_MMAP_MAX, 0)
-    _of_glibc("mallopt", M_ARENA_MAX, 1)  # what one thread has freed serves the next one, as on the page
+    _of_glibc("mallopt", M_ARENA_MAX, 1)  # so that a thread can use what another one has freed, as on the page
 
 
 def _of_glibc(function: str, *given: int) -> None:

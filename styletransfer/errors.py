@@ -9,11 +9,11 @@ class StyleTransferError(Exception):
 
 
 class InvalidInput(StyleTransferError):
-    """An argument or setting outside what it may be."""
+    """An argument or setting with a value that is not allowed."""
 
 
 class UnreadableImage(StyleTransferError):
-    """A picture that is missing, empty, truncated, too large or no picture at all."""
+    """A picture that is missing, empty, truncated or too large, or a file that is not a picture."""
 
 
 class UnwritableOutput(StyleTransferError):
@@ -29,11 +29,11 @@ class InvalidStyleFile(StyleTransferError):
 
 
 class MissingWeights(StyleTransferError):
-    """A weight file that is absent, or whose content is not what was expected."""
+    """A weight file that is missing, or has unexpected content."""
 
 
 class TrainingDiverged(StyleTransferError):
-    """The losses of a training run are no numbers any more."""
+    """The losses of a training run are no longer finite."""
 
 
 class Cancelled(StyleTransferError):

@@ -1,4 +1,4 @@
-"""How long a painting will take and how much memory, said before it is begun."""
+"""Estimates of the time and the memory that a painting takes, before it is begun."""
 
 import functools
 import time
@@ -11,15 +11,15 @@ from styletransfer.core import Cost
 from styletransfer.device import choose_dtype
 
 MATRIX = 2048
-MATRIX_RUNS = 8  # the fastest of which counts: nothing came in between
-USUAL_SHARE = 0.8  # of the rate of a plain matrix product, that the methods reach
+MATRIX_RUNS = 8  # the fastest counts, as nothing else ran during it
+USUAL_SHARE = 0.8  # of the rate of a plain matrix product, which the methods reach
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """About how long a painting takes, and the bytes it needs beside the loaded program.
+    """About how many seconds a painting takes, and the bytes it needs in addition to the loaded program.
 
-    A large picture itself is in files, which do not count.
+    A large picture itself is kept in files, which are not counted.
     """
 
     seconds: float
@@ -27,13 +27,13 @@ class Estimate:
 
 
 def estimate(cost: Cost, device: torch.device) -> Estimate:
-    """What work of that cost takes on this machine, by the rate measured on it."""
+    """The time and memory for work of that cost on this machine, by the rate measured on it."""
     return Estimate(cost.multiply_adds / (USUAL_SHARE * matrix_rate(device)), cost.memory)
 
 
 @functools.cache
 def matrix_rate(device: torch.device) -> float:
-    """Multiply-adds a second of a matrix product in the number format that is painted in; measured once."""
+    """Multiply-adds per second of a matrix product, in the number format used for painting; measured once."""
     dtype = choose_dtype(device)
     with torch.inference_mode():
         left, right = torch.ones(2, MATRIX, MATRIX, device=device).to(dtype)
@@ -41,7 +41,7 @@ def matrix_rate(device: torch.device) -> float:
 
 
 def run_times(work: Callable[[], object], device: torch.device, runs: int) -> list[float]:
-    """Seconds of each of some runs, after one that does not count."""
+    """Seconds of each run, after one that is not counted."""
     times = []
     for _ in range(runs + 1):
         began = time.perf_counter()

@@ -17,55 +17,67 @@ import torch
 from styletransfer.errors import InvalidInput, UnwritableOutput
 
 LONGEST_NAME = 255  # bytes
-# What PyTorch raises at files that are none of its own, or damaged.
+# What PyTorch raises at files that it did not write, or that are damaged.
 UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place if the block ends well, and is gone if not.
+def attempt(action: str) -> Iterator[None]:
+    """Report what the file system refuses as UnwritableOutput; `action` is such as "write out.png"."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableOutput(f"cannot {action}: {error.strerror or error}") from error
 
-    Raises UnwritableOutput where the file system refuses.
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` if the block ends well, and is removed if it does not.
+
+    Where `path` is a symbolic link, the file that it points to is replaced. Raises UnwritableOutput.
     """
     if not path.name:
         raise UnwritableOutput(f"{path} is a folder; name a file")
-    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    target = _followed(path)
+    temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+        with attempt(f"write {path}"):
+            yield temporary
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
+def _followed(path: Path) -> Path:
+    return path.resolve() if path.is_symlink() else path
+
+
 def check_place(path: Path) -> None:
-    """Raise UnwritableOutput where no file can be written: before the work, not after it."""
+    """Raise UnwritableOutput where no file can be written. To be called before the work, not after it."""
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
-    try:
+    with attempt(f"write {path}"):  # a folder above it may be closed
+        folder = _followed(path).parent
         if path.is_dir():
             raise UnwritableOutput(f"{path} is a folder; name a file")
-        if not path.parent.is_dir():
-            raise UnwritableOutput(f"the folder {path.parent} does not exist; create it first")
-    except OSError as error:  # a folder above it is closed
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
-    if not os.access(path.parent, os.W_OK):
-        raise UnwritableOutput(f"the folder {path.parent} cannot be written to")
+        if not folder.is_dir():
+            raise UnwritableOutput(f"the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise UnwritableOutput(f"the folder {folder} cannot be written to")
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain values in place of what is there. Raises UnwritableOutput."""
+    """Write tensors and plain values, replacing an earlier file. Raises UnwritableOutput."""
     with replacing(path) as temporary:
         try:
             torch.save(state, temporary)
-        except RuntimeError as error:  # which is what PyTorch makes of a full disk
+        except RuntimeError as error:  # raised by PyTorch when the disk is full
             raise OSError(str(error)) from error
 
 
 def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
-    """What `save_checkpoint` wrote. Raises InvalidInput where it is no such file, FileNotFoundError of none."""
+    """What `save_checkpoint` wrote. Raises InvalidInput for any other file, and FileNotFoundError."""
     try:
         state = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
     except UNREADABLE as error:
@@ -78,9 +90,12 @@ def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
 
 
 def in_package(package: str, *parts: str) -> Path | None:
-    """A file or folder inside an installed package, which is not imported; None where that is missing."""
+    """A file or folder inside an installed package, which is not imported; None where either is missing."""
     spec = importlib.util.find_spec(package)
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent.joinpath(*parts)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent.joinpath(*parts)
+    return path if path.exists() else None
 
 
 def sha256_of(path: Path) -> str:
@@ -89,15 +104,21 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def plain_number(value: Any) -> int | float:
+    """A number of NumPy's as one of Python's, for JSON."""
+    return value.item()
+
+
 def printable(name: str) -> str:
-    """A file's name as text that can be written anywhere: bytes in it that are none become question marks."""
+    """A file's name as text that can be encoded: bytes in it that are not UTF-8 become U+FFFD."""
     return os.fsencode(name).decode("utf-8", "replace")
 
 
 def recorded(command: str, *words: str, **options: object) -> str:
-    """A command that makes the same again, for files that travel: where things lie is nobody's business.
+    """A command that makes the same again, to be kept in files that are passed on.
 
-    Options that are None are left out, those that are lists are given several times.
+    Of paths only the last part is recorded, as the rest is private. Options that are None are left out, and a
+    list gives its option several times.
     """
     told = [*words]
     for name, value in options.items():
@@ -110,7 +131,5 @@ def recorded(command: str, *words: str, **options: object) -> str:
 
 def make_folder(path: Path) -> None:
     """Create a folder and those above it, unless they exist. Raises UnwritableOutput."""
-    try:
+    with attempt(f"create the folder {path}"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritableOutput(f"cannot create the folder {path}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""Convolutions in 8-bit integers, which most processors multiply faster than any other number."""
+"""Convolutions in 8-bit integers, which most processors multiply faster than other numbers."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,18 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import conv_flop_count
 
 LEVELS = 252  # of 256: bfloat16 rounds by up to one level, and a byte must not overflow
-# Of the weights, to either side of 0. Processors without these instructions add products by pairs in 16 bits,
-# where two of 255 * 127 would overflow.
+# Levels of the weights on either side of 0. Processors without these instructions add pairs of products in 16
+# bits, where two of 255 * 127 would overflow.
 DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8")
 WEIGHT_LEVELS, WEIGHT_LEVELS_IN_PAIRS = 127, 63
 KERNELS = hasattr(torch.ops.onednn, "qconv_pointwise")  # builds of PyTorch without oneDNN lack them
-LEAST = 1e-12  # a scale; that of a kernel or a map of nothing but zeros is of no matter
+LEAST = 1e-12  # of a scale, which is 0 for a kernel or a map of zeros
 
 
 class Int8Convolution(nn.Module):
     """A convolution whose weights are kept as 8-bit integers, one scale an output channel; no gradients.
 
-    Its input is quantised between its own least and greatest value: nothing has to be calibrated before.
+    Its input is quantised between its own least and greatest value, so that no calibration is needed.
 
     Args:   kernel: (C_out, C_in, height, width); bias: (C_out,); positive: no input is ever below 0.
     Source: Jacob et al. 2018 (arXiv 1712.05877).
@@ -43,7 +43,7 @@ class Int8Convolution(nn.Module):
     def forward(self, features: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """Convolve, then multiply by `scale` and add `shift` (else the bias), (C_out,) each.
 
-        Args:    features: (B, C_in, H, W), any range; the border is not padded.
+        Args:    features: (B, C_in, H, W), any range; they are not padded.
         Returns: (B, C_out, H', W') in the dtype of `features`, channels last.
         """
         quantised, step, zero = quantise(features, self.positive)
@@ -65,7 +65,7 @@ def processor_has(*features: str) -> bool:
 def quantise(features: Tensor, positive: bool = False) -> tuple[Tensor, float, int]:
     """Features as bytes, with the step and the byte of zero: features = (bytes - zero) * step, nearly.
 
-    Args:  positive: no feature is below 0, and none needs to be looked for.
+    Args:  positive: no feature is below 0, so the least one need not be searched for.
     """
     greatest = max(features.amax().item(), 0.0)
     least = 0.0 if positive else min(features.amin().item(), 0.0)
@@ -78,7 +78,7 @@ def quantise(features: Tensor, positive: bool = False) -> tuple[Tensor, float, i
 
 
 def flop_formulas() -> dict[object, Callable[..., int]]:
-    """What `torch.utils.flop_counter.FlopCounterMode` wants as `custom_mapping` to count these convolutions."""
+    """The `custom_mapping` with which `torch.utils.flop_counter.FlopCounterMode` counts these convolutions."""
 
     def flops(
         features: list[int], step: float, zero: int, kernel: list[int], *_: object, out_shape: list[int]

@@ -1,7 +1,7 @@
 """Losses and statistics of feature maps: pure functions on tensors.
 
 Style is compared by Gram matrices, content by the features themselves. Both are relative, so that
-layers, pictures and styles weigh alike whatever the scale of their activations.
+layers, pictures and styles weigh the same at any scale of their activations.
 """
 
 from collections.abc import Sequence
@@ -68,20 +68,20 @@ def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_m
     root = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT  # (B, C, C)
     between = torch.linalg.eigvalsh(root @ own @ root)
     scale = target.diagonal(dim1=1, dim2=2).sum(dim=1).clamp_min(TINY)
-    least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root at 0 has no end
+    least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root is infinite at 0
     overlap = ((between.clamp_min(0) + least.square()).sqrt() - least).sum(dim=1)
     traces = own.diagonal(dim1=1, dim2=2).sum(dim=1) + values.clamp_min(0).sum(dim=1)
     return (((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale).to(device)
 
 
 def style_bound(features: Tensor) -> Tensor:
-    """What `style_loss` divides by: the squared norm of the centred covariance.
+    """The divisor of `style_loss`: the squared norm of the centred covariance.
 
     Args:    features: (B, C, H, W) of the style picture.
-    Returns: (B,), positive: a picture of one colour has no covariance, so a small part of the Gram
-             matrix's own norm is the least it can be.
+    Returns: (B,), positive: a picture of one colour has no covariance, so it is never below a small part of
+             the Gram matrix's own norm.
     """
-    mean, own = _moments(_flatten(features))
+    mean, own = _mean_and_covariance(_flatten(features))
     least = 1e-4 * (own + mean.mT @ mean).square().sum(dim=(1, 2))
     return torch.maximum(own.square().sum(dim=(1, 2)), least).clamp_min(TINY)
 
@@ -98,7 +98,7 @@ def total_variation(images: Tensor) -> Tensor:
 
 
 def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
-    """How like itself a feature map is, some places further.
+    """How much a feature map resembles itself, shifted by some places.
 
     Args:    features: (B, C, H, W), any range; lags: rows (0 or more) and columns to shift by.
     Returns: (B, C, len(lags)) float32 or float64, about -1 to 1: the correlation of each channel with itself;
@@ -108,14 +108,15 @@ def autocorrelation(features: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor
 
 
 def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int, int]]) -> Tensor:
-    """How far a feature map repeats itself at some lags more than it may.
+    """How much more a feature map repeats itself at some lags than it may.
 
-    Gram matrices do not say where anything is: a motif on a lattice has the same as one scattered about.
+    Gram matrices say nothing about places: a motif on a lattice has the same matrix as one scattered about.
 
-    Args:    features: (B, C, H, W); allowed: (B, C, len(lags)), `autocorrelation` of what it may be like.
+    Args:    features: (B, C, H, W); allowed: (B, C, len(lags)), the `autocorrelation` that it may have;
+             lags: as for `autocorrelation`.
     Returns: (B,) squared excess, summed over the lags, channels weighted by their variance; 0 for none.
     Source:  Berger and Memisevic 2017 (arXiv 1606.01286), who compare shifted features with those of the style.
-    Differs: each channel with itself alone, and only what is too much counts.
+    Differs: each channel is compared with itself alone, and only the excess counts.
     """
     own, variance = _Autocorrelation.apply(features, lags)
     excess = (own - allowed).relu()  # (B, C, L)
@@ -124,7 +125,7 @@ def repetition_loss(features: Tensor, allowed: Tensor, lags: Sequence[tuple[int,
 
 
 class _Gram(torch.autograd.Function):
-    """The Gram matrix of (B, N, C), with half the backward work of autograd's own: the matrix is symmetric.
+    """The Gram matrix of (B, N, C). Being symmetric, it needs half the backward work of autograd's own.
 
     No second derivative.
     """
@@ -132,7 +133,7 @@ class _Gram(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, flat: Tensor) -> Tensor:
         ctx.save_for_backward(flat)
-        mean, own = _moments(flat)
+        mean, own = _mean_and_covariance(flat)
         return own + mean.mT @ mean  # (B, C, C)
 
     @staticmethod
@@ -145,14 +146,13 @@ class _Gram(torch.autograd.Function):
 class _Autocorrelation(torch.autograd.Function):
     """`autocorrelation`, and the variance (B, C) of every channel, which has no gradient.
 
-    Products are taken in the features' own number format, and summed in a wider one.
-
-    By autograd's own, in float32, it was the most expensive part of a training step. No second derivative.
+    Products are taken in the features' own dtype and summed in a wider one. In float32, with autograd's own
+    backward pass, it was the most expensive part of a training step. No second derivative.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, lags: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        wide = features.dtype if features.dtype == torch.float64 else torch.float32
+        wide = torch.promote_types(features.dtype, torch.float32)
         centred = features - features.mean(dim=(2, 3), keepdim=True, dtype=wide).to(features.dtype)
         variance = centred.square().mean(dim=(2, 3), dtype=wide) + TINY_VARIANCE
         products = [
@@ -181,7 +181,7 @@ class _Autocorrelation(torch.autograd.Function):
 
 
 def _shifted(features: Tensor, lag: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Two views of a map whose places lie `lag` apart; empty where it leads beyond the map."""
+    """Two views of a map, shifted by `lag` against each other; empty where it leads beyond the map."""
     down, right = lag
     height, width = features.shape[-2:]
     ahead = features[:, :, down:, max(right, 0) : max(width + min(right, 0), 0)]
@@ -194,11 +194,11 @@ def _flatten(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def _moments(flat: Tensor) -> tuple[Tensor, Tensor]:
+def _mean_and_covariance(flat: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (B, 1, C) and covariance (B, C, C) of (B, N, C), float32 or float64.
 
-    Half precision is centred before it is multiplied: the mean is most of a Gram matrix, and beside it the
-    rounding of a product would swallow the covariance. Centring by a rounded mean is mended afterwards.
+    Half precision is centred before it is multiplied: the mean is most of a Gram matrix, and the rounding of
+    the product would swallow the covariance. The rest that a rounded mean leaves is corrected afterwards.
     """
     count = flat.shape[1]
     ones = flat.new_ones(flat.shape[0], 1, count)
@@ -210,5 +210,5 @@ def _moments(flat: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _widen(features: Tensor) -> Tensor:
-    """Half-precision features are summed in float32: a sum of squares over a picture needs the digits."""
-    return features if features.dtype == torch.float64 else features.float()
+    """Features in float32 or float64: half precision lacks the digits for sums of squares over a picture."""
+    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -60,22 +60,22 @@ SUBPIXELS = 4 * COLORS  # a 2x2 block of RGB pixels as channels
 STRIDE = 8  # the network works on sides that are multiples of this
 # Reflection needs more than one row at 1/8, and statistics of a handful of pixels mean little.
 LEAST_SIDE = 4 * STRIDE
-LEAST_INNER = 20  # places at 1/8; of a narrower part no border is left out, which may be the picture's own
+LEAST_INNER = 20  # places at 1/8; a narrower part keeps its border, which may be the picture's own
 NOISE_CHANNELS = 4
 NOISE_SIDE = 64  # places at 1/8 after which the noise repeats
 
 
-# Which of a kernel's three taps along an axis fall on the two pixels that a doubled picture has around a place:
-# [phase][pixel][tap].
+# Along an axis of a doubled picture, the three taps of a kernel fall on two pixels of the original one:
+# [phase][pixel][tap] is 1 where they do.
 _TAPS_BY_PHASE = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))
 
 
 class Conv3(nn.Module):
-    """3x3 convolution, mirrored at the border; with `doubling` of the picture doubled by nearest neighbours.
+    """3x3 convolution, mirrored at the border; with `doubling`, of the map doubled by nearest neighbours.
 
-    Without a bias where a normalisation follows, which would take it away again. The weight is kept as the
-    matrix (C_out, 9 * C_in) in the order (row, column, C_in): seen as a kernel that is channels-last
-    without a copy, and the optimiser of the training wants a matrix.
+    Without a bias where a normalisation follows, which would remove it. The weight is kept as the matrix
+    (C_out, 9 * C_in) in the order (row, column, C_in): as a kernel it is channels-last without a copy, and the
+    optimiser of the training wants a matrix.
     """
 
     bias: Tensor | None
@@ -95,38 +95,32 @@ class Conv3(nn.Module):
     def use_int8(self, positive: bool = False) -> None:
         """From now on compute with the weight as it is now, in 8-bit integers; without gradients.
 
-        Args:  positive: what comes in is never below 0.
+        Args:  positive: the input is never below 0.
         """
-        kernel = self._kernel(self.weight)
-        self._in_int8 = Int8Convolution(kernel, stride=self.stride, positive=positive)
+        self._in_int8 = Int8Convolution(self._kernel(), stride=self.stride, positive=positive)
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self._convolve(features, None, self.bias)
-
-    def folded(self, features: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """The convolution, then a factor and a summand a channel, (C_out,), all in one."""
-        return self._convolve(features, scale, shift)
-
-    def _convolve(self, features: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
-        # A doubled picture that is mirrored without its outermost pixel goes on with the same pixel once more.
+    def forward(self, features: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """The convolution, multiplied by `scale`, plus `shift` (else the bias), (C_out,) each."""
+        shift = self.bias if shift is None else shift
+        # Mirrored at its border, a doubled picture repeats its outermost pixel.
         padded = pad_by_one(features, "replicate" if self.doubling else "reflect")
         if self.doubling:
             scale, shift = (None if value is None else value.repeat(4) for value in (scale, shift))
         if self._in_int8 is not None:
             found = self._in_int8(padded, scale, shift)
         else:
-            kernel = self._kernel(self.weight)
+            kernel = self._kernel()
             kernel = (kernel if scale is None else kernel * scale.view(-1, 1, 1, 1)).to(features.dtype)
             found = F.conv2d(padded, kernel, None if shift is None else shift.to(kernel.dtype), self.stride)
         return _interleave(found) if self.doubling else found
 
-    def _kernel(self, weight: Tensor) -> Tensor:
+    def _kernel(self) -> Tensor:
         """The weight as a convolution's, (C_out, C_in, 3, 3), or (4 C_out, C_in, 2, 2) of the four phases.
 
-        Of the nine taps over a doubled picture only four different pixels are under: each of the four phases
-        of a doubled pixel is a 2x2 convolution of the picture as it is, which saves more than half the work.
+        The nine taps over a doubled picture cover only four different pixels: each of the four phases of a
+        doubled pixel is a 2x2 convolution of the original picture, which saves more than half the work.
         """
-        kernel = weight.view(-1, 3, 3, self.inputs)
+        kernel = self.weight.view(-1, 3, 3, self.inputs)
         if not self.doubling:
             return kernel.permute(0, 3, 1, 2)
         taps = kernel.new_tensor(_TAPS_BY_PHASE, dtype=torch.float32)
@@ -145,16 +139,16 @@ def _interleave(phases: Tensor) -> Tensor:
     return doubled.permute(0, 3, 1, 2)
 
 
-# Mean and std of all that is normalised, in order: (1, C, 1, 1) each, or (1, S, C) where weights are maps.
-Statistics = list[tuple[Tensor, Tensor]]
+# Mean and std of every normalisation, in order: (1, C, 1, 1) each, or (1, S, C) where weights are maps.
+NormStatistics = list[tuple[Tensor, Tensor]]
 
 
 class StyleRows:
-    """Hands gamma and beta of one normalisation after the other to the network, blended.
+    """Gives the network the blended gamma and beta of each normalisation, in the order in which it meets them.
 
-    Args:  known: statistics to normalise by, instead of each sample's own, which come in the same order;
-           shares: (B,), how much each sample counts in the statistics of the batch as a whole, which are then
-           used, and kept in `measured`.
+    Args:  known: statistics to normalise by instead of each sample's own, in the same order;
+           shares: (B,), how much each sample counts in the statistics of the whole batch, which are then used
+           and kept in `measured`.
     """
 
     def __init__(
@@ -162,7 +156,7 @@ class StyleRows:
         rows: Tensor,
         weights: Tensor,
         channels: tuple[int, ...],
-        known: Statistics | None = None,
+        known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> None:
         self._weights = weights
@@ -171,14 +165,14 @@ class StyleRows:
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
         self._shares = shares
-        self.measured: Statistics = []
+        self.measured: NormStatistics = []
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
         """A convolution and the normalisation of the next layer; with known statistics they are one."""
         if self._known is None or self.by_region or len(self._weights) > 1:
             return self.norm(convolution(features))
         scale, shift = (value.flatten() for value in self._affine(*self.next(), *next(self._known)))
-        return convolution.folded(features, scale, shift)
+        return convolution(features, scale, shift)
 
     @property
     def by_region(self) -> bool:
@@ -229,9 +223,9 @@ class StyleRows:
         return regional_statistics(*as_one)
 
     def inner(self, features: Tensor) -> Tensor:
-        """A map at 1/8 without its outermost places, where parts of a picture are measured.
+        """A map at 1/8 without its outermost places, while parts of a picture are measured.
 
-        What is there has seen the mirrored border of its part, where the picture goes on.
+        Those places have seen the mirrored border of the part, where the picture goes on.
         """
         if self._shares is None or len(self._shares) == 1:
             return features
@@ -248,8 +242,10 @@ class StyleRows:
         gamma, beta = layer[:, 0], layer[:, 1]
         return (gamma, beta) if self.by_region else (gamma[:, :, None, None], beta[:, :, None, None])
 
-    def with_own(self, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
-        """Gamma and beta, those of the identity plus std and mean of the photo, as `statistics` gave them."""
+    def add_photo_statistics(
+        self, gamma: Tensor, beta: Tensor, mean: Tensor, std: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Gamma and beta with the photo's std and mean, as of `statistics`, added to the identity's share."""
         if not self.by_region:
             share = self._weights[:, :1, None, None]
             return gamma + share * std, beta + share * mean
@@ -306,7 +302,7 @@ class TransformerNetwork(nn.Module):
         weights: Tensor,
         strength: Tensor,
         noise_origin: tuple[int, int] = (0, 0),
-        statistics: Statistics | None = None,
+        statistics: NormStatistics | None = None,
     ) -> Tensor:
         """Paint.
 
@@ -323,9 +319,10 @@ class TransformerNetwork(nn.Module):
         return self._paint(fit_stride(images), styles, noise_origin)[:, :, :height, :width]
 
     def use_int8(self) -> None:
-        """From now on compute most of the work in 8-bit integers; without gradients.
+        """From now on compute most convolutions in 8-bit integers; without gradients.
 
-        Not those that lead down to 1/8 and not the one that paints, which are little work."""
+        Not those that lead down to 1/8, nor the last one, which are little work.
+        """
         blocks = (*self.eighth_blocks, *self.quarter_blocks)
         for conv in blocks[1::2]:  # a ReLU comes before these
             cast("Conv3", conv).use_int8(positive=True)
@@ -334,8 +331,8 @@ class TransformerNetwork(nn.Module):
 
     def measure(
         self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, shares: Tensor
-    ) -> Statistics:
-        """Statistics of a picture out of parts of it, which are normalised together.
+    ) -> NormStatistics:
+        """Statistics of a picture, measured on parts of it that are normalised together.
 
         Args:  images: (B, 3, H, W), the parts; shares: (B,), how much each counts, summing to 1;
                the others as for `forward`, with B equal weights or maps.
@@ -349,7 +346,7 @@ class TransformerNetwork(nn.Module):
         rows: Tensor,
         weights: Tensor,
         strength: Tensor,
-        known: Statistics | None = None,
+        known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> StyleRows:
         weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
@@ -389,22 +386,23 @@ class TransformerNetwork(nn.Module):
         return torch.einsum("cn,nhw->chw", self.noise_weight, noise)[None].to(features.dtype)
 
     def _repaint(self, x: Tensor, photo: Tensor, styles: StyleRows) -> Tensor:
-        """The last normalisation, where the identity has the photo's own statistics instead of a row:
-        normalisation took brightness and contrast away, and only the photo knows them.
+        """The last normalisation, in which the identity has the photo's own statistics instead of a row.
 
-        The four pixels of a block share gamma and beta, and each is normalised for itself: they come out with
-        one mean and one contrast, which keeps a 2x2 grid from showing in flat areas."""
+        Normalisation took brightness and contrast away, and only the photo knows them. The four pixels of a
+        block share gamma and beta, and each is normalised separately: they get the same mean and contrast,
+        which keeps a 2x2 grid from showing in flat areas.
+        """
         gamma, beta = (value.repeat_interleave(4, dim=1) for value in styles.next())
-        return styles.normalise(x.float(), *styles.with_own(gamma, beta, *styles.statistics(photo)))
+        return styles.normalise(x.float(), *styles.add_photo_statistics(gamma, beta, *styles.statistics(photo)))
 
 
 def initial_row(config: NetworkConfig) -> Tensor:
     """A row to start training from, (2, row_length).
 
-    What a branch adds to the path it joins begins small. At full size it would be noise that the network
-    first has to silence, and against a normalisation it does that with a blot: one spot so strong that the
-    rest of the map, divided by the contrast, is nothing. The picture that comes out begins with the
-    brightness and contrast of a usual photo.
+    A branch begins by adding little to the path that it joins. At full size it would be noise that the network
+    first has to silence, and before a normalisation it does that with a blot: one spot so strong that the rest
+    of the map, divided by the contrast, is nothing. The output begins with the brightness and contrast of a
+    usual photo.
     """
     gamma, beta = torch.ones(config.row_length), torch.zeros(config.row_length)
     layers = gamma.split(config.normalised_channels)  # views
@@ -417,6 +415,13 @@ def initial_row(config: NetworkConfig) -> Tensor:
     gamma[-COLORS:] = 0.25
     beta[-COLORS:] = 0.45
     return torch.stack((gamma, beta))
+
+
+def compute_in(network: nn.Module, dtype: torch.dtype) -> None:
+    """From now on compute the 3x3 convolutions of a network in `dtype`."""
+    for module in network.modules():
+        if isinstance(module, Conv3):
+            module.to(dtype)
 
 
 def _convs(channels: int, count: int) -> nn.ModuleList:
@@ -449,7 +454,7 @@ def _with_identity(weights: Tensor, strength: Tensor) -> Tensor:
 
 
 def fit_stride(images: Tensor) -> Tensor:
-    """Continue a picture to the right and below until the network can halve it three times."""
+    """Continue a picture to the right and downwards until the network can halve it three times."""
     height, width = images.shape[-2:]
     below = max(LEAST_SIDE, -(-height // STRIDE) * STRIDE) - height
     right = max(LEAST_SIDE, -(-width // STRIDE) * STRIDE) - width

@@ -4,18 +4,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Below a standard deviation of about 3e-3 a channel counts as flat; a smaller floor would blow the
+# Below a std of about 3e-3 a channel counts as flat; a smaller floor would blow the
 # rounding noise of a grey picture up to full contrast.
 EPSILON = 1e-5
 
 
 def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every channel.
+    """Mean and std of every channel.
 
     Args:    features: (B, C, H, W), any range.
     Returns: mean (B, C, 1, 1) and std (B, C, 1, 1), float32 or float64; std is at least sqrt(EPSILON).
     """
-    features = features if features.dtype == torch.float64 else features.float()
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
     # In two passes, which is several times as fast as torch.var_mean over two dimensions, and as exact.
     mean = features.mean((2, 3), keepdim=True)
     variance = (features - mean).square().mean((2, 3), keepdim=True)
@@ -23,13 +23,13 @@ def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every channel over all samples, as if they were one picture.
+    """Mean and std of every channel over all samples, as if these were one picture.
 
     Args:    parts: (B, C, H, W), any range; no gradient is carried back to them;
              shares: (B,), how much each counts, summing to 1.
     Returns: mean and std, (1, C, 1, 1), as of `channel_statistics`.
     """
-    # Batch norm of a batch of one has both as a by-product, and is the fastest way to them by far.
+    # Batch norm of a batch of one computes both on the way, and is by far the fastest.
     ones = torch.ones(parts.shape[1], device=parts.device)
     found = [
         torch.native_batch_norm(part, ones, ones, None, None, True, 0.0, EPSILON) for part in parts.split(1)
@@ -42,18 +42,18 @@ def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def regional_statistics(features: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every channel where each style belongs.
+    """Mean and std of every channel within the region of each style.
 
     Args:    features: (B, C, H, W), any range; weights: (B, S, H, W), 0 or more.
-    Returns: mean and std, (B, S, C), float32 or float64; std is at least sqrt(EPSILON). Of a style that belongs
-             nowhere they are those of the whole.
+    Returns: mean and std, (B, S, C), float32 or float64; std is at least sqrt(EPSILON). For a style without a
+             region they are those of the whole map.
     """
-    wide = features.dtype if features.dtype == torch.float64 else torch.float32
+    wide = torch.promote_types(features.dtype, torch.float32)
     flat, shares = features.flatten(2).mT.to(wide), weights.flatten(2).to(wide)  # (B, H*W, C), (B, S, H*W)
     total = shares.sum(dim=2, keepdim=True)
     shares = torch.where(total > EPSILON, shares / total.clamp_min(EPSILON), 1 / flat.shape[1])
     middle = flat.mean(dim=1, keepdim=True)
-    flat = flat - middle  # squares of what lies around 0 lose no digits
+    flat = flat - middle  # squares of values around 0 lose no digits
     mean = shares @ flat  # (B, S, C)
     variance = (shares @ flat.square() - mean.square()).clamp_min(0)
     return mean + middle, (variance + EPSILON).sqrt()
@@ -66,11 +66,11 @@ def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> 
     Returns: (B, C, H, W) in the dtype of `features`.
     Source:  Dumoulin, Shlens and Kudlur 2017 (arXiv 1610.07629), eq. 5.
     """
-    # Batch norm of a batch of one is instance norm, and does it all in one pass that keeps channels last:
-    # on a processor twice as fast as instance norm followed by scale and shift.
-    wide = features.dtype if features.dtype == torch.float64 else torch.float32
+    # Batch norm of a batch of one is instance norm, in one pass that keeps channels last: on a CPU twice as
+    # fast as instance norm followed by scale and shift.
+    wide = torch.promote_types(features.dtype, torch.float32)
     gamma, beta = (value.flatten(1).to(wide).expand(len(features), -1) for value in (gamma, beta))  # (B, C)
-    if features.is_cuda:  # where what counts is to do the whole batch at once: as one picture of B * C channels
+    if features.is_cuda:  # a GPU wants the whole batch at once: as one picture of B * C channels
         as_one = features.contiguous().flatten(0, 1)[None]
         normed = F.batch_norm(as_one, None, None, gamma.flatten(), beta.flatten(), training=True, eps=EPSILON)
         return normed.view(features.shape)
@@ -88,14 +88,14 @@ def regional_instance_norm(
 ) -> Tensor:
     """Conditional instance norm with a blend of styles that changes over the picture.
 
-    Each style normalises by the statistics of where it belongs, and what they make of a pixel is blended by
-    its weights. With weights that are the same everywhere it is `conditional_instance_norm`. To normalise all
-    by the whole instead, blending gamma and beta alone, puts colours and contrasts of one region into
+    Each style normalises by the statistics of its region, and the results are blended by the weights of the
+    pixel. With the same weights everywhere it is `conditional_instance_norm`. Normalising everything by the
+    whole map, and blending gamma and beta alone, would bring the colours and contrasts of one region into
     another.
 
     Args:    features: (B, C, H, W); gamma, beta: (B, S, C), or (S, C) for all samples;
              weights: (B, S, H, W), 0 or more, summing to 1 over S;
-             known: `regional_statistics` of `features`, or of what they are a part of.
+             known: `regional_statistics` of `features`, or of the map that they are a part of.
     Returns: (B, C, H, W) in the dtype of `features`.
     """
     mean, std = known
@@ -109,7 +109,7 @@ def regional_instance_norm(
 def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style_std: Tensor) -> Tensor:
     """Give content features the channel statistics of a style.
 
-    Args:    content: (B, C, H, W); own: `channel_statistics` of it, or of what it is a part of;
+    Args:    content: (B, C, H, W); own: `channel_statistics` of it, or of the map that it is a part of;
              style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps.
     Returns: (B, C, H, W) in the dtype of `content`.
     Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.

@@ -16,7 +16,7 @@ def pad_by_one(features: Tensor, mode: str) -> Tensor:
 
 
 class _ChannelsLast(torch.autograd.Function):
-    """Padding that leaves channels last, as convolutions want them, which PyTorch's own does not on GPUs.
+    """Padding that keeps channels last, as convolutions want them; on GPUs PyTorch's own does not.
 
     No second derivative.
     """
@@ -50,5 +50,5 @@ class _ChannelsLast(torch.autograd.Function):
 
 
 def _borders(inset: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Either border of an axis, and which line of what is padded it repeats."""
+    """For both borders of an axis: the index of the new line, and of the line of the input that it repeats."""
     return (0, inset), (-1, -1 - inset)

@@ -1,4 +1,4 @@
-"""Pictures as styles: their statistics, and gamma and beta guessed from these, at a glance."""
+"""Pictures as styles: their statistics, and gamma and beta predicted from these."""
 
 import logging
 from dataclasses import replace
@@ -32,17 +32,18 @@ class PictureStyles:
 
     def __init__(self, models_dir: Path, device: torch.device) -> None:
         self._models_dir, self._device = models_dir, device
-        # While a slider moves the same picture is asked for again and again.
-        self._of_file = lru_cache(KEPT)(lambda path, changed, title: self._look_at(path, title, None))
+        # The same picture is asked for again and again while a slider moves.
+        self._of_file = lru_cache(KEPT)(lambda path, version, title: self._look_at(path, title, None))
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
-        """The style of a picture, or of where a `mask` is white.
+        """The style of a picture, or of the part of it where a `mask` is white.
 
         Raises UnreadableImage, InvalidInput for a mask that is all black, MissingWeights.
         """
         if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
-        return self._of_file(str(source), Path(source).stat().st_mtime_ns, title)
+        found = Path(source).stat()
+        return self._of_file(str(source), (found.st_mtime_ns, found.st_size, found.st_ino), title)
 
     @cached_property
     def _vgg(self) -> VGG19:
@@ -50,7 +51,7 @@ class PictureStyles:
 
     @cached_property
     def _predictor(self) -> tuple[RowPredictor, str] | None:
-        """None where nothing can predict: what is wrong with it is only logged, as other methods need none."""
+        """None without a usable predictor. Only logged, as the other methods do without."""
         if not (self._models_dir / PREDICTOR_FILE).exists():
             return None
         try:
@@ -74,7 +75,7 @@ class PictureStyles:
         return replace(style, picture=picture, picture_mask=whole)
 
     def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
-        """Gamma and beta (2, N), and the base network they are for; (2, 0) where nothing can predict them."""
+        """Gamma and beta (2, N), and the sha256 of their base network; (2, 0) and "" without a predictor."""
         if self._predictor is None:
             return torch.zeros(2, 0), ""
         predictor, base_sha256 = self._predictor

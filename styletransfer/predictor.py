@@ -1,4 +1,4 @@
-"""From the statistics of a picture to gamma and beta: a style of the base network at a glance."""
+"""The row predictor: gamma and beta of the base network, guessed from the statistics of a picture."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from styletransfer.vgg import STYLE_LAYERS, channels
 
 HIDDEN = 256
-MOST = 4.0  # deviations from the usual, of an input: a picture of one colour shall not lead far astray
-FLOOR = 0.01  # added to means and deviations before their logarithm is taken; their usual size is 1
+MOST = 4.0  # stds that an input may differ from its mean: a picture of one colour must not lead far astray
+FLOOR = 0.01  # added to means and stds, which are usually near 1, before their logarithm is taken
 
 
 class RowPredictor(nn.Module):
-    """Guesses the row of a style from mean and deviation of its VGG features.
+    """Guesses the row of a style from mean and std of its VGG features.
 
     Source:  Ghiasi et al. 2017 (arXiv 1705.06830).
-    Differs: sees the statistics that style files carry, instead of a picture through a network of its own; is
-             trained with the base network as it is, and predicts differences from the mean of the known rows in
-             units of their spread.
+    Differs: its input is the statistics in style files, not a picture seen by a network of its own; it is
+             trained with the base network frozen, and predicts differences from the mean of the known rows in
+             units of their std (`input_spread` and `row_spread` are stds; the weight file names them so).
     """
 
     def __init__(self, row_length: int) -> None:
@@ -49,6 +49,6 @@ class RowPredictor(nn.Module):
 
 
 def describe(means: Mapping[str, Tensor], stds: Mapping[str, Tensor]) -> Tensor:
-    """Statistics as one vector of moderate numbers, (B, 2 * all channels)."""
+    """The statistics as one vector of logarithms, (B, 2 * all channels)."""
     parts = [part[layer] for layer in STYLE_LAYERS for part in (means, stds)]
     return (torch.cat(parts, dim=1) + FLOOR).log()

@@ -1,12 +1,12 @@
-"""A checked wish, everything about a painting but the photo; and photos being painted by it, one or many."""
+"""A request: everything about a painting except the photo, checked; and the painting of one photo or many."""
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from PIL.Image import Image
@@ -31,8 +31,10 @@ from styletransfer.settings import (
     Optimization,
 )
 
-FULLY_COVERED = 0.25  # the shade of a mask from which on no photo shows through a painting that is weak there
-MOST_TOGETHER = 8  # photos; so many are read ahead, and the next may be large ones
+FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows through a weak painting
+MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")  # in RuntimeErrors, on the CPU
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class Options:
-    """How to paint, whatever the style: see `StyleTransfer.stylize`. Raises InvalidInput."""
+    """How to paint in any style: see `StyleTransfer.stylize`. Raises InvalidInput."""
 
     strength: float
     size: int | None
@@ -74,7 +76,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """What to paint with.
+    """What to paint with. Raises InvalidInput or InvalidStyleFile for what the method cannot do.
 
     `weights` style name -> share, in the order of `styles`; `masks` style name -> (1, 1, H, W) in [0, 1], at
     most one a style.
@@ -87,27 +89,30 @@ class Request:
     masks: Mapping[str, Tensor]
     options: Options
 
+    def __post_init__(self) -> None:
+        self.stylizer.check(self.styles, self.options.optimization)
+
     def parameters(self) -> dict[str, object]:
-        """What is embedded in the result: all settings; masks, and pictures as styles, by their names alone."""
-        told = {name: value for name, value in asdict(self.options).items() if name != "optimization"}
+        """The settings that are embedded in the result; of masks and style pictures only the names."""
+        options = {name: value for name, value in asdict(self.options).items() if name != "optimization"}
         if self.masks:
-            told["masks"] = sorted(self.masks)
+            options["masks"] = sorted(self.masks)
         if self.options.optimization:
             chosen = asdict(self.options.optimization)
             start = printable(Path(chosen["start"]).name)  # where it lies is private
-            told["optimization"] = chosen | {"start": start}
+            options["optimization"] = chosen | {"start": start}
         return {
             "method": self.method,
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
             "network": self.stylizer.sha256,
             "version": VERSION,
-            **told,
+            **options,
         }
 
     def read(self, source: ImageSource) -> Picture:
-        """A photo in the size it is wanted in.
+        """A photo in the wanted size.
 
-        Raises UnreadableImage, or InvalidInput where that would be too many pixels.
+        Raises UnreadableImage, or InvalidInput where that is too many pixels, or too many for the memory.
         """
         picture, size = images.read_picture(source), self.options.size
         if size is None:
@@ -117,81 +122,92 @@ class Request:
             raise InvalidInput(
                 f"size {size} would make {height * width:,} pixels of this photo, more than {MAX_PIXELS:,}"
             )
-        return picture.resized((height, width))
+        return _within_memory(lambda: picture.resized((height, width)), (height, width))
 
-    @torch.inference_mode()
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
-        """The paintings of photos that were `read`: of one, or of as many as `at_once` says, all of one size.
+        """The paintings of photos that were `read`: of one, or of as many of one size as `at_once` says.
 
-        One that was ended before its time says so in its parameters. Raises InvalidInput.
+        One that was stopped early says so in its parameters. Raises InvalidInput.
         """
         if self.options.strength == 0:
-            if on_step:
-                on_step(Progress(1, 1, preview=pictures[0].rgb))
-            return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
-        size = pictures[0].size
-        height, width = painted_size(size, self.options.stroke_size)
+            return self._unpainted(pictures, on_step)
+        size = painted_size(pictures[0].size, self.options.stroke_size)
+        height, width = size
         if height * width > MAX_PIXELS:
             raise InvalidInput(
                 f"stroke size {self.options.stroke_size:g} would make {height * width:,} pixels of this photo, "
                 f"more than {MAX_PIXELS:,}; give a smaller size as well"
             )
-        photos = [images.resize_within(picture.rgb, (height, width)) for picture in pictures]
+        return _within_memory(lambda: self._painted(pictures, size, on_step), size)
+
+    def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
+        """The photos as they are, which is what strength 0 asks for."""
+        if on_step:
+            try:
+                on_step(Progress(1, 1, preview=pictures[0].rgb))
+            except Cancelled:
+                if self.method != "gatys":  # which returns what it has
+                    raise
+        return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
+
+    @torch.inference_mode()
+    def _painted(
+        self, pictures: Sequence[Picture], size: tuple[int, int], on_step: OnStep | None
+    ) -> list[Painting]:
+        """The photos, painted at `size` and brought back to their own."""
+        photos = [images.resize_within(picture.rgb, size) for picture in pictures]
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
-        weights, strength = self._shares((height, width))
-        if photo.dtype == torch.uint8:
-            on_step = _releasing(on_step)
-        elif on_step and len(pictures) == 1 and (self.masks or self.options.preserve_color > 0):
-            on_step = self._showing_as_finished(on_step, pictures[0].rgb)
-        stopping, painted = _Stopping(on_step) if on_step else None, None
-        with suppress(torch.OutOfMemoryError):  # raised from it, an error would hold what fills the memory
-            painted = self.stylizer.stylize(
-                photo, self.styles, weights, strength, stopping, self.options.optimization
-            )
-        if painted is None:
-            raise InvalidInput(
-                f"the memory of the GPU is too small for a picture of {width}x{height} pixels; give a smaller "
-                "size, or the device cpu"
-            )
-        told = self.parameters() | ({"stopped": True} if stopping and stopping.stopped else {})
+        weights, strength = self._shares(size)
+        large, stopped = photo.dtype == torch.uint8, False
+
+        def watch(progress: Progress) -> None:
+            nonlocal stopped
+            if large:
+                images.release()  # parts of a large picture come and go tile by tile
+            elif progress.preview is not None and len(pictures) == 1:
+                progress = replace(progress, preview=self._finished(progress.preview, pictures[0].rgb))
+            try:
+                if on_step:
+                    on_step(progress)
+            except Cancelled:
+                stopped |= progress.step < progress.steps
+                raise
+
+        watching = watch if on_step or large else None
+        painted = self.stylizer.stylize(
+            photo, self.styles, weights, strength, watching, self.options.optimization
+        ).split(1)
+        parameters = self.parameters() | ({"stopped": True} if stopped else {})
         return [
-            Painting(self._finished(images.resize_within(one, size), picture.rgb), picture.alpha, told)
-            for picture, one in zip(pictures, painted.split(1), strict=True)
+            Painting(
+                self._finished(images.resize_within(one, picture.size), picture.rgb), picture.alpha, parameters
+            )
+            for picture, one in zip(pictures, painted, strict=True)
         ]
 
     def _finished(self, rgb: Tensor, photo: Tensor) -> Tensor:
-        """What was painted, with what is to stay of the photo, which has the same size."""
-        options = self.options
+        """A painted picture or a preview of it, with the colours and parts of the photo that are to be kept."""
+        options, size = self.options, (rgb.shape[2], rgb.shape[3])
+        if self.masks or options.preserve_color > 0:
+            photo = images.resize_within(photo, size)
         if options.preserve_color > 0:
             rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode)
         if self.masks:
-            shade = self._shades((rgb.shape[2], rgb.shape[3])).amax(dim=0, keepdim=True)
+            shade = self._shades(size).amax(dim=0, keepdim=True)
             rgb = keep_photo(rgb, photo, (shade / FULLY_COVERED).clamp(max=1))
         return rgb
-
-    def _showing_as_finished(self, on_step: OnStep, photo: Tensor) -> OnStep:
-        """`on_step` with previews of the work in progress, of any size, as the painting will be."""
-
-        def finish_and_go_on(progress: Progress) -> None:
-            seen = progress.preview
-            if seen is not None:
-                seen = self._finished(seen, images.resize_within(photo, (seen.shape[2], seen.shape[3])))
-                progress = replace(progress, preview=seen)
-            on_step(progress)
-
-        return finish_and_go_on
 
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""
         pixels = computed_pixels(painted_size(size, self.options.stroke_size))
-        return min(max(1, self.stylizer.together // pixels), MOST_TOGETHER)
+        return min(max(1, self.stylizer.batch_pixels // pixels), MOST_TOGETHER)
 
     def paint_all(
         self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
     ) -> Iterator[BatchResult]:
         """Results in order; while photos are painted the next ones are read, `workers` at a time.
 
-        What `sources` raise comes after the results of what they gave before.
+        An error of the iterable `sources` is raised after the results of the photos that came before it.
         """
         errors: list[Exception] = []
         coming, ahead = _until_error(sources, errors), workers
@@ -208,7 +224,7 @@ class Request:
                 source, reading = waiting.popleft()
                 size = _size(reading)
                 at_once = self.at_once(size) if size else 1
-                ahead = max(workers, at_once)  # so many are worth waiting for
+                ahead = max(workers, at_once)  # how many are worth waiting for
                 group = [(source, reading)]
                 while waiting and len(group) < at_once and _size(waiting[0][1]) == size:
                     group.append(waiting.popleft())
@@ -219,7 +235,8 @@ class Request:
     def _reading(self, source: ImageSource, readers: ThreadPoolExecutor) -> Future[Picture]:
         if not isinstance(source, Image):
             return readers.submit(self.read, source)
-        read: Future[Picture] = Future()  # at once: when the next one is asked for it may be closed, or another
+        # At once: the caller may close or change the image before the next one is asked for.
+        read: Future[Picture] = Future()
         try:
             read.set_result(self.read(source))
         except StyleTransferError as error:
@@ -237,7 +254,7 @@ class Request:
 
     def _shares(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
-        # Numbers out of NumPy would else bring their own number format along.
+        # NumPy numbers would otherwise bring their own dtype along.
         weights = torch.tensor(list(self.weights.values()), dtype=torch.float32)
         strength = torch.tensor(self.options.strength, dtype=torch.float32)
         if not self.masks:
@@ -249,7 +266,7 @@ class Request:
         return maps, strength * shades.amax(dim=0)
 
     def _shades(self, size: tuple[int, int]) -> Tensor:
-        """The masks in `size`, (S, 1, H, W); of a style without one it is white."""
+        """The masks in `size`, (S, 1, H, W); white for a style without one."""
         everywhere = torch.ones(1, 1, *size)
         return torch.cat(
             [
@@ -259,22 +276,8 @@ class Request:
         )
 
 
-class _Stopping:
-    """`on_step`, and whether it has ended a painting before its time."""
-
-    def __init__(self, on_step: OnStep) -> None:
-        self._on_step, self.stopped = on_step, False
-
-    def __call__(self, progress: Progress) -> None:
-        try:
-            self._on_step(progress)
-        except Cancelled:
-            self.stopped = True
-            raise
-
-
 def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Iterator[ImageSource]:
-    """Sources up to where they raise something, which is put into `errors`."""
+    """Sources up to the first error that they raise, which is put into `errors`."""
     try:
         yield from sources
     except Exception as error:
@@ -282,22 +285,26 @@ def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Ite
 
 
 def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
-    """Height and width that a photo is painted at, before that is brought back to its own."""
+    """Height and width at which a photo is painted, before the painting is brought back to its own size."""
     height, width = (max(1, round(side / stroke_size)) for side in size)
     return height, width
 
 
 def _size(reading: Future[Picture]) -> tuple[int, int] | None:
-    """Height and width of a photo once it is read, None where it cannot be."""
+    """Height and width of a photo once it is read, None where it cannot be read."""
     return None if reading.exception() else reading.result().size
 
 
-def _releasing(on_step: OnStep | None) -> OnStep:
-    """`on_step`, before which a large picture's memory is given back: parts of it come and go tile by tile."""
-
-    def release_and_go_on(progress: Progress) -> None:
-        images.release()
-        if on_step:
-            on_step(progress)
-
-    return release_and_go_on
+def _within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
+    """The result of `work` on a picture of that size. Raises InvalidInput where the memory is too small."""
+    try:
+        return work()
+    except torch.OutOfMemoryError:
+        memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(text in str(error) for text in OUT_OF_MEMORY):
+            raise
+        memory, remedy = "memory", "a smaller size"
+    # Raised from that error, this one would hold what fills the memory.
+    height, width = size
+    raise InvalidInput(f"the {memory} is too small for a picture of {width}x{height} pixels; give {remedy}")

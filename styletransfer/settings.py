@@ -1,8 +1,9 @@
 """Defaults, limits and help texts: the command line, the API and the page share these."""
 
 import math
+import sys
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from os import PathLike
 from os.path import isfile
 from typing import ClassVar
@@ -12,9 +13,16 @@ from styletransfer.errors import InvalidInput
 VERSION = "0.1.0"
 
 
+def is_number(value: object, *, whole: bool = False) -> bool:
+    """Whether a value is an int or a float, or one of NumPy's, and no larger than a float can be."""
+    if isinstance(value, Integral):
+        return abs(int(value)) <= sys.float_info.max
+    return not whole and isinstance(value, Real) and not isinstance(value, Rational)
+
+
 @dataclass(frozen=True)
 class Range:
-    """A number that a user can set: where it starts, how far it goes, what it does."""
+    """A number that a user can set: its default, its limits and what it does."""
 
     default: float
     least: float
@@ -22,9 +30,10 @@ class Range:
     help: str
 
     def check(self, name: str, value: float) -> None:
-        """Raise InvalidInput unless a number is within the range, which NaN is not."""
-        if not isinstance(value, Real):
-            raise InvalidInput(f"{name} is {value!r}; it must be a number")
+        """Raise InvalidInput unless a number is within the range, and whole if the default is an int."""
+        whole = isinstance(self.default, int)
+        if not is_number(value, whole=whole):
+            raise InvalidInput(f"{name} is {value!r}; it must be a {'whole number' if whole else 'number'}")
         if not self.least <= value <= self.most:
             raise InvalidInput(f"{name} is {value:g}; it must be from {self.least:g} to {self.most:g}")
 
@@ -40,15 +49,15 @@ WORKERS = Range(2, 1, 64, "How many photos of a batch are read at a time, while 
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
 MAX_PIXELS = 1_000_000_000  # of a picture that is painted from file to file
-MAX_PIL_PIXELS = 178_000_000  # of one handed out as a PIL image; Pillow takes larger ones for traps
-# Up to here a picture is held in float32, and painted as a whole by cin, in 175 bytes a pixel; larger ones are
-# bytes, in files that are mapped into memory where they come from a file, and painted in tiles.
+MAX_PIL_PIXELS = 178_000_000  # of one handed out as a PIL image; Pillow refuses to open larger ones
+# Up to here a picture is held in float32, and painted as a whole by cin, in 175 bytes a pixel. Larger ones are
+# held in bytes, which for those from files are mapped into memory, and painted in tiles.
 WHOLE_PIXELS = 12_500_000
-# Of small photos that are painted together where they follow one another: four of 512x512. Not in 8-bit
-# integers, which round by all that is computed at once: no painting shall depend on the photo beside it.
+# Of small photos of one size in a row, which are painted together: four of 512x512. Not in 8-bit integers, as
+# their rounding depends on all that is computed at once: no painting may depend on the photo beside it.
 TOGETHER_PIXELS = 2**20
 
-# Short side of a style picture when its statistics are taken. It is the size of the strokes.
+# Short side of a style picture when its statistics are taken. It sets the size of the strokes.
 STYLE_SIDE = 400
 STYLE_SIZE = Range(
     STYLE_SIDE,
@@ -58,6 +67,7 @@ STYLE_SIZE = Range(
 )
 
 MOST_SEEDS = 2**63
+STARTS = ("auto", "fast", "photo", "noise")
 
 LICENCE = "Apache-2.0"  # of code, weights and style files
 
@@ -67,17 +77,17 @@ class Optimization:
     """How the method "gatys" optimises a picture.
 
     Args:    steps: at the final size; smaller sizes take more of them;
-             seconds: where positive, the time to use instead of a number of steps;
-             start: "fast", what CIN paints; "photo"; "noise"; "auto", fast if it can be; or a picture file;
+             seconds: if positive, the time to use instead of a number of steps;
+             start: "fast", what CIN paints; "photo"; "noise"; "auto", fast where possible; or a picture file;
              seed: of the noise;
              style_scale: of the strokes, 0.1 to 10, for styles that are given as pictures;
              content_layer: of VGG-19, such as "relu4_2"; deeper ones keep less of the photo;
              content_weight, style_weight, variation_weight: of the losses; variation smooths;
-             statistic: what of the features is compared: "gram", or "wasserstein" of mean and covariance;
+             statistic: how features are compared: "gram", or "wasserstein" of mean and covariance;
              optimizer: "adam", or "lbfgs";
              rate: of Adam, of pixel values from 0 to 1;
              average: of the pictures of successive steps, 0 to below 1, whose mean is the result;
-             least_side: pixels, the long side at which it begins; less makes larger motifs, and costs faces;
+             least_side: pixels, the long side at which it begins; less makes larger motifs, and distorts faces;
              patience: steps without progress that end a size.
     Raises:  InvalidInput.
     """
@@ -100,9 +110,14 @@ class Optimization:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            is_text = isinstance(getattr(type(self), name), str)
-            if not isinstance(value, str | PathLike if is_text else Real):
-                raise InvalidInput(f"{name} is {value!r}; it must be {'a name' if is_text else 'a number'}")
+            default = getattr(type(self), name)
+            if isinstance(default, str):
+                expected, valid = "name", isinstance(value, str | PathLike)
+            else:
+                whole = isinstance(default, int)
+                expected, valid = "whole number" if whole else "number", is_number(value, whole=whole)
+            if not valid:
+                raise InvalidInput(f"{name} is {value!r}; it must be a {expected}")
         choices = {
             "statistic": ("gram", "wasserstein"),
             "optimizer": ("adam", "lbfgs"),
@@ -110,29 +125,33 @@ class Optimization:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise InvalidInput(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
-        starts = ("auto", "fast", "photo", "noise")
-        if self.start not in starts and not isfile(self.start):
+        if self.start_picture is not None and not isfile(self.start_picture):
             raise InvalidInput(
-                f"start is {self.start!r}; it must be one of {', '.join(starts)}, or the file of a picture"
+                f"start is {self.start!r}; it must be one of {', '.join(STARTS)}, or the file of a picture"
             )
         for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
             if not 0 < getattr(self, name) < math.inf:
-                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0")
+                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0, and finite")
         if not 0.1 <= self.style_scale <= 10:
             raise InvalidInput(f"style_scale is {self.style_scale:g}; it must be from 0.1 to 10")
         for name in ("content_weight", "variation_weight"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        if not isinstance(self.seed, Integral) or not 0 <= self.seed < MOST_SEEDS:
+                raise InvalidInput(f"{name} is {getattr(self, name)}; it must be 0 or more, and finite")
+        if not 0 <= self.seed < MOST_SEEDS:
             raise InvalidInput(f"seed is {self.seed}; it must be a whole number from 0 to {MOST_SEEDS - 1}")
         if not 0 <= self.average < 1:
             raise InvalidInput(f"average is {self.average:g}; it must be at least 0 and below 1")
-        if not self.seconds >= 0:
-            raise InvalidInput(f"seconds is {self.seconds:g}; it must be above 0, or 0 for no limit")
+        if not 0 <= self.seconds < math.inf:
+            raise InvalidInput(f"seconds is {self.seconds:g}; it must be finite and above 0, or 0 for no limit")
+
+    @property
+    def start_picture(self) -> str | None:
+        """The picture file to begin from, or None where `start` is one of STARTS."""
+        return None if self.start in STARTS else self.start
 
 
 class _Training:
-    """Checks the numbers of a training: all are finite and at least 0, and some above. Raises InvalidInput."""
+    """Checks the numbers of a training: all are finite and 0 or more, some above 0. Raises InvalidInput."""
 
     _above_zero: ClassVar = {
         *("steps", "photos", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
@@ -144,27 +163,27 @@ class _Training:
         for name, value in vars(self).items():
             if not 0 <= value < math.inf or (value == 0 and name in self._above_zero):
                 least = "above 0" if name in self._above_zero else "0 or more"
-                raise InvalidInput(f"{name} is {value}; it must be {least}")
+                raise InvalidInput(f"{name} is {value}; it must be {least}, and finite")
             if name == "seed" and value >= MOST_SEEDS:
                 raise InvalidInput(f"seed is {value}; it must be from 0 to {MOST_SEEDS - 1}")
 
 
 @dataclass(frozen=True)
 class NetworkTraining(_Training):
-    """What the trainings of all networks have in common; each has some of its own values."""
+    """The settings that the trainings of all networks share; some override the defaults."""
 
     steps: int = 4000
     contents: int = 2  # photos a step
-    styles_per_content: int = 2  # each photo is painted in as many styles: its own features are used again
+    styles_per_content: int = 2  # each photo is painted in as many styles, and its features are computed once
     side: int = 192  # pixels, of the crops
     style_weight_start: float = 0.5
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
     variation_weight: float = 5.0
-    matrix_rate: float = 0.01  # Muon, the matrices within
-    edge_rate: float = 1e-3  # Adam, the last one and what is added
+    matrix_rate: float = 0.01  # Muon, the weights of inner layers
+    edge_rate: float = 1e-3  # Adam, all other weights: those of the last layer, biases
     warmup_steps: int = 50
-    decay_share: float = 0.5  # of the steps, in which the rates fall to nothing
+    decay_share: float = 0.5  # of the steps, in which the rates fall to 0
     average: float = 0.998  # of the weights, a step
     sheet_steps: int = 250  # from one sample sheet to the next
     seed: int = 0
@@ -175,15 +194,15 @@ class BaseTraining(NetworkTraining):
     """How the base network is trained."""
 
     steps: int = 6000
-    wide_styles: int = 96  # further paintings that serve generality; their rows are not kept
-    wide_share: float = 0.25  # of the painted samples, in these
+    wide_styles: int = 96  # further paintings that make the network general; their rows are not kept
+    wide_share: float = 0.25  # of the painted samples, in these styles
     part_strength_share: float = 0.125  # of the painted samples, at less than full strength
     final_side: int = 256
     final_share: float = 0.08  # of the steps, with crops of final_side
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
     lags: int = 4  # of the lattice, looked at in a step
     identity_weight: float = 1.0
-    matrix_rate: float = 0.02  # the convolutions but the first and the last, which count as edges
+    matrix_rate: float = 0.02  # the convolutions except the first and the last, which count as edges
     row_rate: float = 3e-3  # Adam, gamma and beta
     decay_share: float = 0.3
 
@@ -196,10 +215,10 @@ class AdainTraining(NetworkTraining):
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
     textures: int = 100  # drawn by chance, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
-    photo_share: float = 0.125  # of the samples, that keep the photo's own statistics and shall give it back
+    photo_share: float = 0.125  # of the samples, which keep the photo's own statistics and must give it back
     final_side: int = 256
     final_share: float = 0.08  # of the steps, with crops of final_side
-    photo_weight: float = 2.0  # of the distance from the photo, where it shall be given back
+    photo_weight: float = 2.0  # of the distance from the photo, in samples that must give it back
     edge_rate: float = 1e-4
     warmup_steps: int = 100
 
@@ -212,12 +231,12 @@ class AdainTraining(NetworkTraining):
 
 @dataclass(frozen=True)
 class PredictorTraining(NetworkTraining):
-    """How the predictor of gamma and beta is trained, with the base network as it is."""
+    """How the predictor of gamma and beta is trained, with the base network fixed."""
 
     steps: int = 3200
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
     textures: int = 150  # drawn by chance, as further looks
-    techniques: int = 500  # paintings and photos done over in another technique, as further looks
+    techniques: int = 500  # paintings and photos redone in another technique, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     style_weight_start: float = 1.0
     gentle_share: float = 0.05
@@ -229,14 +248,14 @@ class PredictorTraining(NetworkTraining):
 
 @dataclass(frozen=True)
 class StyleTraining(_Training):
-    """How gamma and beta of one new style are fitted, with the convolutions as they are."""
+    """How gamma and beta of one new style are fitted, with the convolutions fixed."""
 
     most_steps: ClassVar[int] = 5000
     steps: int = 240
-    seconds: float = 0.0  # where positive, the fit ends after that time, if the steps do not end it first
+    seconds: float = 0.0  # if positive, the fit ends after that time at the latest
     style_side: int = STYLE_SIDE
     photos: int = 1  # crops a step; many small steps learn more in the same time than fewer large ones
-    crops: int = 64  # of photographs and textures, made once, whose features are kept
+    crops: int = 64  # of photographs and textures, made once; their features are kept
     side: int = 160  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0

@@ -15,8 +15,8 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
-from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle, UnwritableOutput
-from styletransfer.files import make_folder, replacing
+from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
+from styletransfer.files import attempt, make_folder, replacing
 from styletransfer.vgg import GRAM_LAYERS, channels
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 SUFFIX = ".safetensors"
 LONGEST_SLUG = 80  # bytes
 MOST_KEPT = 64  # styles in memory, 2.4 MB each
-_ACCENTS = 200  # from this combining class of Unicode on, marks are accents above and below letters
+_ACCENTS = 200  # combining classes of Unicode from here on are accents above and below letters
 _INFO = "style"
-_TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # of what is known of a style
+_TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # fields of StyleInfo
 _NO_PREVIEW = b"\0"
 _GRAM = "gram."
 _SCALE = "gram_scale."
@@ -76,7 +76,7 @@ def load_style(path: Path) -> Style:
             grams={
                 layer: _symmetric(tensors[_GRAM + layer].float()) * tensors[_SCALE + layer] for layer in layers
             },
-            # Copied: as they are they would hold on to the file, which then cannot be removed on Windows.
+            # Copied, as they would otherwise keep the file open, which then cannot be removed on Windows.
             bounds={layer: tensors[_BOUND + layer][0].to(torch.float32, copy=True) for layer in layers},
             means={layer: tensors[_MEAN + layer].to(torch.float32, copy=True) for layer in layers},
             stds={layer: tensors[_STD + layer].to(torch.float32, copy=True) for layer in layers},
@@ -104,14 +104,14 @@ def to_slug(title: str) -> str:
 
 
 def _is_written(letter: str) -> bool:
-    """Whether it is a letter, a digit, or a sign without which a word of some scripts is another one."""
+    """Whether it is a letter, a digit, or a mark that some scripts spell words with."""
     return letter.isalnum() or unicodedata.category(letter).startswith("M")
 
 
 def check_base(style: Style, base_sha256: str) -> None:
     """Raise InvalidStyleFile unless the style's gamma and beta belong to that base network.
 
-    Raises InvalidInput for a picture for which none could be predicted.
+    Raises InvalidInput for a picture whose gamma and beta could not be predicted.
     """
     if style.picture is not None and style.row.numel() == 0:
         raise InvalidInput(
@@ -134,7 +134,7 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
         width = channels(layer)
         shapes[f"the Gram matrix of {layer}"] = (style.grams[layer], (width, width))
         shapes[f"the mean of {layer}"] = (style.means[layer], (width,))
-        shapes[f"the deviation of {layer}"] = (style.stds[layer], (width,))
+        shapes[f"the std of {layer}"] = (style.stds[layer], (width,))
     for part, (value, shape) in shapes.items():
         if tuple(value.shape) != shape:
             raise InvalidStyleFile(
@@ -142,14 +142,14 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
             )
     positive = [*style.bounds.values(), *style.stds.values()]
     if not all(bool((value > 0).all()) for value in positive):
-        raise InvalidStyleFile(f"style {style.info.slug!r} has bounds or deviations that are not above 0")
+        raise InvalidStyleFile(f"style {style.info.slug!r} has bounds or stds that are not above 0")
 
 
 class StyleBank:
-    """The styles at hand: shipped ones and a user's own, files that are read when they are asked for.
+    """The styles that can be used, shipped ones and a user's own. Their files are read when asked for.
 
-    Where both folders hold the same name the shipped one counts, so a user's file never hides it. Those of
-    a `further` folder are taken as shipped.
+    Where both folders hold the same name the shipped style is used, so that a user's file never hides it. The
+    styles of a `further` folder count as shipped.
     """
 
     def __init__(self, shipped: Path, own: Path | None = None, further: Path | None = None) -> None:
@@ -179,13 +179,11 @@ class StyleBank:
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never removed")
         path = self.find(name)
-        try:
+        with attempt(f"remove {path}"):
             path.unlink()
-        except OSError as error:
-            raise UnwritableOutput(f"cannot remove {path}: {error.strerror or error}") from error
 
     def add_file(self, path: Path, base_sha256: str, row_length: int) -> StyleInfo:
-        """Take over a style file from elsewhere, once verified.
+        """Check a style file from elsewhere and copy it into the own styles.
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
@@ -195,12 +193,15 @@ class StyleBank:
             raise InvalidStyleFile(f"{path} holds a style with the invalid name {style.info.slug!r}")
         self.check_free(style.info.slug)
         make_folder(self.own)
-        with replacing(self.own / f"{style.info.slug}{SUFFIX}") as temporary:
-            temporary.write_bytes(path.read_bytes())
+        _copy(path, self.own / f"{style.info.slug}{SUFFIX}")
         return style.info
 
+    def export(self, name: str, target: Path) -> None:
+        """Copy the file of a style. Raises UnknownStyle, InvalidStyleFile, UnwritableOutput."""
+        _copy(self.find(name), target)
+
     def infos(self) -> dict[str, StyleInfo]:
-        """Style name -> what is known of it, without the numbers; a damaged file is logged and left out."""
+        """Style name -> its description, without the numbers; a damaged file is logged and left out."""
         infos = {}
         for name, path in self.paths().items():
             try:
@@ -232,14 +233,23 @@ class StyleBank:
         return paths[name]
 
 
+def _copy(source: Path, target: Path) -> None:
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise InvalidStyleFile(f"cannot read {source}: {error.strerror or error}") from error
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+
+
 @functools.lru_cache(maxsize=MOST_KEPT)
 def _kept(path: Path, changed: int) -> Style:
-    """A style file as it is since it was `changed`, for all banks: visitors of the page have one each."""
+    """A style file as last `changed`; shared by all banks, as every visitor of the page has one."""
     return load_style(path)
 
 
 def unknown(name: str, known: Sequence[str]) -> UnknownStyle:
-    """The error for a style that is not among the known ones, with the name that may be meant."""
+    """The error for a name that is not among the known ones; it suggests the nearest of them."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UnknownStyle(f"no style named {name!r}; {hint}'styletransfer styles' lists all {len(known)}")
@@ -252,7 +262,7 @@ def _info(metadata: Mapping[str, str] | None, path: Path) -> StyleInfo:
         if not all(isinstance(values.get(name, ""), str) for name in _TEXTS):
             raise TypeError
         return StyleInfo(**{name: value for name, value in values.items() if name in known})
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidStyleFile(f"{path} is a safetensors file, but not of a style") from error
 
 

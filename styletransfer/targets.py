@@ -1,6 +1,6 @@
-"""What a painting asks for: its Gram matrices, their bounds, and the statistics it is known by."""
+"""Style targets: the Gram matrices of a picture, their bounds, and the means and stds of its features."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +26,7 @@ class StyleTarget:
     stds: dict[str, Tensor]
 
     def loss(self, features: dict[str, Tensor]) -> Tensor:
-        """(B,) `style_loss`, the mean over layers, of a batch of features against targets: as many, or one."""
+        """(B,) `style_loss`, the mean over layers, of a batch of features against as many targets, or one."""
         layers = self.grams.items()
         return torch.stack(
             [style_loss(gram(features[name]), target, self.bounds[name]) for name, target in layers]
@@ -34,18 +34,18 @@ class StyleTarget:
 
     def to(self, device: torch.device) -> "StyleTarget":
         """The same on another device."""
-        return self.each(lambda value: value.to(device))
+        return self.map(lambda value: value.to(device))
 
     def __len__(self) -> int:
         return len(next(iter(self.bounds.values())))
 
     def __getitem__(self, chosen: Sequence[int]) -> "StyleTarget":
-        """The batch of some, in this order."""
+        """A batch of the chosen ones, in this order."""
         index = torch.tensor(chosen, device=next(iter(self.bounds.values())).device)
-        return self.each(lambda value: value[index])
+        return self.map(lambda value: value[index])
 
     def lerp(self, others: "StyleTarget", shares: Tensor) -> "StyleTarget":
-        """The convex mix of each with the other at its place; of which it has `shares`, (B,) in [0, 1]."""
+        """Convex mixes with others, one by one; `shares`, (B,) in [0, 1], are those of the others."""
 
         def mix(part: str) -> dict[str, Tensor]:
             own, other = getattr(self, part), getattr(others, part)
@@ -56,63 +56,67 @@ class StyleTarget:
 
         return StyleTarget(*(mix(part) for part in vars(self)))
 
-    def each(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
-        """With every value changed."""
+    def map(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
+        """The same with every value changed."""
         parts = vars(self).values()
         return StyleTarget(*({layer: change(value) for layer, value in part.items()} for part in parts))
 
     def at(self, layers: Sequence[str]) -> "StyleTarget":
-        """The same at some layers only."""
+        """The same at these layers only."""
         return StyleTarget(*({layer: part[layer] for layer in layers} for part in vars(self).values()))
 
     @staticmethod
     def of(style: Style, layers: Sequence[str] = STYLE_LAYERS) -> "StyleTarget":
-        """A batch of one out of a style."""
+        """The target of a style, a batch of one."""
         parts = (style.grams, style.bounds, style.means, style.stds)
         return StyleTarget(*({layer: part[layer][None] for layer in layers} for part in parts))
 
     def style(self, info: StyleInfo, row: Tensor, preview: bytes = b"") -> Style:
         """The first one of the batch as a style."""
-        first = self.each(lambda value: value[0])
+        first = self.map(lambda value: value[0])
         return Style(info, row, first.grams, first.bounds, first.means, first.stds, preview)
 
 
 def style_target(
     vgg: VGG19, image: Tensor, layers: Sequence[str] = STYLE_LAYERS, mask: Tensor | None = None
 ) -> StyleTarget:
-    """Statistics of a style picture (1, 3, H, W) in [0, 1], at the size it comes in; handed out on the CPU.
+    """The target of a style picture (1, 3, H, W) in [0, 1], at the size that it has; on the CPU.
 
-    With a `mask` (1, 1, H, W) in [0, 1] only of the places where it is more than half.
+    With a `mask` (1, 1, H, W) in [0, 1], only of the places where it is at least half.
     """
     with torch.no_grad():
-        found = vgg(image.to(vgg.mean.device), layers)
-        features = {name: value.float() for name, value in found.items()}
+        features = vgg(image.to(vgg.mean.device), layers)
         if mask is not None:
             shares = {name: F.avg_pool2d(mask, stride(name)).to(vgg.mean.device) for name in features}
             features = {name: _where(value, shares[name]) for name, value in features.items()}
-        statistics = {name: channel_statistics(value) for name, value in features.items()}
-        target = StyleTarget(
-            grams={name: gram(value) for name, value in features.items()},
-            bounds={name: style_bound(value) for name, value in features.items()},
-            means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
-            stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
-        )
-    return target.to(torch.device("cpu"))
+        return target_of(features).to(torch.device("cpu"))
+
+
+def target_of(features: Mapping[str, Tensor]) -> StyleTarget:
+    """The targets of pictures, of their VGG features by layer, (B, C, H, W)."""
+    wide = {name: value.float() for name, value in features.items()}
+    statistics = {name: channel_statistics(value) for name, value in wide.items()}
+    return StyleTarget(
+        grams={name: gram(value) for name, value in wide.items()},
+        bounds={name: style_bound(value) for name, value in wide.items()},
+        means={name: mean.flatten(1) for name, (mean, _) in statistics.items()},
+        stds={name: std.flatten(1) for name, (_, std) in statistics.items()},
+    )
 
 
 def _where(features: Tensor, shares: Tensor) -> Tensor:
-    """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers, or those that it covers most."""
+    """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers; else those that it covers most."""
     return features[:, :, shares[0, 0] >= min(0.5, shares.max().item())].unsqueeze(2)
 
 
-def collate(targets: Iterable[StyleTarget], count: int) -> StyleTarget:
-    """One batch out of so many targets, batches of one, each copied to its place as it comes.
+def as_batch(targets: Iterable[StyleTarget], count: int) -> StyleTarget:
+    """One batch of `count` targets, which are batches of one; each is copied to its place as it comes.
 
-    Kept one by one, thousands of small results among large passing ones would tear the memory to pieces.
+    Thousands of small tensors, kept one by one between large temporary ones, would fragment the memory.
     """
     batch: StyleTarget | None = None
     for index, target in enumerate(targets):
-        batch = batch or target.each(lambda value: value.new_empty(count, *value.shape[1:]))
+        batch = batch or target.map(lambda value: value.new_empty(count, *value.shape[1:]))
         for part, values in vars(target).items():
             for layer, value in values.items():
                 getattr(batch, part)[layer][index] = value[0]

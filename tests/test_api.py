@@ -5,6 +5,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fractions import Fraction
 from unittest.mock import patch
 
 import numpy as np
@@ -67,17 +68,54 @@ def test_fields_of_an_optimization_can_be_given_by_name(transfer, photo):
     for wrong, message in (
         ({"speed": 3}, "optimization is"),
         (7, "optimization is"),
-        ({"steps": "many"}, "steps is 'many'; it must be a number"),
+        ({"steps": "many"}, "steps is 'many'; it must be a whole number"),
+        ({"steps": 2.5}, "steps is 2.5; it must be a whole number"),
+        ({"steps": 10**400}, "it must be a whole number"),
+        ({"seconds": math.inf}, "seconds is inf; it must be finite"),
+        ({"rate": math.inf}, "rate is inf; it must be above 0, and finite"),
         ({"start": None}, "start is None; it must be a name"),
     ):
         with pytest.raises(InvalidInput, match=message):
             transfer.stylize(photo, "amber", method="gatys", optimization=wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"strength": "0.5"}, {"size": (800, 600)}, {"stroke_size": [2]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"strength": "0.5"},
+        {"size": (800, 600)},
+        {"stroke_size": [2]},
+        {"size": 40.5},
+        {"strength": Fraction(1, 2)},
+    ],
+)
 def test_a_setting_that_is_no_number_is_told(transfer, photo, wrong):
-    with pytest.raises(InvalidInput, match="must be a number"):
+    with pytest.raises(InvalidInput, match=r"must be a (whole )?number"):
         transfer.stylize(photo, "amber", **wrong)
+
+
+def test_so_many_photos_as_are_read_at_a_time_are_whole(transfer, photo):
+    with pytest.raises(InvalidInput, match=r"workers is 4\.0; it must be a whole number"):
+        transfer.stylize_batch([photo], "amber", workers=4.0)
+
+
+def test_a_file_that_is_called_like_a_start_is_not_taken_for_one(transfer, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("auto", "photo"):
+        (tmp_path / name).write_text("no picture")
+        settings = Optimization(steps=1, least_side=64, start=name)
+        assert settings.start_picture is None
+        assert transfer.stylize(photo, "amber", method="gatys", optimization=settings).size == photo.size
+    assert Optimization(start="./auto").start_picture == "./auto"
+
+
+def test_a_style_may_be_called_like_a_picture_that_has_no_name(transfer, photo, styles, tmp_path):
+    own = replace(styles[0], info=replace(styles[0].info, slug="picture"))
+    save_style(tmp_path / "picture.safetensors", own)
+    transfer = transfer.with_styles(tmp_path)
+    for mix in ([(photo, 0.5), ("picture", 0.5)], [("picture", 0.5), (photo, 0.5)]):
+        painted = json.loads(transfer.stylize(photo, mix).info["styletransfer"])
+        assert painted["styles"] == {"picture": 0.5, "picture-2": 0.5}
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "a/none.PNG"])
@@ -462,7 +500,8 @@ def test_numpys_doubles_are_numbers(transfer, photo, method):
 def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
     painted = transfer.stylize(photo, "amber", size=np.int64(40), strength=np.float32(0.5))
     save_picture(painted, tmp_path / "painted.png")
-    assert read_metadata(tmp_path / "painted.png")["size"] == 40
+    size = read_metadata(tmp_path / "painted.png")["size"]
+    assert (size, type(size)) == (40, int)
 
 
 def test_a_style_mask_is_of_the_picture_that_it_names(transfer, photo):
@@ -541,38 +580,6 @@ def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):
         for style in (picture, [(picture, 0.5), ("amber", 0.5)], "amber")
     )
     assert len({alone, mixed, without, photo.tobytes()}) == 4
-
-
-def test_learning_a_style_leaves_all_others_as_they_are(transfer, photo, tmp_path):
-    folder = shutil.copytree(transfer._bank.own, tmp_path / "own")
-    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=folder)
-    files = {file: file.read_bytes() for file in [*folder.iterdir(), *transfer._models_dir.iterdir()]}
-    names = own.own_styles
-    paintings = [own.stylize(photo, name).tobytes() for name in names]
-    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=2)
-    assert own.own_styles == sorted([*names, "mine"])
-    assert {file: file.read_bytes() for file in files} == files
-    assert [own.stylize(photo, name).tobytes() for name in names] == paintings
-
-
-def test_how_long_and_how_large_a_style_is_learned_can_be_said(transfer, tmp_path):
-    painting = make_photo(60, 60, seed=5)
-    style = transfer.train_style(painting, "Mine", steps=3, seconds=900, style_side=80, folder=tmp_path)
-    assert style.info.recipe["steps"] == 3
-    assert style.info.recipe["settings"]["seconds"] == 900
-    assert style.info.style_side == 80
-
-
-def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
-    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=transfer._bank.own)
-    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=1, folder=tmp_path)
-    with pytest.raises(InvalidInput, match="already"):  # in that folder, wherever the own styles are
-        own.train_style(make_photo(60, 60, seed=6), "Mine", steps=1, folder=tmp_path)
-    mine = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=tmp_path)
-    assert mine.own_styles == ["mine"]
-    assert mine.stylize(photo, "mine").size == photo.size
-    mine.remove_style("mine")
-    assert mine.own_styles == []
 
 
 def test_a_style_mask_changes_what_a_picture_asks_for(transfer, photo):
@@ -672,3 +679,8 @@ def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, ph
     os.utime(file, (1, 1))
     assert transfer.stylize(photo, file).tobytes() != first.tobytes()
     assert len(looks) == 2
+    make_photo(50, 60, seed=9).save(tmp_path / "other.png")
+    os.utime(tmp_path / "other.png", (1, 1))
+    (tmp_path / "other.png").replace(file)
+    transfer.stylize(photo, file)
+    assert len(looks) == 3

@@ -1,5 +1,6 @@
 """The command line as a user meets it: arguments in, exit code, one line of error, files out."""
 
+import io
 import json
 import os
 import shlex
@@ -9,12 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import make_photo
 from PIL import Image
 
 from styletransfer import api, cli, files, images, read_metadata
-from styletransfer.cli.outputs import is_finished
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
@@ -22,6 +21,7 @@ from styletransfer.request import Request
 from styletransfer.settings import BaseTraining
 from styletransfer.stylebank import load_style, save_style
 
+END_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")
 
 
@@ -41,7 +41,10 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
         output = capsys.readouterr()
         return exit_.value.code or 0, output.out, output.err
 
-    return run
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *END_SIGNALS)}
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -179,15 +182,6 @@ def test_a_batch_that_is_interrupted_says_how_to_go_on(run, album, tmp_path, mon
     assert len(painted(tmp_path / "out")) == 2
 
 
-def test_a_painting_that_was_stopped_is_not_taken_for_a_finished_one(tmp_path):
-    picture = torch.rand(1, 3, 20, 20)
-    for name, parameters in (("whole.png", {"styles": {}}), ("part.png", {"styles": {}, "stopped": True})):
-        images.save_picture(images.to_pil(picture, metadata=parameters), tmp_path / name)
-    (tmp_path / "other.png").write_text("somebody else's")
-    names = ("whole.png", "part.png", "other.png", "none.png")
-    assert [is_finished(tmp_path / name) for name in names] == [True, False, True, False]
-
-
 def test_hidden_files_and_folders_with_the_name_of_a_picture_are_no_photos(run, album, tmp_path):
     (album / "._a.png").write_bytes(b"what a Mac keeps beside a file")
     (album / "folder.jpg").mkdir()
@@ -266,6 +260,8 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber", "--method", "magic"], "unknown method 'magic'"),
         (["photo.png", "--style", "amber", "--stroke-size", "0"], "stroke_size is 0"),
         (["photo.png", "--style", "amber", "--size", "100000000"], "size is 1e+08"),
+        (["", "--style", "amber"], "an argument is empty"),
+        (["photo.png", "--style", "amber", "--output="], "an argument is empty"),
     ],
 )
 def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo, tmp_path, arguments, message):
@@ -379,6 +375,24 @@ def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
     assert Image.open(tmp_path / "one.png").width < 2 * 40
 
 
+def test_a_sheet_is_refused_before_the_work_where_a_style_is_unknown(run, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(Request, "paint", None)
+    code, _, err = run("sheet", photo, "-o", tmp_path / "all.png", "-s", "amber", "-s", "ambre")
+    assert (code, "did you mean 'amber'" in err) == (2, True)
+
+
+def test_the_label_of_a_picture_in_a_sheet_is_its_name(run, photo, tmp_path, monkeypatch):
+    labels, contact_sheet = [], images.contact_sheet
+
+    def noting(cells, columns):
+        labels.extend(label for label, _ in cells)
+        return contact_sheet(cells, columns)
+
+    monkeypatch.setattr(images, "contact_sheet", noting)
+    assert run("sheet", photo, "-o", tmp_path / "all.png", "--size", 40, "-s", photo, "-s", "amber")[0] == 0
+    assert labels == ["photo", "photo.png", "amber"]
+
+
 def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, photo, tmp_path):
     code, _, err = run("sheet", photo, "-o", tmp_path / "all.webp", "--size", 4096, "--columns", 4)
     assert code == 2
@@ -403,9 +417,50 @@ def test_nothing_that_is_looked_at_is_replaced(run, photo, album, tmp_path):
         assert (code, "name another folder" in err) == (2, True)
 
 
-def test_a_name_in_brackets_is_printed_as_it_is(run, photo, tmp_path):
-    _, out, _ = run("stylize", photo, "--style", "amber", "-o", tmp_path / "out[b].png")
-    assert "out[b].png" in out
+@pytest.mark.parametrize("name", ["out[b].png", "out:smile:.png"])
+def test_a_name_is_printed_as_it_is(run, photo, tmp_path, name):
+    _, out, _ = run("stylize", photo, "--style", "amber", "-o", tmp_path / name)
+    assert name in out
+
+
+def test_names_of_styles_are_whole_in_a_narrow_terminal(run, tiny_styles, tmp_path, monkeypatch):
+    name = "a-style-with-a-name-of-36-characters"
+    info = replace(load_style(tiny_styles / "amber.safetensors").info, slug=name, title="Long " * 20)
+    style = replace(load_style(tiny_styles / "amber.safetensors"), info=info)
+    save_style(tmp_path / f"{name}.safetensors", style)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert name in run("styles", "--styles-dir", tmp_path)[1]
+
+
+def test_letters_that_the_output_cannot_hold_are_no_trouble(run, photo, tiny_styles, tmp_path, monkeypatch):
+    style = load_style(tiny_styles / "amber.safetensors")
+    save_style(tmp_path / "amber2.safetensors", replace(style, info=replace(style.info, artist="Renée 神")))
+    for command in (("styles",), ("styles", "--json"), ("stylize", photo, "-s", "amber", "-o", "né.png")):
+        out = io.TextIOWrapper(io.BytesIO(), encoding="cp1251")
+        monkeypatch.setattr(sys, "stdout", out)
+        where = ("--styles-dir", tmp_path)
+        assert run(*command, *where)[0] == 0
+        out.flush()
+        text = out.buffer.getvalue().decode("cp1251")
+        if "--json" in command:
+            assert [each["artist"] for each in json.loads(text)][1] == "Renée 神"
+        else:
+            assert ("Ren?e" in text) or ("n?.png" in text)
+
+
+def test_a_full_disk_behind_the_output_is_one_line(run, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("styletransfer.cli.styles.print_json", full)
+    assert run("styles", "--json") == (2, "", "error: the system refuses: No space left on device\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with a name")
+def test_a_pipe_is_no_photo(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    code, _, err = run("stylize", tmp_path / "pipe.png", "--style", "amber", "-o", tmp_path / "out.png")
+    assert (code, "save it as one first" in err) == (2, True)
 
 
 def test_info_tells_what_a_picture_was_made_with(run, photo, tmp_path):
@@ -457,15 +512,13 @@ def test_a_picture_is_a_style(run, photo, tmp_path):
     assert (tmp_path / "photo-painting-amber.png").exists()
 
 
-def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch):
-    show = Watch.__call__
-
-    presses = iter((signal.SIGINT,))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch, number):
+    show, presses = Watch.__call__, [number]
 
     def interrupt(self, progress):
-        if progress.step == 2:
-            for each in presses:
-                signal.raise_signal(each)
+        if progress.step == 2 and presses:
+            signal.raise_signal(presses.pop())
         show(self, progress)
 
     monkeypatch.setattr(Watch, "__call__", interrupt)
@@ -484,6 +537,16 @@ def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatc
     finally:
         signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+@pytest.mark.parametrize("number", END_SIGNALS)
+def test_a_command_that_is_told_to_end_does_so_as_by_ctrl_c(run, photo, tmp_path, monkeypatch, number, ctrl_c):
+    signal.signal(signal.SIGINT, ctrl_c)
+    signal.signal(number, signal.SIG_DFL)
+    monkeypatch.setattr(Request, "paint", lambda *_: signal.raise_signal(number))
+    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "out.png")[0] == 130
+    assert painted(tmp_path) == ["photo.png"]
 
 
 def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
@@ -535,10 +598,10 @@ def painting(tmp_path):
 
 
 def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tmp_path):
-    own = tmp_path / "own"
+    own = tmp_path / "my own"
     code, out, _ = run("train-style", painting, "--name", "My Style", "--steps", 1, "--out", own)
     assert code == 0
-    assert "--style my-style --styles-dir" in out
+    assert shlex.split(out)[-4:] == ["--style", "my-style", "--styles-dir", str(own)]
     recorded = load_style(own / "my-style.safetensors").info.recipe["command"]
     assert recorded == "styletransfer train-style painting.png --name 'My Style' --steps 1"
     here = ("--styles-dir", own)

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def test_weights_are_normalised_and_zeros_dropped():
     assert normalise_weights({"a": 1e308, "b": 1e308}) == {"a": 0.5, "b": 0.5}
 
 
-@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf, pytest.param(10**400, id="huge"), Fraction(1, 2)])
 def test_a_weight_that_is_no_share_is_refused_by_name(weight):
     with pytest.raises(InvalidInput, match="'wave'"):
         normalise_weights({"wave": weight, "other": 1})

@@ -3,13 +3,11 @@
 import pytest
 import torch
 from conftest import TINY
+from trainers import random_looks, random_pictures
 
 from styletransfer.methods import cin
 from styletransfer.settings import BaseTraining
-from styletransfer.targets import collate, style_target
 from styletransfer.training.base import BaseTrainer
-from styletransfer.training.looks import Looks
-from styletransfer.training.repetition import painting_repetition
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU with CUDA here")
@@ -29,15 +27,11 @@ def test_a_painting_is_the_same(tiny_models, styles, generator):
 
 
 def test_a_step_of_training_is_the_same():
-    generator = torch.Generator().manual_seed(1)
-    pictures = torch.randint(256, (4, 3, 44, 50), generator=generator).to(torch.uint8).split(1)
+    pictures = random_pictures(4, 1)
     settings = BaseTraining(steps=6, contents=2, side=32, final_share=0.0, warmup_steps=1)
     losses = []
     for device in map(torch.device, DEVICES):
         vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
-        targets = collate([style_target(vgg, picture / 255) for picture in pictures[:3]], 3)
-        repetition = torch.cat([painting_repetition(vgg, picture / 255) for picture in pictures[:3]])
-        looks = Looks(targets, repetition)
-        run = BaseTrainer(vgg, pictures, looks, 2, settings, config=TINY, device=device)
+        run = BaseTrainer(vgg, pictures, random_looks(vgg), 2, settings, config=TINY, device=device)
         losses.append([list(run.take_step().values()) for _ in range(2)])
     torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)

@@ -65,5 +65,11 @@ def test_the_cost_of_an_unknown_method_is_refused(transfer):
         transfer.estimate((10, 10), stroke_size=9)
 
 
+@pytest.mark.parametrize("size", [(0, 10), (10,), (1.5, 10), "10", None])
+def test_the_cost_of_what_is_no_size_is_refused(transfer, size):
+    with pytest.raises(InvalidInput, match="give height and width"):
+        transfer.estimate(size)
+
+
 def test_larger_strokes_cost_less(transfer):
     assert transfer.estimate((800, 800), stroke_size=2).memory == transfer.estimate((400, 400)).memory

@@ -2,13 +2,15 @@
 
 import itertools
 import math
+import shutil
+import time
 
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, random_style
 from PIL import Image, ImageChops, ImageStat
 
-from styletransfer import images
+from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.losses import total_variation, wasserstein_loss
@@ -17,7 +19,8 @@ from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
 from styletransfer.methods.tiles import tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.vgg import GRAM_LAYERS, load_vgg19, stride
+from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, stride
+from styletransfer.weights import BASE_FILE
 
 FEW = Optimization(steps=4, least_side=32)
 
@@ -244,6 +247,36 @@ def test_stopping_keeps_the_picture_so_far(stylizer, style):
     assert not torch.equal(painted, photo)
 
 
+def stop_at_the_end(progress):
+    if progress.step == progress.steps:
+        raise Cancelled
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_stopping_after_the_last_step_leaves_a_finished_painting(transfer, photo, strength):
+    few = Optimization(steps=2, least_side=64)
+    wish = {"method": "gatys", "strength": strength, "optimization": few}
+    stopped = transfer.stylize(photo, "amber", on_step=stop_at_the_end, **wish)
+    assert "stopped" not in stopped.info["styletransfer"]
+    assert stopped.tobytes() == transfer.stylize(photo, "amber", **wish).tobytes()
+
+
+def test_strength_zero_can_be_stopped_as_well(stylizer, style):
+    photo = picture(64, 64)
+    assert torch.equal(paint(stylizer, style, photo, strength=0.0, on_step=stop_at_the_end), photo)
+
+
+def test_the_losses_of_every_step_are_reported_once(stylizer, style):
+    seen: list[Progress] = []
+    paint(stylizer, style, picture(64, 64), Optimization(steps=3, least_side=64), on_step=seen.append)
+    assert [(progress.step, bool(progress.losses)) for progress in seen] == [
+        (1, True),
+        (2, True),
+        (3, True),
+        (3, False),
+    ]
+
+
 def test_a_picture_that_is_stopped_while_it_is_small_has_the_detail_of_the_start(stylizer, style):
     def stop(progress):
         raise Cancelled
@@ -265,7 +298,7 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, monkeypat
 
     gradient = gatys.Objective.gradient
     monkeypatch.setattr(gatys.Objective, "gradient", step)
-    monkeypatch.setattr(gatys.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     seen: list[Progress] = []
     found = paint(
         stylizer, style, picture(200, 200), Optimization(seconds=10, least_side=32), on_step=seen.append
@@ -285,7 +318,7 @@ def test_the_time_that_is_wished_for_is_kept_to_within_a_tenth(stylizer, style, 
 
     gradient = gatys.Objective.gradient
     monkeypatch.setattr(gatys.Objective, "gradient", step)
-    monkeypatch.setattr(gatys.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     paint(stylizer, style, picture(64, 64), Optimization(seconds=10, least_side=32, patience=500))
     assert 9 < now < 11
 
@@ -325,9 +358,35 @@ def test_a_content_layer_that_is_none_is_named(stylizer, style):
         paint(stylizer, style, picture(64, 64), Optimization(content_layer="relu9_1"))
 
 
-def test_the_fast_start_needs_styles_that_were_learned(stylizer, style):
-    with pytest.raises(InvalidInput, match="fast method"):
-        paint(stylizer, style, picture(64, 64), Optimization(start="fast"))
+def test_the_photo_is_looked_at_once_whatever_its_size(vgg, style, monkeypatch):
+    photo, forward = picture(96, 160), VGG19.forward
+    objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], FEW, 144)
+    passes = []
+    monkeypatch.setattr(VGG19, "forward", lambda self, *given: passes.append(given) or forward(self, *given))
+    for _ in range(2):
+        objective.gradient(photo)
+    assert len(passes) == 2 * 2 * len(objective.tiles)  # each tile for the statistics, then for the gradient
+
+
+def test_in_tiles_a_pixel_costs_a_pass_more(stylizer, monkeypatch):
+    whole = stylizer.cost((200, 200), FEW)
+    monkeypatch.setattr(gatys, "TILE_SIDE", 144)
+    assert stylizer.cost((200, 200), FEW).multiply_adds == pytest.approx(1.5 * whole.multiply_adds)
+
+
+def test_the_fast_start_needs_styles_that_were_learned(transfer, photo, tmp_path):
+    wish = {"method": "gatys", "optimization": Optimization(start="fast")}
+    with pytest.raises(InvalidInput, match="not all of the styles have been learned"):
+        transfer.stylize_batch([tmp_path / "none.png"], random_style("x", "f" * 64, 9), **wish)
+
+
+def test_the_fast_start_needs_the_weights_of_the_fast_method(tiny_models, tiny_styles, photo, tmp_path, caplog):
+    shutil.copytree(tiny_models, tmp_path / "models")
+    (tmp_path / "models" / BASE_FILE).write_bytes(b"damaged")
+    transfer = StyleTransfer(device="cpu", models_dir=tmp_path / "models", styles_dir=tiny_styles)
+    with pytest.raises(InvalidInput, match="weights of the fast method could not be loaded"):
+        transfer.stylize(photo, "amber", method="gatys", optimization=Optimization(start="fast"))
+    assert "is damaged: reinstall; optimisation begins with the photo" in caplog.text
 
 
 def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):

@@ -4,7 +4,9 @@ import base64
 import gc
 import io
 import json
+import os
 import struct
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
-from styletransfer.files import replacing
+from styletransfer.files import in_package, replacing
 from styletransfer.settings import WHOLE_PIXELS
 
 RED = (200, 30, 40)
@@ -397,6 +399,24 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
+def test_a_link_stays_and_the_file_that_it_names_is_replaced(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.png").symlink_to(tmp_path / "disk" / "file.png")
+    for _ in range(2):  # of a file that is not there, and of one that is
+        images.save_picture(red(), tmp_path / "link.png")
+        assert (tmp_path / "link.png").is_symlink()
+        assert [path.name for path in (tmp_path / "disk").iterdir()] == ["file.png"]
+    (tmp_path / "lost.png").symlink_to(tmp_path / "none" / "file.png")
+    with pytest.raises(UnwritableOutput, match="none does not exist"):
+        images.check_writable(tmp_path / "lost.png")
+
+
+def test_a_part_of_a_package_that_is_not_there_is_not_found():
+    assert in_package("styletransfer", "images") is not None
+    assert in_package("styletransfer", "none") is None
+    assert in_package("no_such_package", "none") is None
+
+
 @pytest.mark.parametrize(
     ("size", "expected"), [((40, 80), (50, 100)), ((80, 40), (100, 50)), ((1, 300), (1, 100))]
 )
@@ -529,7 +549,7 @@ def test_a_damaged_large_photo_is_no_full_disk(tmp_path, monkeypatch, suffix):
     content = (tmp_path / f"whole{suffix}").read_bytes()
     (tmp_path / f"cut{suffix}").write_bytes(content[: len(content) * 7 // 10])
     monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
-    free = iter([1_100_000, 500_000])  # before, and when a part of it has been written
+    free = iter([1_100_000, 1_000_000])  # before, and when a part of it has been written
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
     with pytest.raises(UnreadableImage):
         images.read_picture(tmp_path / f"cut{suffix}")
@@ -577,3 +597,66 @@ def test_a_large_style_picture_is_made_smaller_before_it_takes_memory():
     assert 0.99 * WHOLE_PIXELS < picture.shape[-1] * picture.shape[-2] <= WHOLE_PIXELS
     assert picture.shape[-1] / picture.shape[-2] == pytest.approx(width / height, rel=0.01)
     assert (picture[0, :, 0, 0] * 255).round().int().tolist() == list(RED)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 12\n%%EndComments\nshowpage\n"
+
+
+def test_postscript_is_no_picture_whatever_its_name_says(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(EPS)
+    for read in (images.read_picture, images.read_size, images.read_metadata):
+        with pytest.raises(UnreadableImage, match="is not a picture"):
+            read(tmp_path / "photo.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with a name")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "photo.jpg")
+    for read in (images.read_picture, images.read_size, images.read_metadata):
+        with pytest.raises(UnreadableImage, match="not a regular file; save it"):
+            read(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("tags", [{0xC612: b"\1\4\0\0"}, {0x00FE: 1}])
+@pytest.mark.usefixtures("decoder")
+def test_a_camera_raw_file_is_not_painted_by_its_thumbnail(tmp_path, tags):
+    red().save(tmp_path / "raw.tif", tiffinfo=tags)
+    with pytest.raises(UnreadableImage, match="camera raw"):
+        images.read_picture(tmp_path / "raw.tif")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma"])
+@pytest.mark.usefixtures("decoder")
+def test_a_tiff_of_any_compression_is_read(tmp_path, compression):
+    red().save(tmp_path / "scan.tif", compression=compression)
+    assert pixel(images.read_picture(tmp_path / "scan.tif")) == list(RED)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.usefixtures("decoder")
+def test_the_transparent_shade_of_a_grey_png_is_alpha_at_any_depth(tmp_path, bits):
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    row = bytes(8 * [0]) + bytes(8 * [1])  # 16 shades, of which 1 is transparent
+    packed = int("".join(f"{shade:0{bits}b}" for shade in row), 2).to_bytes(2 * bits, "big")
+    header = struct.pack(">2I5B", 16, 2, bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(2 * (b"\0" + packed))))
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in (*chunks, (b"IEND", b"")))
+    (tmp_path / "grey.png").write_bytes(content)
+    alpha = images.read_picture(tmp_path / "grey.png").alpha
+    assert images.as_float(alpha)[0, 0, 0].tolist() == 8 * [1] + 8 * [0]
+
+
+@pytest.mark.parametrize("suffix", sorted(images.FORMATS))
+def test_large_pictures_may_have_names_that_are_no_text(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    folder = tmp_path / os.fsdecode(b"caf\xe9[1]")
+    folder.mkdir()
+    rgb = images.as_bytes(images.read_picture(red()).rgb)
+    images.Painting(rgb, None, PARAMETERS).save(folder / f"photo{suffix}")
+    odd = (folder / f"photo{suffix}").rename(folder / os.fsdecode(b"\xe9[1]" + suffix.encode()))
+    assert images.read_picture(odd).size == images.read_size(odd) == (12, 20)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert images.read_metadata(odd) == PARAMETERS

@@ -76,10 +76,10 @@ def test_a_layer_computes_the_same_when_told_to_use_integers(generator, doubling
     features = torch.randn(1, 8, 14, 15, generator=generator)
     scale, shift = torch.randn(2, 12, generator=generator)
     with torch.inference_mode():
-        expected, folded = layer(features), layer.folded(features, scale, shift)
+        expected, folded = layer(features), layer(features, scale, shift)
         layer.use_int8()
         assert relative_error(layer(features), expected) < NEARLY
-        assert relative_error(layer.folded(features, scale, shift), folded) < NEARLY
+        assert relative_error(layer(features, scale, shift), folded) < NEARLY
 
 
 @torch.inference_mode()

@@ -151,7 +151,7 @@ def test_bytes_in_are_bytes_out(stylizer, styles):
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 @pytest.mark.parametrize("as_map", [False, True])
 def test_photos_painted_together_are_painted_as_alone(stylizer, styles, strength, as_map, exact):
-    if not stylizer.together:
+    if not stylizer.batch_pixels:
         pytest.skip("paints photos one by one")
     generator = torch.Generator().manual_seed(1)
     photos = torch.rand(3, 3, 40, 56, generator=generator)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,11 @@ from styletransfer.errors import (
     TrainingDiverged,
     UnwritableOutput,
 )
+from styletransfer.files import load_checkpoint
 from styletransfer.methods.cin import CinStylizer
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import StyleTraining
-from styletransfer.stylebank import check_style, load_style
+from styletransfer.stylebank import LONGEST_SLUG, check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
@@ -63,15 +65,16 @@ def test_a_fit_begins_with_the_predicted_row(vgg, generator):
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     start = predicted_start(target, predictor)
     assert torch.equal(start.row, predictor(target.means, target.stds)[0])
-    assert torch.equal(start.spread, predictor.row_spread)
+    assert torch.equal(start.std, predictor.row_spread)
 
 
 # The fit
 
 
-def test_a_fit_lowers_the_objective_and_leaves_the_network_alone(vgg, frozen):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_fit_lowers_the_objective_and_leaves_the_network_alone(frozen, dtype):
     before = {name: value.clone() for name, value in frozen.state_dict().items()}
-    fitter = make_fitter(vgg, frozen)
+    fitter = make_fitter(load_vgg19(STYLE_LAYERS[-1], dtype=dtype), frozen)
     objectives = [fitter.take_step(0.0)["objective"] for _ in range(24)]
     assert sum(objectives[-6:]) < 0.8 * sum(objectives[:6])
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
@@ -203,6 +206,12 @@ def test_a_style_that_came_by_that_name_meanwhile_stays(learn, tmp_path):
     assert load_style(tmp_path / "own" / "my-style-2.safetensors").info.title == "My Style"
 
 
+def test_names_that_are_taken_are_counted_up_and_stay_short_enough(learn, tmp_path):
+    slug = "ö" * (LONGEST_SLUG // 2)
+    found = [learn(slug=slug, settings=dataclasses.replace(SMALL, steps=1)).info.slug for _ in range(3)]
+    assert found == [slug, f"{slug[:-1]}-2", f"{slug[:-1]}-3"]
+
+
 def test_progress_has_losses_and_previews(learn):
     seen: list[Progress] = []
     learn(on_step=seen.append)
@@ -264,6 +273,18 @@ def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
         learn(on_step=interrupt)
     with pytest.raises(InvalidInput, match="used another picture"):
         learn(make_photo(80, 70, seed=10), resume=True)
+
+
+@pytest.mark.parametrize("missing", ["seconds", "offset"])
+def test_an_unfinished_fit_of_another_version_is_told(learn, tmp_path, missing):
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    path = tmp_path / "own" / ".my-style.unfinished"
+    state = load_checkpoint(path)
+    del (state if missing in state else state["fit"])[missing]
+    torch.save(state, path)
+    with pytest.raises(InvalidInput, match="another version"):
+        learn(resume=True)
 
 
 def test_a_time_limit_ends_the_fit(learn):
@@ -396,7 +417,7 @@ def test_who_watches_takes_no_time_from_the_fit(learn, monkeypatch):
         now += 5
 
     monkeypatch.setattr(StyleFitter, "take_step", timed)
-    monkeypatch.setattr(style_job.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=1.0), on_step=slowly)
     assert style.info.recipe["steps"] == pytest.approx(10, abs=1)
     assert style.info.recipe["seconds"] == pytest.approx(1, abs=0.2)

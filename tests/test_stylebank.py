@@ -107,6 +107,14 @@ def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
         load_style(tmp_path / "x.safetensors")
 
 
+def test_a_description_that_is_nested_too_deep_is_a_damaged_file(tmp_path, style):
+    save_style(tmp_path / "amber.safetensors", style)
+    save_file({"x": torch.zeros(1)}, tmp_path / "deep.safetensors", {"style": "[" * 100_000})
+    with pytest.raises(InvalidStyleFile, match="not of a style"):
+        load_style(tmp_path / "deep.safetensors")
+    assert list(StyleBank(tmp_path).infos()) == ["amber"]
+
+
 @pytest.mark.parametrize("part", ["row", "means", "stds", "bounds", "grams"])
 def test_numbers_that_are_not_finite_are_refused(tmp_path, style, part):
     value = getattr(style, part)
@@ -152,6 +160,15 @@ def test_a_shipped_style_is_never_replaced_or_removed(bank, tmp_path, style):
     with pytest.raises(InvalidInput, match="never removed"):
         bank.remove("amber")
     assert list(bank.paths()) == ["amber"]
+
+
+def test_it_is_said_of_the_source_that_it_cannot_be_read(bank, tmp_path, monkeypatch):
+    def closed(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", closed)
+    with pytest.raises(InvalidStyleFile, match=r"cannot read .*amber\.safetensors: Permission denied"):
+        bank.export("amber", tmp_path / "copy.safetensors")
 
 
 def test_an_own_style_is_removed(bank, given):

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from conftest import make_photo
 
+from styletransfer.errors import InvalidInput
 from styletransfer.losses import gram, style_loss
-from styletransfer.targets import StyleTarget, collate, style_target
-from styletransfer.training.looks import Looks
+from styletransfer.targets import StyleTarget, as_batch, style_target
+from styletransfer.training.looks import Looks, look_at_paintings
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
 
@@ -21,7 +23,7 @@ def assert_same(one: StyleTarget, other: StyleTarget) -> None:
 
 
 def test_the_loss_is_the_mean_over_the_layers_each_sample_against_its_target(singles):
-    batch, found = collate(singles, 3), {layer: torch.rand(3, channels(layer), 4, 4) for layer in STYLE_LAYERS}
+    batch, found = as_batch(singles, 3), {layer: torch.rand(3, channels(layer), 4, 4) for layer in STYLE_LAYERS}
     expected = [
         sum(
             style_loss(gram(found[layer][[index]]), one.grams[layer], one.bounds[layer]).item()
@@ -34,20 +36,20 @@ def test_the_loss_is_the_mean_over_the_layers_each_sample_against_its_target(sin
 
 
 def test_some_of_a_batch_come_in_the_order_asked_for(singles):
-    batch = collate(singles, 3)
+    batch = as_batch(singles, 3)
     assert len(batch) == 3
-    assert_same(batch[[2, 0]], collate([singles[2], singles[0]], 2))
+    assert_same(batch[[2, 0]], as_batch([singles[2], singles[0]], 2))
 
 
 def test_a_batch_is_its_targets_in_their_order(singles):
-    batch = collate(iter(singles), 3)
+    batch = as_batch(iter(singles), 3)
     for part, values in vars(batch).items():
         for layer, value in values.items():
             assert torch.equal(value, torch.cat([getattr(single, part)[layer] for single in singles]))
 
 
 def test_a_mix_runs_from_one_target_to_the_other(singles):
-    first, second = collate([singles[0]] * 3, 3), collate([singles[1]] * 3, 3)
+    first, second = as_batch([singles[0]] * 3, 3), as_batch([singles[1]] * 3, 3)
     mixed = first.lerp(second, torch.tensor([0.0, 1.0, 0.25]))
     assert_same(mixed[[0]], singles[0])
     assert_same(mixed[[1]], singles[1])
@@ -57,7 +59,7 @@ def test_a_mix_runs_from_one_target_to_the_other(singles):
 
 
 def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
-    looks = Looks(collate(singles, 3), torch.eye(3)[:, :, None])  # each repeats itself in a channel of its own
+    looks = Looks(as_batch(singles, 3), torch.eye(3)[:, :, None])  # each repeats itself in a channel of its own
     drawn = looks.draw(3000, 0.25, torch.Generator().manual_seed(0))
     assert len(drawn) == 3000
     torch.testing.assert_close(drawn.repetition.sum(dim=1), torch.ones(3000, 1))  # mixes are convex
@@ -70,8 +72,20 @@ def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
     torch.testing.assert_close(sums, drawn.repetition[:, :, 0] @ own)  # targets and repetitions belong together
 
 
+def test_looks_that_were_kept_are_those_of_one_seed(tmp_path):
+    vgg, painting = load_vgg19(STYLE_LAYERS[-1]), tmp_path / "painting.png"
+    make_photo(60, 60).save(painting)
+
+    def looks(seed):
+        return look_at_paintings(tmp_path / "looks.pt", [painting], vgg, variants=2, textures=1, seed=seed)
+
+    assert torch.equal(looks(1).repetition, looks(1).repetition)
+    with pytest.raises(InvalidInput, match="another seed"):
+        looks(2)
+
+
 def test_looks_that_are_too_many_for_a_gpu_stay_where_they_are(singles, monkeypatch):
-    looks, device = Looks(collate(singles, 3), torch.zeros(3, 1, 1)), torch.device("meta")
+    looks, device = Looks(as_batch(singles, 3), torch.zeros(3, 1, 1)), torch.device("meta")
     assert looks.near(device).targets.bounds[STYLE_LAYERS[0]].device == device
     monkeypatch.setattr("styletransfer.training.looks.MOST_ON_DEVICE", 1000)
     assert looks.near(device) is looks

@@ -1,32 +1,26 @@
 import csv
 import dataclasses
-import math
-import statistics
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import TINY, make_photo
+from trainers import BASE, base_trainer, random_looks, random_pictures
 
 from styletransfer import images
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, TrainingDiverged
+from styletransfer.errors import InvalidInput, InvalidStyleFile
 from styletransfer.files import load_checkpoint
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import AdainTraining, BaseTraining
 from styletransfer.stylebank import StyleBank, load_style, save_style
-from styletransfer.targets import collate, style_target
 from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import load_pictures, random_crop, split_held_out
-from styletransfer.training.looks import Looks
-from styletransfer.training.repetition import LAGS, LAYER
-from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, save_predictor
-
-SMALL = BaseTraining(steps=6, contents=1, side=32, final_side=40, final_share=0.2, warmup_steps=1, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -34,31 +28,11 @@ def vgg():
     return load_vgg19(STYLE_LAYERS[-1])
 
 
-def random_pictures(count, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return list(torch.randint(256, (count, 3, 44, 50), generator=generator).to(torch.uint8).split(1))
-
-
-def trainer(vgg, settings=SMALL, repetition=1.0):
-    targets = collate([style_target(vgg, picture / 255) for picture in random_pictures(3, 1)], 3)
-    allowed = torch.full((3, channels(LAYER), len(LAGS)), repetition)
-    return BaseTrainer(
-        vgg, random_pictures(4, 2), Looks(targets, allowed), kept=2, settings=settings, config=TINY
-    )
-
-
-def test_training_lowers_the_objective(vgg):
-    settings = dataclasses.replace(SMALL, steps=40, style_weight=0.5, final_share=0.0, part_strength_share=0.0)
-    run = trainer(vgg, settings)
-    objectives = [run.take_step()["objective"] for _ in range(36)]
-    assert statistics.geometric_mean(objectives[-10:]) < 0.7 * statistics.geometric_mean(objectives[:4])
-
-
 def test_the_identity_is_trained_on_photos_alone(vgg):
     """No style needs it where none is painted at part strength."""
     changed = {}
     for weight in (0.0, 1.0):
-        run = trainer(vgg, dataclasses.replace(SMALL, part_strength_share=0.0, identity_weight=weight))
+        run = base_trainer(vgg, dataclasses.replace(BASE, part_strength_share=0.0, identity_weight=weight))
         before = run.model.network.identity.detach().clone()
         run.take_step()
         changed[weight] = not torch.equal(run.model.network.identity, before)
@@ -67,7 +41,9 @@ def test_the_identity_is_trained_on_photos_alone(vgg):
 
 def test_training_keeps_from_repeating_what_neither_painting_nor_photo_repeats(vgg):
     def trained(allowed, weight=30.0):
-        run = trainer(vgg, dataclasses.replace(SMALL, repetition_weight=weight), allowed)
+        looks = random_looks(vgg)
+        looks = dataclasses.replace(looks, repetition=torch.full_like(looks.repetition, allowed))
+        run = base_trainer(vgg, dataclasses.replace(BASE, repetition_weight=weight), looks)
         run.take_step()
         return run.model.network.eighth_blocks[0].weight.detach()
 
@@ -75,38 +51,25 @@ def test_training_keeps_from_repeating_what_neither_painting_nor_photo_repeats(v
     assert torch.equal(trained(-1.0, weight=0.0), trained(1.0))
 
 
-def test_resuming_is_exact(vgg):
-    whole = trainer(vgg)
-    straight = [whole.take_step() for _ in range(6)]
-    first = trainer(vgg)
-    for _ in range(3):
-        first.take_step()
-    second = trainer(vgg)
-    second.restore(first.state())
-    assert [second.take_step() for _ in range(3)] == straight[3:]
-    for name, value in whole.average.items():
-        assert torch.equal(value, second.average[name]), name
-
-
 def test_kept_styles_are_trained_equally_often(vgg):
-    run = trainer(vgg, BaseTraining(**{**vars(SMALL), "wide_share": 0.0}))
+    run = base_trainer(vgg, BaseTraining(**{**vars(BASE), "wide_share": 0.0}))
     chosen = run._choose_styles(40)
     assert chosen.count(0) == chosen.count(1) == 20
 
 
 def test_the_style_weight_rises_gently_and_the_rates_fall_to_nothing(vgg):
-    run = trainer(vgg)
+    run = base_trainer(vgg)
     weights = [run._style_weight(share) for share in (0, 0.05, 0.1, 1)]
     assert weights == sorted(weights)
-    assert weights[0] == SMALL.style_weight_start
-    assert weights[2] == pytest.approx(SMALL.style_weight)
+    assert weights[0] == BASE.style_weight_start
+    assert weights[2] == pytest.approx(BASE.style_weight)
     run.step = 5
     run._set_rates(1.0)
     assert all(group["lr"] == 0 for optimizer in run.optimizers for group in optimizer.param_groups)
 
 
 def test_a_share_of_the_samples_is_painted_at_part_strength(vgg):
-    run = trainer(vgg, dataclasses.replace(SMALL, part_strength_share=0.25))
+    run = base_trainer(vgg, dataclasses.replace(BASE, part_strength_share=0.25))
     strengths = torch.stack([run._choose_strength(4) for _ in range(400)])
     assert 0.21 < (strengths < 1).float().mean() < 0.29
     assert strengths.min() < 0.1
@@ -181,16 +144,7 @@ def tiny_job(monkeypatch, job):
 
 
 def run_job(job, on_step):
-    train_base(job, SMALL, torch.device("cpu"), torch.float32, on_step)
-
-
-def test_what_is_written_is_the_average_of_the_weights(tiny_job):
-    run_job(tiny_job, lambda _: None)
-    state = load_checkpoint(tiny_job.out / "checkpoint.pt")
-    written = load_base(tiny_job.out / "models")[0].state_dict()
-    for which, same in (("average", True), ("model", False)):
-        kept = {name: state[which][f"network.{name}"].half().float() for name in written}
-        assert all(torch.equal(value, kept[name]) for name, value in written.items()) == same
+    train_base(job, BASE, torch.device("cpu"), torch.float32, on_step)
 
 
 def test_a_run_ends_in_files_that_can_be_used(tiny_job):
@@ -213,35 +167,6 @@ def test_a_run_ends_in_files_that_can_be_used(tiny_job):
     assert [row["step"] for row in rows] == ["2", "4", "6"]
 
 
-@pytest.fixture
-def cancelled_job(tiny_job, monkeypatch):
-    """A run that was ended after four steps, with a checkpoint of the fourth."""
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
-
-    def stop(progress):
-        if progress.step == 4:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        run_job(tiny_job, stop)
-    return tiny_job
-
-
-def test_a_cancelled_run_goes_on_from_its_checkpoint(cancelled_job):
-    assert not (cancelled_job.out / "models").exists()
-    seen: list[Progress] = []
-    run_job(cancelled_job, seen.append)
-    assert [progress.step for progress in seen] == [5, 6]
-
-
-def test_steps_that_come_again_are_in_the_table_once(cancelled_job):
-    with (cancelled_job.out / "losses.csv").open("a") as table:
-        table.write("6,7.0\n")  # as if it had been killed later, before the next checkpoint
-    run_job(cancelled_job, lambda progress: None)
-    rows = list(csv.DictReader((cancelled_job.out / "losses.csv").open()))
-    assert [row["step"] for row in rows] == ["2", "4", "6"]
-
-
 def test_two_paintings_of_one_name_are_refused_at_once(job):
     job = dataclasses.replace(job, catalogue=None)
     make_photo(40, 40).save(job.styles / "A wave.png")
@@ -252,36 +177,6 @@ def test_two_paintings_of_one_name_are_refused_at_once(job):
     make_photo(40, 40).save(job.styles / "a_wave.jpg")
     with pytest.raises(InvalidInput, match="have the same name"):
         read_catalogue(job)
-
-
-def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(tiny_job, monkeypatch):
-    monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
-    step = BaseTrainer.take_step
-
-    def explode(self):
-        losses = step(self)
-        return losses | {"objective": math.nan} if self.step == 3 else losses
-
-    monkeypatch.setattr(BaseTrainer, "take_step", explode)
-    with pytest.raises(TrainingDiverged, match="step 3"):
-        run_job(tiny_job, lambda progress: None)
-    assert torch.load(tiny_job.out / "checkpoint.pt", weights_only=True)["step"] == 2
-
-
-def test_weights_that_are_no_numbers_after_the_last_step_are_not_written(tiny_job, monkeypatch):
-    step = BaseTrainer.take_step
-
-    def explode(self):
-        losses = step(self)
-        if self.step == SMALL.steps:
-            with torch.no_grad():
-                self.model.shared.fill_(torch.nan)
-        return losses
-
-    monkeypatch.setattr(BaseTrainer, "take_step", explode)
-    with pytest.raises(TrainingDiverged, match="after the last step"):
-        run_job(tiny_job, lambda progress: None)
-    assert not (tiny_job.out / "models").exists()
 
 
 def test_targets_of_an_earlier_version_are_told(tiny_job, monkeypatch):
@@ -331,7 +226,7 @@ def test_a_run_begins_with_styles_of_its_network_alone(tiny_job, tmp_path):
 def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
     run_job(tiny_job, lambda progress: None)
     second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
-    still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
+    still = dataclasses.replace(BASE, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
     train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
     before, after = (StyleBank(job.out / "styles").load("first") for job in (tiny_job, second))
     torch.testing.assert_close(before.row, after.row, atol=2e-3, rtol=2e-3)
@@ -346,7 +241,7 @@ def test_a_run_begins_with_what_is_predicted_for_further_paintings(tiny_job, tmp
     torch.nn.init.normal_(predictor.leave.weight, std=0.1, generator=torch.Generator().manual_seed(0))
     save_predictor(tiny_job.out / "models", predictor, sha256, {"command": "none"})
     second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
-    still = dataclasses.replace(SMALL, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
+    still = dataclasses.replace(BASE, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
     train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
     model = load_checkpoint(second.out / "checkpoint.pt")["model"]
     targets = load_checkpoint(second.out / "targets.pt")["targets"]

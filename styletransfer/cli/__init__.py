@@ -1,6 +1,10 @@
 """The command line: the only part that prints. Commands are functions in the modules beside this one."""
 
+import io
+import signal
 import sys
+from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,18 +17,39 @@ from styletransfer.errors import InvalidInput, StyleTransferError
 
 
 def main() -> None:
-    """Run the command line; what a user did wrong is one line and exit code 2."""
+    """Run the command line. A user's mistake is reported in one line, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names hold letters that not every terminal's encoding has
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, _end_as_ctrl_c)
     keep_freed_memory()
     try:
+        _refuse_empty(sys.argv[1:])
         app()
     except StyleTransferError as error:
         report(error)
         sys.exit(EXIT_BAD_INPUT)
-    except OSError as error:  # of a path that was given: a closed folder, a name that is too long
-        if error.filename is None:
-            raise
-        report(InvalidInput(f"{error.filename}: {error.strerror}"))
+    except OSError as error:  # a closed folder, a name that is too long, a full disk
+        report(InvalidInput(f"{error.filename or 'the system refuses'}: {error.strerror or error}"))
         sys.exit(EXIT_BAD_INPUT)
+
+
+def _end_as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """A signal handler: a painting that is optimised is kept, temporary files are removed."""
+    stop = signal.getsignal(signal.SIGINT)
+    if not callable(stop):  # what runs in the background may ignore Ctrl-C
+        raise KeyboardInterrupt
+    stop(number, frame)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise InvalidInput for "", which as a path would be the current folder."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise InvalidInput(f"an argument is empty: {argument}''; is a variable not set?")
 
 
 def _version(show: bool) -> None:

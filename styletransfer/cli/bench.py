@@ -54,7 +54,7 @@ def bench(
 
 @torch.inference_mode()
 def _measure(method: str, style: Style, device: torch.device, side: int) -> tuple[float, float]:
-    """Seconds and multiply-adds a pixel of `side` x `side` pixels."""
+    """Seconds and multiply-adds per pixel, for a picture of `side` x `side` pixels."""
     stylizer = methods.load(method, package_folder("models"), device)
     photo = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
 

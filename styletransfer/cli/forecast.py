@@ -1,4 +1,4 @@
-"""Saying beforehand that something will take long, or much memory."""
+"""Announcing that a command will take long, or much memory."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,13 +11,13 @@ from styletransfer.cli.shared import say
 from styletransfer.errors import UnreadableImage
 from styletransfer.settings import Optimization
 
-LEAST_PIXELS = 10_000_000  # below, the estimate could take as long as the painting
+LEAST_PIXELS = 10_000_000  # below that, the estimate could take as long as the painting
 LONG = 10.0  # seconds
 MUCH = 2e9  # bytes
 
 
 def result_sizes(photos: Iterable[Path], size: int | None) -> dict[Path, tuple[int, int]]:
-    """Photo -> height and width of its painting; of a photo that cannot be read an error is for later."""
+    """Photo -> height and width of its painting. Photos that cannot be read are left out here."""
     sizes = {}
     for photo in photos:
         with suppress(UnreadableImage):
@@ -33,7 +33,7 @@ def announce(
     method: str,
     optimization: Optimization | None,
 ) -> None:
-    """Say how long paintings of these sizes will take and the memory they need, where either is much."""
+    """Say how long paintings of these sizes will take and how much memory they need, if either is much."""
     sizes = list(sizes)
     if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS * stroke_size**2:
         return

@@ -1,6 +1,7 @@
 """Where each result goes: planned and checked before the work begins, and written while it goes on."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -11,35 +12,35 @@ from styletransfer import images
 from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
-from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
-from styletransfer.files import make_folder, printable
+from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
+from styletransfer.files import attempt, make_folder, plain_number, printable
+
+LONGEST_NAME = 200  # bytes, of names that are made from styles
 
 
 def plan_outputs(
-    photos: list[Path], output: Path | None, styles: str, *, recursive: bool = False
+    photos: list[Path], output: str | None, styles: str, *, recursive: bool = False
 ) -> dict[Path, Path]:
     """Photo -> file to write, for photos and folders of photos.
 
-    Args:    output: a file for one photo, a folder for more or where it has no suffix, or None for names made
-             from `styles`;
-             recursive: look into the folders' folders as well, and keep their order in `output`.
+    Args:    output: a file for one photo; a folder for several photos, or if it exists, ends in a slash or has
+             no suffix; None for a name made from `styles`;
+             recursive: look into subfolders as well, and make the same subfolders in `output`.
     Raises:  InvalidInput, UnwritableOutput.
     """
+    if output == "-":
+        raise InvalidInput("-o -: paintings are not written to the standard output; name a file")
     sources = _find_sources(photos, recursive)
-    to_folder = output is not None and (output.is_dir() or not output.suffix)
-    one_file = len(photos) == 1 and not photos[0].is_dir() and not to_folder
+    one_file = len(photos) == 1 and not photos[0].is_dir() and not _means_folder(output)
     if one_file:
-        planned = {photos[0]: output or Path(f"{photos[0].stem}-{styles}"[:200] + ".png")}
+        planned = {photos[0]: Path(output or _shortened(f"{photos[0].stem}-{styles}") + ".png")}
     else:
-        folder = output or Path(styles[:200])
-        if folder.suffix.lower() in images.FORMATS and not folder.is_dir():
-            raise InvalidInput(f"-o {folder} is a file, but there are several photos; name a folder")
+        folder = Path(output or _shortened(styles))
+        if folder.is_file() or (folder.suffix.lower() in images.FORMATS and not _means_folder(output)):
+            raise InvalidInput(f"-o {folder} is a file; name a folder, or for one photo a file such as out.png")
+        sources = _without_results(sources, folder)
         planned = _named_apart({source: folder / place for source, place in sources.items()})
-    owners: dict[str, Path] = {}
-    for source, target in planned.items():
-        other = owners.setdefault(str(target).casefold(), source)
-        if other != source:
-            raise InvalidInput(f"{other} and {source} would both be written to {target}; rename one")
+    _refuse_shared(planned)
     photos_there = {source.resolve(): source for source in sources}
     for source, target in planned.items():
         refuse_replacing(photos_there.get(target.resolve(), source), target)
@@ -48,16 +49,32 @@ def plan_outputs(
     return planned
 
 
+def _means_folder(output: str | None) -> bool:
+    """Whether an output is a folder, even for one photo."""
+    if output is None:
+        return False
+    return output.endswith(("/", os.sep)) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _refuse_shared(planned: Mapping[Path, Path]) -> None:
+    owners: dict[str, Path] = {}
+    for source, target in planned.items():
+        other = owners.setdefault(str(target).casefold(), source)
+        if other != source:
+            raise InvalidInput(f"{other} and {source} would both be written to {target}; rename one")
+
+
 def is_finished(target: Path) -> bool:
-    """Whether a result is there that was not stopped before its time."""
+    """Whether there is a result, neither stopped early nor emptied by a power cut."""
     try:
-        return target.exists() and not images.read_metadata(target).get("stopped")
+        there = target.exists() and target.stat().st_size > 0
+        return there and not images.read_metadata(target).get("stopped")
     except UnreadableImage:
-        return True  # somebody else's
+        return True  # not written by this program
 
 
 def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
-    """Raise InvalidInput where a result would take the place of a file, whatever it is called there."""
+    """Raise InvalidInput where a result would replace a file, by whichever of its names."""
     if given.resolve() == target.resolve() or (target.exists() and given.exists() and target.samefile(given)):
         raise InvalidInput(f"the result would replace the {what} {given}; name another output")
 
@@ -68,9 +85,9 @@ def write_results(
     manifest: Path | None,
     on_done: Callable[[], None],
 ) -> int:
-    """Write every result, each while the next one is painted; report what failed, and return how often.
+    """Write every result while the next one is painted; report failures, and return how many there were.
 
-    Args:  manifest: receives a line of JSON a photo, as soon as it is done.
+    Args:  manifest: a line of JSON is appended to it for each photo, as soon as that is done.
     """
     for folder in {target.parent for target in outputs.values()}:
         make_folder(folder)
@@ -81,7 +98,7 @@ def write_results(
     ):
         writing: list[Future[bool]] = []
         for result in results:
-            failed += sum(each.result() for each in writing)  # one picture waits in memory, not all of them
+            failed += sum(each.result() for each in writing)  # so that only one picture waits in memory
             writing = [writer.submit(_write, result, outputs[Path(str(result.source))], lines)]
             on_done()
         failed += sum(each.result() for each in writing)
@@ -91,14 +108,12 @@ def write_results(
 def _open_manifest(path: Path | None) -> AbstractContextManager[TextIO | None]:
     if path is None:
         return nullcontext()
-    try:
+    with attempt(f"write {path}"):
         return path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
-    """Whether it failed, which is reported."""
+    """Save a result and report it if that fails; returns whether it failed."""
     error = result.error
     if result.painting is not None:
         try:
@@ -113,22 +128,20 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
             told |= {"painting": printable(str(target)), "parameters": dict(result.painting.parameters)}
         else:
             told |= {"error": printable(str(error))}
-        _add_line(lines, json.dumps(told, ensure_ascii=False, default=float))
+        _add_line(lines, json.dumps(told, ensure_ascii=False, default=plain_number))
     return error is not None
 
 
 def _add_line(lines: TextIO, text: str) -> None:
-    try:
+    with attempt(f"write {lines.name}"):
         lines.write(f"{text}\n")
         lines.flush()
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {lines.name}: {error.strerror or error}") from error
 
 
 def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
-    """Photo -> folder below the output where its result goes. Raises InvalidInput.
+    """Photo -> subfolder of the output where its result goes. Raises InvalidInput.
 
-    What earlier calls painted into folders below the photos is no photo.
+    Paintings that earlier runs left in subfolders do not count as photos.
     """
     found: dict[Path, Path] = {}
     for photo in photos:
@@ -145,8 +158,24 @@ def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
     return found
 
 
+def _without_results(sources: dict[Path, Path], folder: Path) -> dict[Path, Path]:
+    """Without what an earlier run of the same command has painted, unless that is all there is."""
+    photos = {
+        source: place
+        for source, place in sources.items()
+        if (folder / place / source.name).resolve() != source.resolve() or not _is_painting(source)
+    }
+    return photos or sources
+
+
+def _shortened(name: str) -> str:
+    while len(os.fsencode(name)) > LONGEST_NAME:
+        name = name[:-1]
+    return name
+
+
 def _is_painting(path: Path) -> bool:
-    """Whether this program made it; what cannot be read is reported when its turn comes."""
+    """Whether this program made it. A file that cannot be read is reported later, when it is painted."""
     try:
         return bool(images.read_metadata(path))
     except UnreadableImage:
@@ -154,9 +183,9 @@ def _is_painting(path: Path) -> bool:
 
 
 def _named_apart(folders: Mapping[Path, Path]) -> dict[Path, Path]:
-    """Photo -> file in its folder, as PNG where its own format is not written.
+    """Photo -> file in its folder, a PNG where the photo's own format cannot be written.
 
-    Where that would be the file of another photo the name keeps the suffix as well: scan.bmp.png."""
+    If that is the file of another photo the old suffix is kept as well: scan.bmp.png."""
     kept = {source for source in folders if source.suffix.lower() in images.FORMATS}
     planned = {source: folders[source] / (source.stem + source.suffix.lower()) for source in kept}
     taken = {str(target).casefold() for target in planned.values()}

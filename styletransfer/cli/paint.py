@@ -1,6 +1,5 @@
 """Commands that paint: `stylize`, `sheet`, and `info` about what was painted."""
 
-import json
 from contextlib import nullcontext
 from os.path import isfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from styletransfer.cli.shared import (
     errors,
     pairs,
     parse_settings,
+    print_json,
     progress,
     report,
     say,
@@ -59,10 +59,11 @@ def stylize(
         ),
     ] = "luminance",
     output: Annotated[
-        Path | None,
+        str | None,  # a path would lose the slash that a folder may end in
         typer.Option(
             "--output",
             "-o",
+            metavar="PATH",
             help="A file for one photo, or a folder for any number, which is created if needed. Default, in "
             "the current folder: PHOTO-STYLE.png for one photo, the folder STYLE for several.",
         ),
@@ -139,7 +140,7 @@ def stylize(
     masks = pairs(mask, "--mask", "STYLE=PICTURE", names)
     style_masks = pairs(style_mask, "--style-mask", "NAME=PICTURE", names)
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
-    looked_at = [*mix, *masks.values(), *style_masks.values(), *([optimization.start] if optimization else [])]
+    looked_at = [*mix, *masks.values(), *style_masks.values(), *_start_pictures(optimization)]
     written = [*outputs.values(), *filter(None, (manifest, plot))]
     for picture in filter(isfile, looked_at):
         for target in written:
@@ -224,6 +225,8 @@ def sheet(
     reduced = picture.resized(small)
     original = images.to_pil(reduced.rgb, reduced.alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
+    for name in style or []:
+        transfer.stylize_batch([], name)  # an error now, not after the others are painted
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
     across = len(steps) if len(steps) > 1 else columns
@@ -233,12 +236,10 @@ def sheet(
     with progress("painting", len(names) * len(steps), quiet) as bar:
         for name in names:
             for strength in steps:
-                label = name if len(steps) == 1 else f"{name} {strength:g}"
+                label = Path(name).name if len(steps) == 1 else f"{Path(name).name} {strength:g}"
                 try:
                     cells.append((label, transfer.stylize(original, name, strength=strength)))
                 except InvalidStyleFile as error:  # one that was learned with an earlier network
-                    if style:
-                        raise
                     report(error)
                     break
                 bar.advance(bar.task_ids[0])
@@ -255,11 +256,15 @@ def info(picture: Annotated[Path, typer.Argument(help="A picture made by this pr
     parameters = images.read_metadata(picture)
     if not parameters:
         raise InvalidInput(f"{picture} carries no parameters; it was not made by this program, or lost them")
-    typer.echo(json.dumps(parameters, ensure_ascii=False, indent=2))
+    print_json(parameters)
+
+
+def _start_pictures(optimization: settings.Optimization | None) -> list[str]:
+    return [optimization.start_picture] if optimization and optimization.start_picture else []
 
 
 def _parse_mix(options: list[str]) -> dict[str, float]:
-    """Names and weights out of "great-wave" or "great-wave=0.7". Raises InvalidInput."""
+    """Names and weights from "great-wave" or "great-wave=0.7". Raises InvalidInput."""
     mix: dict[str, float] = {}
     for option in options:
         named_alone = "=" not in option or isfile(option)  # a picture may have one in its name

@@ -1,5 +1,7 @@
 """What the commands share: options, their parsing, and what is printed."""
 
+import json
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -37,8 +39,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best one available.")]
@@ -63,9 +65,9 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
 
 
 def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str] = ()) -> dict[str, str]:
-    """What stands before and after the "=" of an option `name` that may be given again. Raises InvalidInput.
+    """The parts before and after the "=" of a repeatable option `name`. Raises InvalidInput.
 
-    Of several "=" it is the first one, unless before another one stands what is `known`.
+    Of several "=" the first one counts, unless the text before another one is `known`.
     """
     found: dict[str, str] = {}
     for option in options or []:
@@ -89,13 +91,19 @@ def progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
 
 
 def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = None) -> None:
-    """The losses and the step in a line of the bar, the first one unless `task` names another."""
+    """Show the losses and the step in a line of the bar, the first one unless `task` names another."""
     losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
     bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
 
 
 def say(text: str) -> None:
     console.print(printable(text), soft_wrap=True, highlight=False, markup=False)
+
+
+def print_json(value: object) -> None:
+    """Print JSON, in ASCII where the output is not UTF-8."""
+    in_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(value, ensure_ascii=not in_utf8, indent=2))
 
 
 def report(error: StyleTransferError) -> None:

@@ -1,6 +1,5 @@
 """Commands about styles: `styles`, `export`, `import`."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.shared import StylesDir, app, console, say
+from styletransfer.cli.shared import StylesDir, app, console, print_json, say
 
 
 @app.command()
@@ -27,10 +26,12 @@ def styles(
         return
     infos = transfer.styles
     if as_json:
-        entries = [{**asdict(info), "slug": name} for name, info in infos.items()]
-        typer.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+        print_json([{**asdict(info), "slug": name} for name, info in infos.items()])
         return
-    table = Table("style", "painting", "artist", "year", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    table.add_column("style", overflow="fold", min_width=max(map(len, infos), default=0))  # is typed as it is
+    for heading in ("painting", "artist", "year"):
+        table.add_column(heading)
     for name, info in infos.items():
         table.add_row(*map(escape, (name, info.title, info.artist, info.year)))
     console.print(table)

@@ -1,5 +1,6 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,7 @@ def train_style(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         folder = out or styles_dir
-        where = f" --styles-dir {folder}" if folder else ""
+        where = f" --styles-dir {shlex.quote(str(folder))}" if folder else ""
         say(f"ready for use: styletransfer stylize PHOTO --style {style.info.slug}{where}")
 
 

@@ -17,10 +17,10 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class Watch:
-    """An `on_step` for the method "gatys": Ctrl-C ends the picture in work with what there is, the
-    second time everything.
+    """An `on_step` for the method "gatys": Ctrl-C ends the current picture, which is kept as it is; a second
+    Ctrl-C ends the command.
 
-    Args:  plot: file for the losses; previews: folder for pictures of the work in progress.
+    Args:    plot: file for the losses; previews: folder for pictures of the work in progress.
     Raises:  InvalidInput where no plot can be drawn, UnwritableOutput.
     """
 
@@ -36,14 +36,14 @@ class Watch:
 
     @contextmanager
     def on(self, bar: Progress) -> Iterator[None]:
-        """Show the steps in a second line of `bar`, and take care of Ctrl-C."""
+        """Show the steps in a second line of `bar`, and handle Ctrl-C."""
         self._bar = bar
         bar.add_task("optimizing", total=None)
         before = signal.getsignal(signal.SIGINT)
 
         def stop(*_: object) -> None:
             self._stopped.set()
-            signal.signal(signal.SIGINT, before)  # the second time it ends everything
+            signal.signal(signal.SIGINT, before)  # so that the second time ends the command
 
         signal.signal(signal.SIGINT, stop)
         try:
@@ -69,7 +69,7 @@ class Watch:
             raise Cancelled
 
     def write_plot(self) -> None:
-        """Draw the losses of all steps, if that was wished for."""
+        """Draw the losses of all steps, if a plot was asked for."""
         if not self.plot:
             return
         from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Where pictures come in and go out: the only place that reads and writes image files.
 
-Inside the package a picture is a tensor (1, 3, H, W), sRGB, float32 in [0, 1], or uint8 where it is large;
-its alpha travels apart.
+Inside the package a picture is a tensor (1, 3, H, W), sRGB, float32 in [0, 1], or uint8 where it is large.
+Alpha is kept in a tensor of its own.
 """
 
 from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES

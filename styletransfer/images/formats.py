@@ -1,18 +1,22 @@
-"""Which files count as pictures."""
+"""Which files count as pictures, and how they are opened."""
 
 import functools
+import stat
 import struct
+from pathlib import Path
 
 import pi_heif
 from PIL import Image
+
+from styletransfer.errors import UnreadableImage
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 SAVE_OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 92, "method": 4},
 }
-LONGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; the other formats hold more than is ever painted
-# What PIL raises at damaged pictures, and at tags of other types than they should have.
+LONGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; the limits of other formats are never reached
+# What PIL raises at damaged pictures, and at tags of a wrong type.
 BROKEN = (
     OSError,
     SyntaxError,
@@ -25,15 +29,41 @@ BROKEN = (
     LookupError,
     struct.error,
 )
+# What is opened, by PIL's names, whatever a file is called: for EPS, PIL would start Ghostscript. TGA comes
+# last, as its files do not begin with a mark of their own.
+READ_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO", "PSD"),
+    "TGA",
+)
 PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"}
+_DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two TIFF tags, and the value for a thumbnail
 
 
 def early_exif(image: Image.Image) -> Image.Exif:
-    """The EXIF of an opened picture; of a PNG what stands before its pixels, which PIL would else decode."""
+    """The EXIF of an opened picture; of a PNG what precedes its pixels, which PIL would otherwise decode."""
     return Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
 
 
+def open_picture(path: str | Path) -> Image.Image:
+    """A picture file, opened but not decoded. Raises UnreadableImage, and what PIL and the system raise."""
+    _register_heif()
+    mode = Path(path).stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for
+        raise UnreadableImage(f"{path} is not a regular file; save it as one first")
+    image = Image.open(path, formats=READ_FORMATS)
+    if image.format == "TIFF" and _is_raw(image):
+        image.close()
+        raise UnreadableImage(f"{path} is a camera raw file; export it as TIFF or JPEG first")
+    return image
+
+
+def _is_raw(tiff: Image.Image) -> bool:
+    """Whether it is a DNG, or one of the camera makers' formats, which begin with a thumbnail."""
+    tags = getattr(tiff, "tag_v2", {})
+    return _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE) == _REDUCED
+
+
 @functools.cache
-def register_formats() -> None:
-    """Teach PIL the photos of phones. On first use, since importing shall change nothing."""
+def _register_heif() -> None:
+    """Teach PIL the photos of phones. On first use, since importing must not change anything."""
     pi_heif.register_heif_opener()

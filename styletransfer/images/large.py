@@ -27,10 +27,11 @@ from styletransfer.images.formats import SAVE_OPTIONS
 if TYPE_CHECKING:
     import pyvips
 
-# What libvips decodes strip by strip, by PIL's names. Colours that are not grey or RGB it would show otherwise
-# than PIL does.
+# What libvips decodes strip by strip, by PIL's names. Only grey and RGB, as libvips shows other colours
+# differently from PIL.
 READABLE = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})
 MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
+UNKNOWN_COMPRESSIONS = frozenset({"zstd", "lzma", "webp"})  # of TIFFs: libvips may be built without them
 _MOST_OF_PLAIN_TIFF = 2**32 - 2**20  # bytes; its offsets have 32 bits
 
 _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
@@ -38,7 +39,7 @@ _mapping = threading.Lock()  # pictures are read in threads
 
 
 def empty_like(image: Tensor) -> Tensor:
-    """A picture (1, 3, H, W) of the same size and number format, to be filled; of bytes, in a mapped file.
+    """An empty picture (1, 3, H, W) of the same size and number format; in a mapped file if it is of bytes.
 
     Raises UnwritableOutput where there is no room for it.
     """
@@ -47,7 +48,7 @@ def empty_like(image: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     with _temporary_file() as path:
         with path.open("r+b") as file:
-            if hasattr(os, "posix_fallocate"):  # a full disk would else end the process, when a page is written
+            if hasattr(os, "posix_fallocate"):  # or a disk that fills up later would kill the process
                 os.posix_fallocate(file.fileno(), 0, height * width * 3)
             file.truncate(height * width * 3)
         return _map(path, height, width, 3)
@@ -56,7 +57,7 @@ def empty_like(image: Tensor) -> Tensor:
 def size_of(path: Path) -> tuple[int, int]:
     """Height and width of a picture file as a viewer would show it, from its header. Raises UnreadableImage."""
     with _reading(path):
-        image = _libvips().Image.new_from_file(str(path))
+        image = _opened(path)
         lying = _orientation(image) >= 5
     return (image.width, image.height) if lying else (image.height, image.width)
 
@@ -64,8 +65,9 @@ def size_of(path: Path) -> tuple[int, int]:
 def texts_of(path: Path) -> dict[str, str]:
     """The texts in the metadata of a picture file, by libvips' names. Raises UnreadableImage."""
     with _reading(path):
-        image = _libvips().Image.new_from_file(str(path))
-        found = {field: image.get(field) for field in image.get_fields()}
+        image = _opened(path)
+        fields = (field for field in image.get_fields() if field != "filename")  # which need not be UTF-8
+        found = {field: image.get(field) for field in fields}
     return {field: value for field, value in found.items() if isinstance(value, str)}
 
 
@@ -76,8 +78,8 @@ def read(path: Path) -> Tensor:
     """
     vips = _libvips()
     with _temporary_file() as decoded, _reading(path):
-        # Only from top to bottom can a file be decoded strip by strip: it is turned afterwards.
-        image = vips.Image.new_from_file(str(path), access="sequential", fail_on="error")
+        # A file can be decoded strip by strip only from top to bottom, so it is turned afterwards.
+        image = _opened(path, access="sequential", fail_on="error")
         orientation = _orientation(image)
         image = _to_srgb(image)
         _check_room(decoded, image)
@@ -95,7 +97,7 @@ def read(path: Path) -> Tensor:
 
 
 def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, described: dict[str, str]) -> None:
-    """Encode a picture of bytes, (1, 3, H, W) and (1, 1, H, W), to `path`, whatever that ends in.
+    """Encode a picture of bytes, (1, 3, H, W) and (1, 1, H, W), to `path`, whose suffix does not matter.
 
     Args:    file_format: as PIL calls it; described: fields of libvips' metadata and their text.
     Raises:  UnwritableOutput.
@@ -107,21 +109,22 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
     for field, text in described.items():
         image.set_type(_libvips().GValue.gstr_type, field, text)
     quality = SAVE_OPTIONS.get(file_format, {}).get("quality", 0)
+    target = os.fsencode(path)  # pyvips takes text for UTF-8
     try:
         if file_format == "JPEG":
-            image.jpegsave(str(path), Q=quality, subsample_mode="off", background=[255] * 3)
+            image.jpegsave(target, Q=quality, subsample_mode="off", background=[255] * 3)
         elif file_format == "WEBP":
-            image.webpsave(str(path), Q=quality, effort=SAVE_OPTIONS["WEBP"]["method"])
+            image.webpsave(target, Q=quality, effort=SAVE_OPTIONS["WEBP"]["method"])
         elif file_format == "TIFF":
-            image.tiffsave(str(path), bigtiff=rgb.numel() * image.bands // 3 > _MOST_OF_PLAIN_TIFF)
+            image.tiffsave(target, bigtiff=rgb.numel() * image.bands // 3 > _MOST_OF_PLAIN_TIFF)
         else:
-            image.pngsave(str(path))
+            image.pngsave(target)
     except _libvips().Error as error:
-        raise UnwritableOutput(f"cannot write {path.name} as {file_format}: {_in_a_line(error)}") from error
+        raise UnwritableOutput(f"cannot write {path.name} as {file_format}: {_first_line(error)}") from error
 
 
 def release() -> None:
-    """Let the system take the pages of mapped pictures that were touched; they come back when needed."""
+    """Let the system drop the touched pages of mapped pictures; they are read again when needed."""
     if hasattr(mmap, "MADV_DONTNEED"):
         with _mapping:
             touched = list(_mapped)
@@ -131,11 +134,17 @@ def release() -> None:
 
 @functools.cache
 def _libvips() -> ModuleType:
-    """pyvips, late, since it takes a tenth of a second and most pictures are small."""
+    """pyvips, imported late, since that takes a tenth of a second and most pictures are small."""
     import pyvips
 
-    pyvips.cache_set_max(0)  # it would keep decoded pictures, in case somebody asks for the same again
+    pyvips.cache_set_max(0)  # or it would keep decoded pictures for later calls
     return pyvips
+
+
+def _opened(path: Path, **options: str) -> "pyvips.Image":
+    """A picture file, by libvips: not by its name, in which "[" would begin options and text be UTF-8."""
+    vips = _libvips()
+    return vips.Image.new_from_source(vips.Source.new_from_file(os.fsencode(path)), "", **options)
 
 
 def _check_room(path: Path, image: "pyvips.Image") -> None:
@@ -149,7 +158,7 @@ def _save_raw(image: "pyvips.Image", path: Path) -> None:
     try:
         image.rawsave(str(path))
     except _libvips().Error as error:
-        _check_room(path, image)  # several pictures that are read at a time share it
+        _check_room(path, image)  # again, as pictures that are read at the same time share the disk
         raise error
 
 
@@ -181,15 +190,15 @@ def _map(path: Path, height: int, width: int, channels: int) -> Tensor:
         mapped = mmap.mmap(file.fileno(), height * width * channels)
     with _mapping:
         _mapped.add(mapped)
-    weakref.finalize(mapped, _remove, path)  # on Windows a file cannot be removed before
+    weakref.finalize(mapped, _remove, path)  # on Windows a mapped file cannot be removed
     lines = torch.frombuffer(mapped, dtype=torch.uint8).view(height, width, channels)
     return lines.permute(2, 0, 1)[None]  # (1, C, H, W), channels last
 
 
 @contextlib.contextmanager
 def _temporary_file() -> Iterator[Path]:
-    """An empty file that is gone at the end of the block; mapped, its content stays until nobody holds it."""
-    # Not the usual folder for temporary files, which is in memory on many systems.
+    """An empty file that is removed after the block; if it was mapped, its content lives on in the mapping."""
+    # Not in the usual folder for temporary files, which is in memory on many systems.
     roomy = os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else None)
     try:
         descriptor, name = tempfile.mkstemp(prefix="styletransfer-", dir=roomy)
@@ -219,8 +228,9 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (_libvips().Error, ValueError) as error:
-        raise UnreadableImage(f"{path} cannot be read: {_in_a_line(error)}") from error
+        raise UnreadableImage(f"{path} cannot be read: {_first_line(error)}") from error
 
 
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _first_line(error: Exception) -> str:
+    """What went wrong first: libvips goes on with what failed in consequence."""
+    return (getattr(error, "detail", "") or str(error)).strip().partition("\n")[0]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
-from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, early_exif, register_formats
+from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, early_exif, open_picture
 from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
@@ -34,8 +34,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-MOST_OVERSHOOT = 4  # of a picture of floats whose white is 1: highlights and interpolation go above
-STRIP_ROWS = 512  # that are turned into a tensor at a time
+MOST_OVERSHOOT = 4  # largest value of a float picture whose white is 1: highlights and interpolation exceed it
+SHADE_FACTORS = {"L;2": 85, "L;4": 17}  # by PIL's names for greys of 2 and 4 bits
+STRIP_ROWS = 512  # rows that are turned into a tensor at a time
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Picture:
 def read_picture(source: ImageSource) -> Picture:
     """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
 
-    What is wholly transparent is continued from the rest, mirrored: whatever a file hides there, often black,
-    would count in the statistics that a painting is normalised by, and so would an even colour.
+    Fully transparent parts are filled with the mirrored rest: whatever a file hides there, often black, would
+    distort the statistics that a painting is normalised by, and so would a uniform colour.
 
     Args:    source: a file, or a PIL image of any mode.
     Raises:  UnreadableImage.
@@ -88,14 +89,15 @@ def read_size(source: ImageSource) -> tuple[int, int]:
 
 
 def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
-    """Whether it is a file that is not to be held in memory. What is wrong with it shows when it is read."""
+    """Whether it is a file too large to hold in memory. Most faults of a file are reported when it is read."""
     if not isinstance(source, str | Path):
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
+            with open_picture(source) as image:
                 known = image.format in large.READABLE and image.mode in large.MODES
+                known = known and image.info.get("compression") not in large.UNKNOWN_COMPRESSIONS
                 return known and image.width * image.height > WHOLE_PIXELS
     except Image.DecompressionBombError:
         return True  # PIL opens no more than 178 megapixels
@@ -105,18 +107,17 @@ def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
 
 @contextmanager
 def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
-    """A PIL image and what to call it; whatever is wrong with it is UnreadableImage."""
+    """A PIL image and a name for messages. Any fault, also one found in the block, is UnreadableImage."""
     if not isinstance(source, str | Path | Image.Image):
         raise InvalidInput(f"{type(source).__name__} is not a picture; give the path of a file, or a PIL image")
     name = "the picture" if isinstance(source, Image.Image) else str(source)
-    register_formats()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
         try:
             if isinstance(source, Image.Image):
                 yield source, name
             else:
-                with Image.open(source) as image:
+                with open_picture(source) as image:
                     yield image, name
         except FileNotFoundError:
             raise UnreadableImage(f"no such file: {name}") from None
@@ -133,10 +134,9 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
 
 
 def read_on_white(source: ImageSource) -> Tensor:
-    """A picture (1, 3, H, W), float32 in [0, 1], what is transparent in it laid on white.
+    """A picture (1, 3, H, W), float32 in [0, 1], with transparent parts on white.
 
-    For styles, which need no more: one larger than `settings.WHOLE_PIXELS` is made smaller, to that.
-    Raises UnreadableImage.
+    For styles: a picture of more than `settings.WHOLE_PIXELS` is reduced to that. Raises UnreadableImage.
     """
     picture = read_picture(source)
     rgb = _of_whole_pixels(picture.rgb)
@@ -147,9 +147,9 @@ def read_on_white(source: ImageSource) -> Tensor:
 
 
 def read_mask(source: ImageSource) -> Tensor:
-    """The brightness of a picture (1, 1, H, W), float32 in [0, 1], what is transparent in it laid on black.
+    """The brightness of a picture (1, 1, H, W), float32 in [0, 1], with transparent parts on black.
 
-    As `read_on_white` in all else."""
+    Otherwise like `read_on_white`."""
     picture = read_picture(source)
     shade = _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
     return shade if picture.alpha is None else shade * _of_whole_pixels(picture.alpha)
@@ -165,12 +165,22 @@ def _decode(image: Image.Image, name: str) -> Picture:
     if 0 in image.size:
         raise UnreadableImage(f"{name} has no pixels")
     _check_pixels(image.size, name)
+    _scale_transparent_shade(image)
     image.load()
     return _to_picture(image)
 
 
+def _scale_transparent_shade(image: Image.Image) -> None:
+    """Greys of less than 8 bits are scaled up by PIL when they are loaded, but not the transparent one."""
+    tiles = getattr(image, "tile", None)
+    factor = SHADE_FACTORS.get(tiles[0].args, 1) if image.format == "PNG" and tiles else 1
+    clear = image.info.get("transparency")
+    if isinstance(clear, int) and factor > 1:
+        image.info["transparency"] = clear * factor
+
+
 def _filled(picture: Picture) -> Picture:
-    """The same picture, in place, continued where it is wholly transparent: row by row, then in whole rows."""
+    """The same picture, with fully transparent parts filled in place: within each row, then whole rows."""
     if picture.alpha is None:
         return picture
     pixels, alpha = picture.rgb[0].permute(1, 2, 0).numpy(), picture.alpha[0, 0].numpy()  # (H, W, 3), (H, W)
@@ -188,9 +198,9 @@ def _filled(picture: Picture) -> Picture:
 
 
 def _mirrored(there: np.ndarray) -> np.ndarray:
-    """Along a line, where to take each of its places from: itself, or going back through those there are.
+    """For each place of a line, where to copy from: itself if it is `there`, else going back from the last one.
 
-    At the ends it turns, so that all of them come about equally often.
+    At either end the direction turns, so that all places that are there are used about equally often.
     """
     places, known, ranks = np.arange(len(there)), np.flatnonzero(there), np.cumsum(there) - 1
     last = np.maximum.accumulate(np.where(there, places, -1))
@@ -207,7 +217,7 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 
 
 def _to_picture(image: Image.Image) -> Picture:
-    # Copies of a picture of 100 megapixels are counted: what is right already stays as it is.
+    # Copies of a picture of 100 megapixels are expensive, so nothing is converted without need.
     turn = TURNS.get(_orientation(image))
     if turn is not None:  # PIL's exif_transpose writes all of the EXIF anew, and fails at odd tags
         image = image.transpose(turn)
@@ -239,7 +249,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             if converted is not None:
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a damaged profile, or one of another colour model: viewers ignore it as well
+            pass  # a damaged profile, or one of another colour model, which viewers ignore as well
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -250,7 +260,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         most = values.max(initial=0)
         scale = most / 255 if most > 65_535 else 257 if most > 255 or image.mode != "I" else 1
         if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
-            values = 65_535 - values  # of 8 bits PIL does that itself
+            values = 65_535 - values  # for 8 bits PIL does that itself
         grey = Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
         clear = image.info.get("transparency")
         if isinstance(clear, int):  # the one shade that is transparent

@@ -7,7 +7,7 @@ from torch import Tensor
 from styletransfer.settings import WHOLE_PIXELS
 
 LONGEST_STYLE = 4  # times the short side
-MOST_ON_GPU = 40  # times smaller; a little beyond, PyTorch's kernel for CUDA has no room for its weights
+MOST_ON_GPU = 40  # times smaller; somewhat beyond that PyTorch's CUDA kernel runs out of room for its weights
 LEAST_STYLE = 16  # pixels: VGG halves a picture four times
 
 
@@ -33,9 +33,9 @@ def resize_short_side(image: Tensor, side: int) -> Tensor:
 
 
 def as_style(image: Tensor, side: int) -> Tensor:
-    """The picture (1, C, H, W) as it is looked at as a style, its short side at `side` pixels.
+    """The picture (1, C, H, W) in the size at which its style is taken, the short side at `side` pixels.
 
-    A scroll, longer than LONGEST_STYLE times that, is made smaller, but not so narrow that VGG cannot halve it.
+    A scroll, longer than LONGEST_STYLE times that, is made smaller, but not too narrow for VGG to halve it.
     """
     height, width = image.shape[-2:]
     scale = min(side / min(height, width), LONGEST_STYLE * side / max(height, width))
@@ -49,7 +49,7 @@ def resize_long_side(image: Tensor, side: int) -> Tensor:
 
 
 def with_long_side(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Height and width of a picture made so large that its long side is `side` pixels."""
+    """Height and width of a picture once its long side is `side` pixels."""
     height, width = size
     scale = side / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
@@ -63,7 +63,7 @@ def resize_within(image: Tensor, size: tuple[int, int]) -> Tensor:
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """The picture (1, C, H, W) at `size` (height, width), antialiased: float32 in [0, 1].
 
-    Bytes stay bytes where the result has more than `settings.WHOLE_PIXELS`, and where nothing is to be done.
+    Bytes stay bytes where the result has more than `settings.WHOLE_PIXELS`, and where the size is the same.
     """
     if image.shape[-2:] == size:
         return image

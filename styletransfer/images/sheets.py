@@ -10,7 +10,7 @@ LABEL_SPACE = LABEL_SIZE + 6
 
 
 def sheet_size(cell: tuple[int, int], count: int, columns: int) -> tuple[int, int]:
-    """Height and width of a `contact_sheet` of so many pictures; `cell` is as high and wide as the largest."""
+    """Height and width of a `contact_sheet` of `count` pictures, with the size of the largest as `cell`."""
     across, down = min(columns, count), -(-count // columns)
     return down * (cell[0] + MARGIN + LABEL_SPACE) + MARGIN, across * (cell[1] + MARGIN) + MARGIN
 
@@ -38,7 +38,7 @@ def contact_sheet(cells: Sequence[tuple[str, Image.Image]], columns: int) -> Ima
 
 
 def _fit(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """The label, cut where it would run into its neighbour."""
+    """The label, shortened so that it does not run into its neighbour."""
     if font.getlength(label) <= width:
         return label
     while label and font.getlength(label + "…") > width:

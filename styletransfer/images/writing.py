@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.files import check_place, replacing
+from styletransfer.files import check_place, plain_number, replacing
 from styletransfer.images import large
 from styletransfer.images.formats import (
     BROKEN,
@@ -20,7 +20,7 @@ from styletransfer.images.formats import (
     LONGEST_SIDES,
     SAVE_OPTIONS,
     early_exif,
-    register_formats,
+    open_picture,
 )
 from styletransfer.images.resizing import as_bytes
 
@@ -31,9 +31,9 @@ _EXIF_FIELD, _TIFF_FIELD = "exif-ifd0-ImageDescription", "image-description"  # 
 
 @dataclass(frozen=True)
 class Painting:
-    """What was painted: `rgb` (1, 3, H, W) and perhaps `alpha` (1, 1, H, W), in [0, 1] or, if large, uint8.
+    """A result: `rgb` (1, 3, H, W) and perhaps `alpha` (1, 1, H, W), in [0, 1] or, if large, uint8.
 
-    `parameters`, plain JSON values, say what it was painted with.
+    `parameters`, plain JSON values, describe how it was painted.
     """
 
     rgb: Tensor
@@ -52,7 +52,7 @@ class Painting:
         path = Path(path)
         check_writable(path)
         file_format = FORMATS[path.suffix.lower()]
-        text = json.dumps(dict(self.parameters), sort_keys=True, default=float)  # of ASCII alone
+        text = json.dumps(dict(self.parameters), sort_keys=True, default=plain_number)  # in ASCII
         fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
         field = fields.get(file_format, _EXIF_FIELD)
         described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
@@ -63,16 +63,16 @@ class Painting:
 def to_pil(
     rgb: Tensor, alpha: Tensor | None = None, metadata: Mapping[str, object] | None = None
 ) -> Image.Image:
-    """A PIL image of 8 bits, RGB or RGBA, out of (1, 3, H, W) and (1, 1, H, W), in [0, 1] or uint8.
+    """A PIL image of 8 bits, RGB or RGBA, from (1, 3, H, W) and (1, 1, H, W), in [0, 1] or uint8.
 
-    `metadata`, plain JSON values, rides in the image's `info` until `save_picture` embeds it.
+    `metadata`, plain JSON values, is kept in the image's `info` until `save_picture` embeds it.
     """
     pixels = as_bytes(rgb) if alpha is None else torch.cat((as_bytes(rgb), as_bytes(alpha)), dim=1)
     planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
     image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
         image.info[_METADATA_KEY] = json.dumps(
-            dict(metadata), ensure_ascii=False, sort_keys=True, default=float
+            dict(metadata), ensure_ascii=False, sort_keys=True, default=plain_number
         )
     return image
 
@@ -85,7 +85,7 @@ def to_jpeg(rgb: Tensor) -> bytes:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise UnwritableOutput unless a picture can be written to `path`: before the work, not after it."""
+    """Raise UnwritableOutput unless a picture can be written to `path`. To be called before the work."""
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UnwritableOutput(
@@ -142,11 +142,10 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
 
 def read_metadata(path: Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
-    register_formats()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 keyed = image.info.get(_METADATA_KEY)
                 described = str(early_exif(image).get(_DESCRIPTION, ""))
     except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
@@ -158,7 +157,7 @@ def read_metadata(path: Path) -> dict:
     except BROKEN as error:
         raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
     try:
-        # What libvips tells of EXIF goes on after the text.
+        # libvips appends further words to the texts of EXIF.
         found, _ = json.JSONDecoder().raw_decode(keyed or described.partition(f"{_METADATA_KEY} ")[2])
     except (ValueError, RecursionError):
         return {}

@@ -1,4 +1,4 @@
-"""AdaIN: one look at any picture, one pass of encoder and decoder. No style needs to be learned."""
+"""AdaIN: the statistics of any picture, and one pass of encoder and decoder. No style needs to be learned."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from styletransfer.core import Cost, OnStep, Style
 from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
-    Statistics,
+    FeatureStatistics,
     blended_statistics,
     encode,
     restyle,
@@ -20,17 +20,17 @@ from styletransfer.decoder import (
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.networks import Conv3
+from styletransfer.networks import compute_in
 from styletransfer.norm import joint_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
-# What a pixel of the painting depends on reaches 77 pixels: 37 of the encoder, 40 of the decoder. Samples are
-# 2.4 megapixels.
+# A pixel of the painting depends on pixels up to 77 away: 37 because of the encoder, 40 of the decoder. The
+# samples are 2.4 megapixels.
 TILING = Tiling(whole=2_500_000, side=1280, margin=80, sampling=Sampling(count=8, side=192))
 MULTIPLY_ADDS = 320_000  # a pixel
-MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel, those in 8-bit integers counted by the time that they take
+MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel; those in 8-bit integers count by the time that they take
 MEMORY = 460  # bytes a pixel, of features and of the picture in float32
 MEMORY_OF_FLOAT32 = 1150  # where the features are in float32 as well
 
@@ -45,8 +45,8 @@ def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool 
 class AdainStylizer:
     """Paints with encoder and decoder: see `styletransfer.core.Stylizer`.
 
-    At strength below 1 what encoder and decoder lose of the photo is given back in proportion, so that
-    strength 0 is the photo itself.
+    At a strength below 1 the painting gets back, in proportion, what encoder and decoder lose of the photo, so
+    that strength 0 is the photo itself.
 
     Source:  Huang and Belongie 2017 (arXiv 1703.06868).
     """
@@ -55,13 +55,11 @@ class AdainStylizer:
         self, vgg: VGG19, decoder: AdainDecoder, sha256: str, dtype: torch.dtype, int8: bool = False
     ) -> None:
         self.sha256, self.vgg, self.decoder, self.dtype, self.int8 = sha256, vgg, decoder, dtype, int8
-        self.together = 0 if int8 else TOGETHER_PIXELS
+        self.batch_pixels = 0 if int8 else TOGETHER_PIXELS
         if int8:
             vgg.use_int8()
             decoder.use_int8()
-        for module in decoder.modules():
-            if isinstance(module, Conv3):
-                module.to(dtype)
+        compute_in(decoder, dtype)
 
     @torch.inference_mode()
     def stylize(
@@ -87,7 +85,7 @@ class AdainStylizer:
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _sampled(self, content: Tensor) -> Statistics:
+    def _sampled(self, content: Tensor) -> FeatureStatistics:
         """Statistics of a large picture, measured on parts of it."""
         joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
         windows = TILING.sampling.windows(*content.shape[-2:])
@@ -104,9 +102,9 @@ class AdainStylizer:
         styles: Sequence[Style],
         weights: Tensor,
         strength: Tensor,
-        own: Statistics | None,
+        own: FeatureStatistics | None,
     ) -> Tensor:
-        """A picture or a tile of one, whose `own` statistics are then those of the whole."""
+        """Paint a picture, or a tile of one with `own`, the statistics of the whole picture."""
         device = self.vgg.mean.device
         photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
@@ -119,9 +117,14 @@ class AdainStylizer:
             painted = painted + (1 - share) * lost
         return painted.clamp(0, 1)
 
-    def _decode(self, features: dict[str, Tensor], own: Statistics, goal: Statistics, photo: Tensor) -> Tensor:
+    def _decode(
+        self, features: dict[str, Tensor], own: FeatureStatistics, goal: FeatureStatistics, photo: Tensor
+    ) -> Tensor:
         height, width = photo.shape[-2:]
         return self.decoder(restyle(features, own, goal))[..., :height, :width]
+
+    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+        """Any style will do."""
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = TILING.pixels(size)

@@ -11,17 +11,17 @@ from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.tiles import LOOK_STEP, Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.networks import STRIDE, Conv3, Statistics, TransformerNetwork
+from styletransfer.networks import STRIDE, NormStatistics, TransformerNetwork, compute_in
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
 
-# What a pixel of the painting depends on reaches 113 pixels, 80 of them by the residual blocks at 1/8. Samples
-# are 4.2 megapixels; see `StyleRows.inner` for their rim.
+# A pixel of the painting depends on pixels up to 113 away, 80 because of the residual blocks at 1/8. The
+# samples are 4.2 megapixels; see `StyleRows.inner` for their rim.
 TILING = Tiling(WHOLE_PIXELS, side=2624, margin=120, sampling=Sampling(count=8, side=256, rim=24))
-RIM = 8  # pixels around a region that are painted as well: a line would show where photo and painting meet
+RIM = 8  # pixels painted around a region as well: where photo and painting meet in the network, a line shows
 MULTIPLY_ADDS = 69_500  # a pixel
-MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel, those in 8-bit integers counted by the time that they take
+MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel; those in 8-bit integers count by the time that they take
 MEMORY = 175  # bytes a pixel, of features and of the picture in float32
 MEMORY_OF_FLOAT32 = 290  # where the features are in float32 as well
 
@@ -48,13 +48,11 @@ class CinStylizer:
         int8: bool = False,
     ) -> None:
         self.sha256, self.device, self.dtype, self.int8 = sha256, device, dtype, int8
-        self.together = 0 if int8 else TOGETHER_PIXELS
+        self.batch_pixels = 0 if int8 else TOGETHER_PIXELS
         self.network = network.to(device)
         if int8:
-            self.network.use_int8()
-        for module in self.network.modules():
-            if isinstance(module, Conv3):
-                module.to(dtype)
+            network.use_int8()
+        compute_in(network, dtype)
 
     @torch.inference_mode()
     def stylize(
@@ -67,8 +65,7 @@ class CinStylizer:
         optimization: Optimization | None = None,
     ) -> Tensor:
         """One forward pass, or one a tile. Raises InvalidStyleFile for a style of another base network."""
-        for style in styles:
-            check_base(style, self.sha256)
+        self.check(styles)
         rows = torch.stack([style.row for style in styles])  # (S, 2, N)
         if weights.ndim == 1:
             rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
@@ -86,8 +83,8 @@ class CinStylizer:
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> Statistics:
-        """Statistics of a picture from samples of it."""
+    def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> NormStatistics:
+        """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
         height, width = content.shape[-2:]
         windows = sampling.windows(height, width, _regions(weights, strength))
@@ -99,11 +96,16 @@ class CinStylizer:
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Photo, weights and strength of a window, as a batch; that of weights and strength is one or all."""
+        """Photo (B, 3, h, w), weights (1, S) or (1, S, h, w), and strength (1,) or (1, h, w) of a window."""
         shares = weights if weights.ndim == 1 else window.cut(weights)
         degree = strength if strength.ndim == 0 else _with_rim(window.cut(strength))
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         return photo, shares[None].to(self.device), degree[None].to(self.device)
+
+    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+        """Raise InvalidStyleFile for a style of another base network."""
+        for style in styles:
+            check_base(style, self.sha256)
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         painted, at_once = TILING.pixels(size)
@@ -123,6 +125,6 @@ def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
 
 
 def _with_rim(strength: Tensor) -> Tensor:
-    """A map (H, W) that goes on around all that is painted, where it is 0."""
-    spread = F.max_pool2d(strength[None, None], 2 * RIM + 1, stride=1, padding=RIM)[0, 0]
-    return torch.where(strength > 0, strength, spread)
+    """A map (H, W) of strength, continued into the zeros around the painted region."""
+    widened = F.max_pool2d(strength[None, None], 2 * RIM + 1, stride=1, padding=RIM)[0, 0]
+    return torch.where(strength > 0, strength, widened)

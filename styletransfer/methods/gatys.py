@@ -1,8 +1,8 @@
-"""Gatys: the pixels themselves are optimised to fit photo and style in VGG features. Slow, and the best."""
+"""Gatys: the pixels are optimised until their VGG features fit both photo and style. Slow, and the best."""
 
 import contextlib
+import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +16,17 @@ from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
+from styletransfer.methods.clock import Clock
 from styletransfer.methods.objective import Goal, Losses, Objective
 from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
-from styletransfer.targets import StyleTarget, collate, style_target
-from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19, oxford_sha256
+from styletransfer.targets import StyleTarget, as_batch, style_target
+from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layers, load_vgg19, oxford_sha256, stride
+
+log = logging.getLogger(__name__)
 
 MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
 MEMORY = 1800  # bytes a pixel, of features and their gradients
-STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, Adam's moments
+STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, Adam's state
 HISTORY = 20  # steps that L-BFGS remembers, by two pictures each
 HISTORY_MEMORY = 2 * HISTORY * 3 * 4  # bytes a pixel
 TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds the memory
@@ -34,10 +37,11 @@ MOST_COARSE = 3.0  # times the steps of the final size
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "GatysStylizer":
-    """The stylizer; it begins from the base network of the folder, where there is one."""
+    """The stylizer; it begins with what the base network of the folder paints, if that can be loaded."""
     try:
         fast = cin.load(models_dir, device, dtype, int8)
-    except MissingWeights:
+    except MissingWeights as error:
+        log.warning("%s; optimisation begins with the photo instead", error)
         fast = None
     return GatysStylizer(load_vgg19(GRAM_LAYERS[-1]).to(device), fast, dtype)
 
@@ -49,19 +53,23 @@ class _Plan:
     size: tuple[int, int]
     steps: int
 
+    @property
+    def pixels(self) -> int:
+        return self.size[0] * self.size[1]
+
 
 class GatysStylizer:
     """Optimises, one photo at a time: see `styletransfer.core.Stylizer`.
 
-    Source:  Gatys, Ecker and Bethge 2016 (the objective); coarse to fine, with Adam's moments carried from
-             size to size and an average of the iterates as the result, after Katherine Crowson.
+    Source:  Gatys, Ecker and Bethge 2016 (the objective); coarse to fine, with Adam's state carried from size
+             to size and an average of the iterates as the result, after Katherine Crowson.
     Differs: begins with what CIN paints; relative losses (see `styletransfer.losses`).
 
     Args:  vgg: to relu5_1, float32; fast: paints the start, or None; dtype: to compute in.
     """
 
     def __init__(self, vgg: VGG19, fast: cin.CinStylizer | None, dtype: torch.dtype) -> None:
-        self.sha256, self.together = oxford_sha256(), 0
+        self.sha256, self.batch_pixels = oxford_sha256(), 0
         self.device, self.fast = vgg.mean.device, fast
         self._exact = vgg
         self.vgg = vgg if vgg.dtype == dtype else load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
@@ -86,23 +94,42 @@ class GatysStylizer:
             return images.as_bytes(self.stylize(as_float, styles, weights, strength, on_step, optimization))
         if bool((strength**3 == 0).all()):
             if on_step:
-                on_step(Progress(1, 1, preview=content))
+                with contextlib.suppress(Cancelled):
+                    on_step(Progress(1, 1, preview=content))
             return content
         with torch.inference_mode(mode=False), torch.enable_grad():
             # Tensors made in inference mode cannot take part in a gradient, their copies can.
             run = _Run(self, content.clone(), styles, weights.clone(), strength.clone(), settings, on_step)
             return run.paint()
 
+    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+        """Raise InvalidInput where the start is to be fast, and CIN cannot paint in these styles."""
+        if optimization is None or optimization.start != "fast" or self.can_paint_fast(styles):
+            return
+        reason = "not all of the styles have been learned for the fast method"
+        if self.fast is None:
+            reason = "the weights of the fast method could not be loaded"
+        raise InvalidInput(f"start=fast is not possible: {reason}; choose another start")
+
+    def can_paint_fast(self, styles: Sequence[Style]) -> bool:
+        """Whether CIN can paint in all of these styles."""
+        return self.fast is not None and all(style.info.base_sha256 == self.fast.sha256 for style in styles)
+
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        """Of the steps; where `seconds` are given they say how long it takes, not this."""
+        """The cost of all steps; where `seconds` are given, they say how long it takes instead."""
         settings = optimization or Optimization()
+        check_layers([settings.content_layer], GRAM_LAYERS[-1])
         plans = _plans(size, settings)
-        pixel_steps = sum(plan.size[0] * plan.size[1] * plan.steps for plan in plans)
+        pixel_steps = sum(plan.pixels * plan.steps for plan in plans)
         height, width = plans[-1].size
         at_once = min(height, TILE_SIDE) * min(width, TILE_SIDE)
-        passes = 3 if max(height, width) > TILE_SIDE else 2
-        state = (STATE_MEMORY + HISTORY_MEMORY * (settings.optimizer == "lbfgs")) * height * width
-        return Cost(passes * MULTIPLY_ADDS * pixel_steps, MEMORY * at_once + state)
+        tiled = max(height, width) > TILE_SIDE
+        state = STATE_MEMORY + HISTORY_MEMORY * (settings.optimizer == "lbfgs")
+        if tiled:  # the photo's features are kept for all tiles at once
+            state += 4 * channels(settings.content_layer) // stride(settings.content_layer) ** 2
+        # Forward and backward; and in tiles forward once more, for the statistics of the whole.
+        work = (3 if tiled else 2) * MULTIPLY_ADDS * pixel_steps
+        return Cost(work, MEMORY * at_once + state * plans[-1].pixels)
 
     def goals(
         self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]
@@ -152,31 +179,29 @@ class _Run:
         self.plans = _plans(self.size, settings)
         self.final = self.plans[-1].size
         self.done = 0
-        self.elsewhere = 0.0  # seconds spent in `on_step`: whoever watches does not take time from the picture
-        self.began = self.shown = self.now()
+        self.clock = Clock()
+        self.began = self.shown = self.clock.now()
         self.losses = Losses(math.nan, math.nan, math.nan)
         self.seconds_a_pixel = 0.0  # of a step, at the last size
-        self.result: Tensor | None = None
+        self.result = content  # the average of the pictures so far
 
     def paint(self) -> Tensor:
         """(1, 3, H, W) in [0, 1], on the CPU."""
         start = self._start(self.final)
         image = images.resize(start, self.plans[0].size)
-        moments: list[Tensor] | None = None
-        try:
+        adam_state: list[Tensor] = []
+        with contextlib.suppress(Cancelled):
             for index, plan in enumerate(self.plans):
                 if index:
                     image = _with_detail(images.resize(image, plan.size), start, self.plans[index - 1].size)
-                moments = [_resize_moment(moment, plan.size) for moment in moments] if moments else None
-                image, moments = self._optimise(image, moments, index)
-                if plan.size != self.final and not self._has_time_for(self.plans[index + 1]):
+                adam_state = [_resized(part, plan.size) for part in adam_state]
+                image, adam_state = self._optimise(image, adam_state, index)
+                if plan.size != self.final and not self._has_time_for_step(self.plans[index + 1]):
                     self.plans = self.plans[: index + 1]
-                    if self._has_time_for(plan):  # that was kept for what now is left out
-                        image, moments = self._optimise(image, moments, index)
+                    if self._has_time_for_step(plan):  # the time that was kept for the sizes now left out
+                        self._optimise(image, adam_state, index)
                     break
-        except Cancelled:
-            pass
-        found = image if self.result is None else self.result
+        found = self.result
         reached = (found.shape[2], found.shape[3])
         if reached != self.final:  # stopped before, or out of time
             found = images.resize(found, self.final)
@@ -185,38 +210,32 @@ class _Run:
         result = images.resize(found.detach().float().cpu(), self.size).clamp(0, 1)
         if self.on_step:
             with contextlib.suppress(Cancelled):
-                self.on_step(Progress(self.done, self.done, asdict(self.losses), result))
+                self.on_step(Progress(self.done, self.done, preview=result))
         return result
 
-    def _has_time_for(self, plan: _Plan) -> bool:
-        """Whether a step at that size would rather end within the time there is than after it."""
+    def _has_time_for_step(self, plan: _Plan) -> bool:
+        """Whether at least half of a step at that size fits into the time that is left."""
         if self.settings.seconds <= 0:
             return True
-        left = self.settings.seconds - (self.now() - self.began)
-        return left > self.seconds_a_pixel * plan.size[0] * plan.size[1] / 2
+        left = self.settings.seconds - (self.clock.now() - self.began)
+        return left > self.seconds_a_pixel * plan.pixels / 2
 
     def _start(self, size: tuple[int, int]) -> Tensor:
         kind, fast = self.settings.start, self.stylizer.fast
-        able = fast is not None and all(style.info.base_sha256 == fast.sha256 for style in self.styles)
-        if kind == "fast" and not able:
-            raise InvalidInput(
-                "start=fast is not possible: not all of the styles have been learned for the fast method"
-            )
-        if kind == "noise":
+        self.stylizer.check(self.styles, self.settings)
+        if self.settings.start_picture is not None:
+            start = images.resize(images.read_on_white(self.settings.start_picture), size)
+        elif kind == "noise":
             start = torch.rand(1, 3, *size, generator=self.generator)
-        elif kind not in ("auto", "fast", "photo"):
-            start = images.resize(images.read_on_white(kind), size)
-        elif fast is not None and able and kind != "photo":
+        elif fast is not None and kind != "photo" and self.stylizer.can_paint_fast(self.styles):
             whole = fast.stylize(self.content, self.styles, self.weights, self.strength).clone()
             start = images.resize(whole, size)
         else:
             start = images.resize(self.content, size)
         return start.to(self.stylizer.device)
 
-    def _optimise(
-        self, image: Tensor, moments: list[Tensor] | None, index: int
-    ) -> tuple[Tensor, list[Tensor] | None]:
-        """One size; the averaged picture and Adam's moments."""
+    def _optimise(self, image: Tensor, adam_state: list[Tensor], index: int) -> tuple[Tensor, list[Tensor]]:
+        """Take the steps of one size. Returns the averaged picture and Adam's state."""
         settings, plan = self.settings, self.plans[index]
         photo = images.resize(self.content, plan.size).to(self.stylizer.device)
         relative = min(plan.size) / min(self.final)
@@ -224,11 +243,11 @@ class _Run:
         goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size)
         objective = Objective(self.stylizer.vgg, photo, goals, settings, TILE_SIDE)
         pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
-        optimizer = _optimizer([pixels], settings, moments)
+        optimizer = _optimizer(pixels, settings, adam_state)
         average, weight = torch.zeros_like(pixels), 0.0
         best, waited, step = math.inf, 0, 0
-        clock = _Clock(self, index)
-        while clock.share(step) < 1 and waited < settings.patience:
+        schedule = _Schedule(self, index)
+        while schedule.share(step) < 1 and waited < settings.patience:
 
             def closure() -> float:
                 gradient, self.losses = objective.gradient(pixels)
@@ -247,45 +266,40 @@ class _Run:
             self.done += 1
             better = self.losses.objective < 0.995 * best
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
-            self._report(clock.left(step))
-        if step:
-            self.seconds_a_pixel = (self.now() - clock.began) / step / (plan.size[0] * plan.size[1])
-        return self.result if self.result is not None else image, _moments(optimizer, pixels)
+            self._report(schedule.left(step))
+        self.seconds_a_pixel = (self.clock.now() - schedule.began) / step / plan.pixels
+        return self.result, _adam_state(optimizer, pixels)
 
     def _report(self, left: int) -> None:
         if self.on_step is None:
             return
-        now, preview = self.now(), None
-        if self.result is not None and now - self.shown > PREVIEW_SECONDS:
+        now, preview = self.clock.now(), None
+        if now - self.shown > PREVIEW_SECONDS:
             preview, self.shown = self.result.detach().float().cpu().clamp(0, 1), now
-        before = time.monotonic()
-        try:
-            self.on_step(Progress(self.done, self.done + left, asdict(self.losses), preview))
-        finally:
-            self.elsewhere += time.monotonic() - before
-
-    def now(self) -> float:
-        """Seconds of its own work, from some beginning."""
-        return time.monotonic() - self.elsewhere
+        progress = Progress(self.done, self.done + left, asdict(self.losses), preview)
+        self.clock.report(self.on_step, progress)
 
 
-class _Clock:
-    """How much of one size lies behind: by its steps, or by its part of the time there is."""
+class _Schedule:
+    """How much of the work at one size is done: by its steps, or by its part of the available time."""
 
     def __init__(self, run: _Run, index: int) -> None:
-        self.run, self.index, self.began = run, index, run.now()
+        self.run, self.index, self.began = run, index, run.clock.now()
         self.seconds = 0.0
         if run.settings.seconds > 0:
-            costs = [plan.steps * plan.size[0] * plan.size[1] for plan in run.plans[index:]]
+            costs = [plan.steps * plan.pixels for plan in run.plans[index:]]
             left = max(0.0, run.settings.seconds - (self.began - run.began))
             self.seconds = left * costs[0] / sum(costs)
 
     def share(self, step: int) -> float:
+        """0 before the first step; from 1 on no further step is begun."""
         if self.run.settings.seconds <= 0:
             return step / self.run.plans[self.index].steps
-        elapsed = self.run.now() - self.began
-        next_one = elapsed / step if step else 0.0  # a step that would end late is not begun
-        return (elapsed + next_one / 2) / max(self.seconds, 1e-9) if step else 0.0
+        if step == 0:
+            return 0.0
+        elapsed = self.run.clock.now() - self.began
+        half_a_step = elapsed / step / 2  # one that would end late by more is not begun
+        return (elapsed + half_a_step) / max(self.seconds, 1e-9)
 
     def left(self, step: int) -> int:
         """Steps still to come, at all sizes; an estimate where time counts."""
@@ -297,7 +311,7 @@ class _Clock:
 
 
 def _with_detail(image: Tensor, start: Tensor, coarser: tuple[int, int]) -> Tensor:
-    """A picture enlarged from the size `coarser`, with the detail that the start has beyond that size."""
+    """A picture enlarged from the size `coarser`, plus the detail of the start that is too fine for it."""
     size = (image.shape[2], image.shape[3])
     own = images.resize(start, size)
     detail = own - images.resize(images.resize(start, coarser), size)
@@ -305,7 +319,7 @@ def _with_detail(image: Tensor, start: Tensor, coarser: tuple[int, int]) -> Tens
 
 
 def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
-    """From small to full size; tiny pictures are worked on enlarged."""
+    """The sizes, from small to full; tiny pictures are enlarged for the work."""
     enlarged = max(1.0, LEAST_SIDE / min(size))
     final = (round(size[0] * enlarged), round(size[1] * enlarged))
     if final[0] * final[1] > MAX_PIXELS:
@@ -321,30 +335,28 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
 
 
 def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:
-    return collate(targets, len(targets)).each(lambda value: blend(value, weights[None]))
+    return as_batch(targets, len(targets)).map(lambda value: blend(value, weights[None]))
 
 
-def _optimizer(
-    parameters: list[Tensor], settings: Optimization, moments: list[Tensor] | None
-) -> torch.optim.Optimizer:
+def _optimizer(pixels: Tensor, settings: Optimization, adam_state: list[Tensor]) -> torch.optim.Optimizer:
     if settings.optimizer == "lbfgs":
-        return torch.optim.LBFGS(parameters, lr=1.0, max_iter=1, history_size=HISTORY)
-    optimizer = torch.optim.Adam(parameters, lr=settings.rate, betas=(0.9, 0.99))
-    if moments:
-        first, second = moments
-        # As if enough steps had been taken: the moments are no longer those of a beginning.
-        optimizer.state[parameters[0]] = {
-            "step": torch.tensor(1000.0),
-            "exp_avg": first,
-            "exp_avg_sq": second.clamp_min(0),
+        return torch.optim.LBFGS([pixels], lr=1.0, max_iter=1, history_size=HISTORY)
+    optimizer = torch.optim.Adam([pixels], lr=settings.rate, betas=(0.9, 0.99))
+    if adam_state:
+        mean, square = adam_state
+        optimizer.state[pixels] = {
+            "step": torch.tensor(1000.0),  # enough that Adam does not correct them as if they began at 0
+            "exp_avg": mean,
+            "exp_avg_sq": square.clamp_min(0),
         }
     return optimizer
 
 
-def _moments(optimizer: torch.optim.Optimizer, pixels: Tensor) -> list[Tensor] | None:
+def _adam_state(optimizer: torch.optim.Optimizer, pixels: Tensor) -> list[Tensor]:
+    """Adam's running means of the gradient and of its square; [] of another optimiser."""
     state = optimizer.state.get(pixels, {})
-    return [state["exp_avg"], state["exp_avg_sq"]] if "exp_avg_sq" in state else None
+    return [state["exp_avg"], state["exp_avg_sq"]] if "exp_avg_sq" in state else []
 
 
-def _resize_moment(moment: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(moment, size, mode="bilinear", align_corners=False)
+def _resized(state: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(state, size, mode="bilinear", align_corners=False)

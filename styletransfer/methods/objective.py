@@ -1,4 +1,4 @@
-"""What optimisation lowers: content and style of a picture's VGG features, and the gradient of its pixels.
+"""The objective that is optimised, of a picture's VGG features, and its gradient with respect to the pixels.
 
 Memory is bounded: a large picture is worked on in tiles. Style statistics are means over the picture: they
 are summed over the tiles first, and the gradient with respect to them is then carried back tile by tile.
@@ -18,7 +18,7 @@ from styletransfer.targets import StyleTarget
 from styletransfer.vgg import VGG19, stride
 
 ALIGNMENT = 16  # pixels; tiles are cut at multiples of it, where all layers of VGG to relu5_1 can be cut
-MARGIN = 64  # pixels around a tile that its features see but that are not counted as its own
+MARGIN = 64  # pixels around a tile that its features depend on but that count for the neighbours
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class Goal:
-    """A style, wanted with some `weight` beside the content, everywhere or where `mask` (1, 1, H, W) is."""
+    """A style, its `weight` beside the content, and its region: a `mask` (1, 1, H, W), or everywhere."""
 
     target: StyleTarget
     weight: float
@@ -40,18 +40,18 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class _Moments:
+class _Summary:
     """Channel means (1, C) and Gram matrix (1, C, C) of features, and over how many places they are taken."""
 
     mean: Tensor
     gram: Tensor
     area: float
 
-    def joined(self, other: "_Moments") -> "_Moments":
+    def joined(self, other: "_Summary") -> "_Summary":
         """Of both parts together."""
         area = max(self.area + other.area, TINY)
         mine, theirs = self.area / area, other.area / area
-        return _Moments(mine * self.mean + theirs * other.mean, mine * self.gram + theirs * other.gram, area)
+        return _Summary(mine * self.mean + theirs * other.mean, mine * self.gram + theirs * other.gram, area)
 
 
 class Objective:
@@ -73,82 +73,77 @@ class Objective:
         settings: Optimization,
         tile_side: int,
     ) -> None:
-        self.vgg, self.photo, self.goals = vgg, photo, goals
-        self.settings, self.tile_side = settings, tile_side
+        self.vgg, self.goals, self.settings = vgg, goals, settings
         self.layers = list(goals[0].target.grams)
-        self._content: Tensor | None = None
+        self.tiles = list(tiles(photo.shape[2], photo.shape[3], tile_side, MARGIN, ALIGNMENT))
+        layer = settings.content_layer
+        with torch.no_grad():
+            self._content = [
+                tile.own(vgg(tile.outer.cut(photo), [layer])[layer], stride(layer)) for tile in self.tiles
+            ]
+            self._content_norm = torch.zeros((), device=photo.device)
+            for part in self._content:
+                self._content_norm += part.float().square().sum()
 
     def gradient(self, image: Tensor) -> tuple[Tensor, Losses]:
         """Gradient of the objective with respect to `image` (1, 3, H, W), and the losses."""
-        planned = list(tiles(image.shape[2], image.shape[3], self.tile_side, MARGIN, ALIGNMENT))
-        return self._whole(image) if len(planned) == 1 else self._tiled(image, planned)
+        return self._whole(image) if len(self.tiles) == 1 else self._tiled(image)
 
     def _whole(self, image: Tensor) -> tuple[Tensor, Losses]:
         layer = self.settings.content_layer
-        if self._content is None:
-            with torch.no_grad():
-                self._content = self.vgg(self.photo, [layer])[layer]
         pixels = image.detach().requires_grad_()
         features = self.vgg(pixels, [layer, *self.layers])
-        content = content_loss(features[layer], self._content).sum()
+        content = content_loss(features[layer], self._content[0]).sum()
         style = self._style([self._statistics(features, goal.mask) for goal in self.goals])
         total = self.settings.content_weight * content + style
         (gradient,) = torch.autograd.grad(total, pixels)
         return gradient, Losses(total.item(), content.item(), style.item())
 
-    def _tiled(self, image: Tensor, planned: list[Tile]) -> tuple[Tensor, Losses]:
+    def _tiled(self, image: Tensor) -> tuple[Tensor, Losses]:
         layer = self.settings.content_layer
-        wholes, content_norm = self._measure(image, planned)
+        wholes = self._measure(image)
         style = self._style(wholes)
-        leaves = [
-            part for whole in wholes for moments in whole.values() for part in (moments.mean, moments.gram)
-        ]
+        leaves = [part for whole in wholes for found in whole.values() for part in (found.mean, found.gram)]
         slopes = torch.autograd.grad(style, leaves, allow_unused=True)
         gradient = torch.zeros_like(image)
         content = 0.0
-        for tile in planned:
+        for tile, photo in zip(self.tiles, self._content, strict=True):
             pixels = tile.outer.cut(image).detach().requires_grad_()
             features = self.vgg(pixels, [layer, *self.layers])
-            with torch.no_grad():
-                photo = tile.own(self.vgg(tile.outer.cut(self.photo), [layer])[layer], stride(layer))
             difference = tile.own(features[layer], stride(layer)) - photo
-            tile_content = difference.float().square().sum() / content_norm
+            tile_content = difference.float().square().sum() / self._content_norm
             loss = self.settings.content_weight * tile_content
             left = iter(slopes)
             for goal, whole in zip(self.goals, wholes, strict=True):
-                for name, moments in self._statistics(features, goal.mask, tile).items():
-                    for part in (moments.mean, moments.gram):
+                for name, found in self._statistics(features, goal.mask, tile).items():
+                    for part in (found.mean, found.gram):
                         slope = next(left)
                         if slope is not None:
-                            loss = loss + moments.area / whole[name].area * (part * slope).sum()
+                            loss = loss + found.area / whole[name].area * (part * slope).sum()
             tile.outer.cut(gradient).add_(torch.autograd.grad(loss, pixels)[0])
             content += tile_content.item()
         total = self.settings.content_weight * content + style.item()
         return gradient, Losses(total, content, style.item())
 
-    def _measure(self, image: Tensor, planned: list[Tile]) -> tuple[list[dict[str, _Moments]], Tensor]:
-        """Moments of the whole picture for every goal, ready for a gradient; squared norm of the content."""
-        wholes: list[dict[str, _Moments]] = [{} for _ in self.goals]
-        layer = self.settings.content_layer
-        content_norm = torch.zeros((), device=image.device)
-        with torch.no_grad():
-            for tile in planned:
-                features = self.vgg(tile.outer.cut(image), self.layers)
-                for goal, whole in zip(self.goals, wholes, strict=True):
-                    for name, moments in self._statistics(features, goal.mask, tile).items():
-                        whole[name] = moments.joined(whole[name]) if name in whole else moments
-                photo = tile.own(self.vgg(tile.outer.cut(self.photo), [layer])[layer], stride(layer))
-                content_norm += photo.float().square().sum()
+    @torch.no_grad()
+    def _measure(self, image: Tensor) -> list[dict[str, _Summary]]:
+        """Summaries of the whole picture, one a goal and layer, ready for a gradient."""
+        wholes: list[dict[str, _Summary]] = [{} for _ in self.goals]
+        for tile in self.tiles:
+            features = self.vgg(tile.outer.cut(image), self.layers)
+            for goal, whole in zip(self.goals, wholes, strict=True):
+                for name, found in self._statistics(features, goal.mask, tile).items():
+                    whole[name] = found.joined(whole[name]) if name in whole else found
         for whole in wholes:
-            for moments in whole.values():
-                moments.mean.requires_grad_()
-                moments.gram.requires_grad_()
-        return wholes, content_norm
+            for found in whole.values():
+                found.mean.requires_grad_()
+                found.gram.requires_grad_()
+        return wholes
 
     def _statistics(
         self, features: Mapping[str, Tensor], mask: Tensor | None, tile: Tile | None = None
-    ) -> dict[str, _Moments]:
-        """Moments of the style layers where the mask is, of a whole picture or of what is a tile's own."""
+    ) -> dict[str, _Summary]:
+        """Summaries of the style layers where the mask is, of a picture or of the inner part of a tile."""
         found = {}
         for name in self.layers:
             own, weights = features[name], None
@@ -158,10 +153,10 @@ class Objective:
             if tile:
                 apart = stride(name)
                 own, weights = tile.own(own, apart), None if weights is None else tile.own(weights, apart)
-            found[name] = _moments(own, weights)
+            found[name] = _summary(own, weights)
         return found
 
-    def _style(self, wholes: Sequence[Mapping[str, _Moments]]) -> Tensor:
+    def _style(self, wholes: Sequence[Mapping[str, _Summary]]) -> Tensor:
         """Sum over the goals of weight * mean style loss of the layers."""
         total = []
         for goal, whole in zip(self.goals, wholes, strict=True):
@@ -175,11 +170,11 @@ class Objective:
         return torch.stack(total).sum()
 
 
-def _moments(features: Tensor, weights: Tensor | None) -> _Moments:
+def _summary(features: Tensor, weights: Tensor | None) -> _Summary:
     if weights is None:
         area = float(features.shape[2] * features.shape[3])
-        return _Moments(features.float().mean(dim=(2, 3)), gram(features), area)
+        return _Summary(features.float().mean(dim=(2, 3)), gram(features), area)
     area = weights.sum().item()
     even = weights * (features.shape[2] * features.shape[3] / max(area, TINY))  # of mean 1
     mean = (features.float() * even).mean(dim=(2, 3))
-    return _Moments(mean, gram(features * even.sqrt().to(features.dtype)), area)
+    return _Summary(mean, gram(features * even.sqrt().to(features.dtype)), area)

@@ -1,4 +1,4 @@
-"""Large pictures in parts: tiles that are painted one by one, and samples that tell what the whole is like."""
+"""Large pictures in parts: tiles that are painted one by one, and samples that the statistics come from."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from styletransfer.core import OnStep, Progress
 from styletransfer.images import as_bytes, as_float, empty_like
 from styletransfer.networks import LEAST_SIDE
 
-LOOK_STEP = 8  # pixels between those that are looked at to tell how typical a part is
-EVENNESS = 0.01  # how much the parts rather count alike than make up for what none of them shows
-LEAST_SHARE = 0.1  # of a part, times that of an equal one
-WELL_SHOWN = 0.25  # of a part's pixels in a region: statistics need as many
+LOOK_STEP = 8  # pixels; every LOOK_STEP-th one is looked at to see how typical a sample is of the picture
+EQUAL_WEIGHT = 0.01  # of keeping the samples' shares equal, beside fitting the picture's mean colours
+LEAST_SHARE = 0.1  # of a sample, relative to an equal share
+LEAST_COVERED = 0.25  # of the pixels of a sample: a region needs as many for its statistics
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Window:
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
     def paste(self, part: Tensor, image: Tensor) -> None:
-        """Put a part (..., H, W) in [0, 1] there, in the image's own number format."""
+        """Put a part (..., H, W) in [0, 1] there, in the dtype of the image."""
         self.cut(image).copy_(as_bytes(part) if image.dtype == torch.uint8 else part)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which parts of a large picture its statistics are measured on: some that are spread evenly over it.
+    """Which parts of a large picture its statistics are measured on: samples on an even grid.
 
-    Statistics of the picture made smaller would be of other strokes: at eight megapixels the painting then
-    differs by 11 to 14 of 255 from the one with exact statistics; with parts see docs/benchmarks.md.
+    A thumbnail has the statistics of other strokes: at eight megapixels the painting then differs by 11 to 14
+    of 255 from the one with exact statistics; for samples see docs/benchmarks.md.
 
-    `count`: along either side; `side`: of a part, in pixels, a multiple of 8; `rim`: pixels at its border that
-    count little, where the layers leave out more and more of them.
+    `count`: along either side; `side`: of a sample, in pixels, a multiple of 8; `rim`: pixels at its border
+    that count little, since the layers leave out more and more of them.
     """
 
     count: int
@@ -51,10 +51,11 @@ class Sampling:
     rim: int = 0
 
     def windows(self, height: int, width: int, regions: Tensor | None = None) -> list[Window]:
-        """The parts, of one size; they may overlap.
+        """The samples, all of one size; they may overlap.
 
-        Args:  regions: (R, h, w) in [0, 1], at every LOOK_STEP-th pixel. Of each that no part shows well the
-               one that shows it best is taken as well: nothing would be known of a region between the parts.
+        Args:  regions: (R, h, w) in [0, 1], at every LOOK_STEP-th pixel. For each region that no sample covers
+               well enough, the window that covers it best is added: a region between the samples would have
+               no statistics.
         """
         size = min(self.side, height), min(self.side, width)
         tops, lefts = (
@@ -64,7 +65,7 @@ class Sampling:
         windows = [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
         for region in () if regions is None else regions:
             best = max(_coarse(window).cut(region).mean() for window in windows)
-            if best < WELL_SHOWN * region.max():
+            if best < LEAST_COVERED * region.max():
                 shown = F.avg_pool2d(region[None], [side // LOOK_STEP for side in size], stride=1)[0]
                 top, left = (LOOK_STEP * place for place in divmod(int(shown.argmax()), shown.shape[1]))
                 windows.append(Window(min(top, height - size[0]), min(left, width - size[1]), *size))
@@ -79,7 +80,7 @@ class Tile:
     outer: Window
 
     def own(self, painted: Tensor, stride: int = 1) -> Tensor:
-        """The inner part of what was made of the outer one, whose places lie `stride` pixels apart; a view."""
+        """The inner part of a map of the outer window, a view; `stride` pixels lie between its places."""
         inner, outer = self.inner, self.outer
         above, before = (inner.top - outer.top) // stride, (inner.left - outer.left) // stride
         below = (outer.top + outer.height - inner.top - inner.height) // stride
@@ -88,10 +89,10 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int, margin: int, alignment: int = 8) -> Iterator[Tile]:
-    """Tiles that cover a picture once, with a margin where it goes on, and then of at most `side` pixels.
+    """Tiles that cover a picture once, of at most `side` pixels with the margin that they have inside it.
 
-    With their margins all are of one size: memory that one leaves is what the next one asks for. They begin at
-    multiples of `alignment`, which divides the margin.
+    With their margins all are of one size, so that each can use the memory that the one before it freed. They
+    begin at multiples of `alignment`, which divides the margin.
     """
     for top, rows, above, outer_rows in _cuts(height, side, margin, alignment):
         for left, columns, before, outer_columns in _cuts(width, side, margin, alignment):
@@ -117,8 +118,8 @@ def _cuts(length: int, side: int, margin: int, alignment: int) -> Iterator[tuple
 class Tiling:
     """How a method paints large pictures.
 
-    `whole`: pixels up to which it paints them at once; `side`: of a tile with its margins; `margin`: what a
-    pixel of the painting depends on beside it, in pixels; `sampling`: where statistics are measured instead.
+    `whole`: pixels up to which a picture is painted at once; `side`: of a tile with its margins; `margin`: how
+    far away pixels can be that a pixel of the painting depends on; `sampling`: where statistics are measured.
     """
 
     whole: int
@@ -127,7 +128,7 @@ class Tiling:
     sampling: Sampling
 
     def plan(self, size: tuple[int, int]) -> list[Tile]:
-        """The tiles of a picture of that height and width, or one that is all of it."""
+        """The tiles of a picture of that height and width, or one that covers all of it."""
         if computed_pixels(size) > self.whole:
             return list(tiles(*size, self.side, self.margin))
         everything = Window(0, 0, *size)
@@ -145,9 +146,9 @@ class Tiling:
 def paint_tiles(
     content: Tensor, planned: Sequence[Tile], paint: Callable[[Window], Tensor], on_step: OnStep | None
 ) -> Tensor:
-    """A painting of `content` (B, 3, H, W), in its number format, put together from tiles.
+    """A painting of `content` (B, 3, H, W), in its dtype, put together from tiles.
 
-    Args:  paint: the painting (B, 3, h, w) in [0, 1] of a window.
+    Args:  paint: returns the painting (B, 3, h, w) in [0, 1] of a window.
     """
     result = empty_like(content)
     for step, tile in enumerate(planned, 1):
@@ -158,43 +159,44 @@ def paint_tiles(
 
 
 def computed_pixels(size: tuple[int, int]) -> int:
-    """How many pixels a network works on: a picture of a few lines is continued until it can be halved."""
+    """How many pixels a network computes: a picture of a few lines is continued until it can be halved."""
     height, width = size
     return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)
 
 
 def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tensor:
-    """How much each sample counts, (N,), summing to 1, so that together they look like the whole picture.
+    """How much each sample counts, (N,), summing to 1, so that together they are like the whole picture.
 
-    Few parts, all alike, miss a little of what there is and have too much of something else: mean colours and
-    contrasts of the weighted parts are those of the picture (calibration, as surveys do it: Deville and Särndal
-    1992). It halves the difference to a painting with exact statistics.
+    A few samples with equal shares show too little of some things and too much of others. These shares bring
+    their mean colours and contrasts to those of the picture (calibration, as in surveys: Deville and Särndal
+    1992), which halves the difference from a painting with exact statistics.
 
-    Args:  content: (1, 3, H, W), float in [0, 1] or uint8; rim: pixels at their borders that do not count.
+    Args:  content: (1, 3, H, W), float in [0, 1] or uint8; rim: pixels at the borders of the samples that do
+           not count.
     """
     even = torch.full((len(windows),), 1 / len(windows))
     if min(content.shape[-2:]) < 8 * LOOK_STEP:
         return even
     looks = _looks(content)
     parts = [_coarse(_without(rim, window)).cut(looks).mean((1, 2)) for window in windows]
-    spread = looks.std((1, 2)).clamp_min(1e-4) * len(looks) ** 0.5
-    off = ((torch.stack(parts) - looks.mean((1, 2))) / spread).double()  # (N, F)
-    # The weights w with sum 1 that make |off^T w|^2 + EVENNESS |w|^2 least.
+    scale = looks.std((1, 2)).clamp_min(1e-4) * len(looks) ** 0.5
+    off = ((torch.stack(parts) - looks.mean((1, 2))) / scale).double()  # (N, F)
+    # The shares w with sum 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2.
     found = torch.linalg.solve(
-        off @ off.T + EVENNESS * torch.eye(len(off)).double(), torch.ones(len(off)).double()
+        off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), torch.ones(len(off)).double()
     )
     found = (found / found.sum()).float().maximum(LEAST_SHARE * even)
     return found / found.sum()
 
 
 def _without(rim: int, window: Window) -> Window:
-    """A part without its rim, or one that is too narrow for that as it is."""
+    """A window without its rim; unchanged where it is too narrow for that."""
     rim = rim if min(window.height, window.width) > 4 * rim else 0
     return Window(window.top + rim, window.left + rim, window.height - 2 * rim, window.width - 2 * rim)
 
 
 def _coarse(window: Window) -> Window:
-    """Where a window lies among every LOOK_STEP-th pixel."""
+    """A window in a map of every LOOK_STEP-th pixel."""
     return Window(*(side // LOOK_STEP for side in (window.top, window.left, window.height, window.width)))
 
 

@@ -18,7 +18,7 @@ from styletransfer.settings import AdainTraining
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
+from styletransfer.training.trainer import CPU, Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 
@@ -54,7 +54,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
-        side = settings.final_side if share >= 1 - settings.final_share else settings.side
+        side = crop_side(settings, share)
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         with torch.no_grad():
@@ -76,15 +76,15 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         objective = content_losses + style_weight * style_losses
         distance = (painted - photos).abs().mean(dim=(1, 2, 3))
         back = content_losses + settings.photo_weight * distance
-        # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
+        # The lowest possible loss differs tenfold between paintings; by the logarithm all improve alike.
         loss = torch.where(is_photo, back, objective.log()).mean()
         loss = loss + settings.variation_weight * total_variation(painted).mean()
-        kept, told = is_photo.float(), (~is_photo).float()
-        kept, told = kept / kept.sum().clamp_min(1), told / told.sum().clamp_min(1)
+        kept, styled = is_photo.float(), (~is_photo).float()
+        kept, styled = kept / kept.sum().clamp_min(1), styled / styled.sum().clamp_min(1)
         return loss, {
-            "objective": (objective.log() * told).sum().exp().item(),
-            "content": (content_losses * told).sum().item(),
-            "style": (style_losses * told).sum().item(),
+            "objective": (objective.log() * styled).sum().exp().item(),
+            "content": (content_losses * styled).sum().item(),
+            "style": (style_losses * styled).sum().item(),
             "photo": (distance * kept).sum().item(),
             "style_weight": style_weight,
         }

@@ -14,9 +14,9 @@ from styletransfer.settings import LICENCE, AdainTraining
 from styletransfer.targets import StyleTarget
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.held_out import HeldOut, Paint
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.trainer import resume, run
-from styletransfer.training.unseen import Paint, Unseen
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import save_decoder
 
@@ -26,7 +26,7 @@ class AdainJob:
     """Where a run reads and writes.
 
     `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `command`: recorded
-    in what is made.
+    in the result.
     """
 
     content: Path
@@ -40,13 +40,13 @@ def train_adain(
 ) -> None:
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
-    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
+    `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
     the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
     """
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
-    paintings, aside = split_held_out(images.find_pictures(job.styles))
+    paintings, held_out_paintings = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(
         job.out / "targets.pt",
         paintings,
@@ -57,18 +57,18 @@ def train_adain(
     )
     trainer = AdainTrainer(vgg, contents, looks, settings, device=device)
     resume(trainer, job.out)
-    unseen = Unseen(vgg, photos, aside)
+    held_out = HeldOut(vgg, photos, held_out_paintings)
 
     def painter() -> Paint:
         decoder = trainer.averaged()
         return lambda photo, goal: _paint(vgg, decoder, photo, goal)
 
-    run(trainer, job.out, lambda: unseen.sheet(painter()), on_step)
+    run(trainer, job.out, lambda: held_out.sheet(painter()), on_step)
     description = {
         "command": job.command,
         "data": {"photographs": len(contents), "paintings": len(paintings), "textures": settings.textures},
         "settings": asdict(settings),
-        "losses": unseen.losses(painter()),
+        "losses": held_out.losses(painter()),
         "licence": LICENCE,
     }
     make_folder(job.out / "models")

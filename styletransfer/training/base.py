@@ -1,7 +1,7 @@
-"""Training of the base network: many styles at once, their gamma and beta beside the convolutions.
+"""Training of the base network: the convolutions, and gamma and beta of many styles at once.
 
 Besides the styles that are kept, further paintings have rows of their own, which are thrown away: they make
-the convolutions general, so that a new style fits by its row.
+the convolutions general, so that a new style can be learned by its row alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,19 @@ from styletransfer.networks import (
 )
 from styletransfer.settings import BaseTraining
 from styletransfer.training import repetition
+from styletransfer.training.chance import integer, uniform
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.objective import judge, look_at_photos
-from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
+from styletransfer.training.trainer import CPU, Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import VGG19
 
 
 class BaseModel(nn.Module):
     """All that is trained: the network, and gamma and beta of every painting, the kept ones first.
 
-    A painting's row is a `shared` part, which every sample teaches, plus its `own` part.
+    A painting's row is a `shared` part, which is trained by all samples, plus its `own` part.
     """
 
     def __init__(self, paintings: int, config: NetworkConfig) -> None:
@@ -47,7 +48,7 @@ class BaseModel(nn.Module):
 
 
 def _distance(pictures: Tensor, others: Tensor) -> Tensor:
-    """How far pictures are from others: pixels, and differences of neighbours."""
+    """Mean absolute error of pictures: of their pixels, and of the differences between neighbours."""
     error = pictures - others
     right, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
     return error.abs().mean() + right.abs().mean() + down.abs().mean()
@@ -57,7 +58,7 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
     """Holds the state of a training run and takes its steps.
 
     Args:  contents: photographs;
-           looks: one at every painting, the `kept` first ones of which become styles.
+           looks: one at every painting; the first `kept` ones become styles.
     """
 
     def __init__(
@@ -83,8 +84,8 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         edges = [network.enter_half.weight, network.noise_weight, network.leave_half.weight]
         rows = [network.identity, model.shared, model.own]
         others = {id(parameter) for parameter in (*edges, *rows)}
-        # Muon evens out the directions of an update. Where pixels or noise come in and pixels go out that would
-        # amplify small differences between neighbouring pixels into a grid.
+        # Muon makes all directions of an update equally large. Where pixels or noise enter and pixels leave,
+        # that would amplify small differences between neighbouring pixels into a grid.
         matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
         optimizers = (
             Muon(matrices, rate=settings.matrix_rate, dtype=dtype),
@@ -97,40 +98,41 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
-        side = settings.final_side if share >= 1 - settings.final_share else settings.side
+        side = crop_side(settings, share)
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
         rows = self.model.rows(chosen)
         lags = repetition.choose_lags(settings.lags, self.generator)
-        seen = look_at_photos(self.vgg, photos, lags).each(settings.styles_per_content)
+        seen = look_at_photos(self.vgg, photos, lags).repeated(settings.styles_per_content)
         strength = self._choose_strength(len(chosen))
         each_time = photos.repeat_interleave(settings.styles_per_content, dim=0)
-        # One photo more, at strength 0, shall come back as it is.
+        # One more photo is painted at strength 0, which should return it unchanged.
         painted = self._paint(torch.cat([each_time, photos[:1]]), rows, F.pad(strength, (0, 1)))
         painted, back = painted.split([len(chosen), 1])
         style_share = style_weight * strength**3
-        judged = judge(self.vgg, painted, seen, self.looks[chosen], lags, style_share, settings)
+        looks, repetition_weight = self.looks[chosen], settings.repetition_weight
+        judged = judge(self.vgg, painted, seen, looks, lags, style_share, repetition_weight)
         identity = _distance(back, photos[:1])
         loss = judged.loss.mean() + settings.identity_weight * identity
         loss = loss + settings.variation_weight * total_variation(painted).mean()
-        told = judged.means("content", "style", "repetition")
-        return loss, told | {"identity": identity.item(), "style_weight": style_weight}
+        losses = judged.means("content", "style", "repetition")
+        return loss, losses | {"identity": identity.item(), "style_weight": style_weight}
 
     def _paint(self, photos: Tensor, rows: Tensor, strength: Tensor) -> Tensor:
-        """Each in the row at its place, or in the last one; somewhere in the noise."""
+        """Paint each photo by the row of its index, or by the last one; at a random place in the noise."""
         weights = torch.eye(len(rows), device=self.device)
         weights = torch.cat([weights, weights[-1:].expand(len(photos) - len(rows), -1)])
         row, column = torch.randint(NOISE_SIDE, (2,), generator=self.generator).tolist()
         return leaky_clamp(self.model.network(photos.to(self.dtype), rows, weights, strength, (row, column)))
 
     def _choose_styles(self, count: int) -> list[int]:
-        """Kept styles in shuffled rounds, each as often as the others; a share of samples from the rest."""
+        """Indices of kept styles, in shuffled rounds so that all are equally frequent, and some of others."""
         chosen = []
         for _ in range(count):
             wide = len(self.looks) - self.kept
-            if wide and torch.rand((), generator=self.generator) < self.settings.wide_share:
-                chosen.append(self.kept + int(torch.randint(wide, (), generator=self.generator)))
+            if wide and uniform(self.generator) < self.settings.wide_share:
+                chosen.append(self.kept + integer(0, wide - 1, self.generator))
                 continue
             if not self._queue:
                 self._queue = torch.randperm(self.kept, generator=self.generator).tolist()
@@ -138,15 +140,15 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         return chosen
 
     def _choose_strength(self, count: int) -> Tensor:
-        """(count,): 1, but a share of the samples is painted less strongly.
+        """(count,): 1, or less for a share of the samples.
 
-        Between the identity and a style the network would else never have been.
+        Otherwise the network would never be trained between the identity and a style.
         """
         chance, strength = torch.rand(2, count, generator=self.generator)
         return torch.where(chance < self.settings.part_strength_share, strength, 1).to(self.device)
 
     def start_from(self, network: TransformerNetwork, rows: Mapping[int, Tensor]) -> None:
-        """Begin with a trained network and with rows (2, row_length) by painting; the others get their mean."""
+        """Begin with a trained network and some paintings' rows (2, row_length); others get the mean row."""
         self.model.network.load_state_dict(network.state_dict())
         shared = torch.stack(list(rows.values())).mean(dim=0)
         with torch.no_grad():

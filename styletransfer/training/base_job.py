@@ -15,15 +15,16 @@ from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
 from styletransfer.targets import style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
+from styletransfer.training.chance import integer
 from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.held_out import grid, measure, paint_in_row
 from styletransfer.training.looks import Looks, look_at
-from styletransfer.training.trainer import CPU, resume, run
-from styletransfer.training.unseen import grid, measure, paint_in_row
+from styletransfer.training.trainer import CPU, mean_losses, resume, run
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
 
 PREVIEW_SIDE = 192  # pixels, long side
-WIDE_SIDES = (320, 480)  # the wide paintings are seen at various sizes, the kept styles at STYLE_SIDE
+WIDE_SIDES = (320, 480)  # pixels, short side of the wide paintings, which varies; of kept ones it is STYLE_SIDE
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class BaseJob:
     year, rights) names those that become styles, or all do; `wide`: further paintings that only make the
     network general; `out`: checkpoints, sheets and results; `preview`: the photo that the small pictures in
     the style files are painted from, or one of the held-out ones; `start`: a folder with models/ and styles/
-    to begin from, such as an earlier run or the root of a checkout; `command`: recorded in what is made.
+    to begin from, such as an earlier run or the root of a checkout; `command`: recorded in the results.
     """
 
     content: Path
@@ -52,7 +53,7 @@ def train_base(
 ) -> None:
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ and styles/ there.
 
-    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
+    `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
     the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
     """
     infos = read_catalogue(job)
@@ -112,9 +113,9 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
 
 
 def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
-    """Begin with the network and those styles of `folder` that this run keeps as well.
+    """Begin with the network of `folder`, and with those of its styles that this run keeps as well.
 
-    The rows of all other paintings are what its predictor says, if it has one.
+    The rows of all other paintings are predicted, if the folder has a predictor.
     """
     network, sha256 = load_base(folder / "models")
     bank = StyleBank(folder / "styles")
@@ -135,21 +136,17 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
 
 
 def _looks(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining) -> Looks:
-    """At the kept styles, then at the wide paintings. Raises InvalidInput."""
+    """Looks at the kept styles, then at the wide paintings. Raises InvalidInput."""
     wide = split_held_out(images.find_pictures(job.wide))[0] if job.wide else []
     if job.wide and not wide:
         raise InvalidInput(f"{job.wide} holds fewer than two pictures, and the first is held out")
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
     paintings = [(path, STYLE_SIDE) for _, path in infos]
-    paintings += [(path, _random_side(generator)) for path in wide]
+    paintings += [(path, integer(*WIDE_SIDES, generator)) for path in wide]
     names = [f"{path.name} {side}" for path, side in paintings]
     pictures = (images.as_style(images.read_on_white(path), side) for path, side in paintings)
     return look_at(job.out / "targets.pt", names, pictures, vgg)
-
-
-def _random_side(generator: torch.Generator) -> int:
-    return int(torch.randint(WIDE_SIDES[0], WIDE_SIDES[1] + 1, (), generator=generator))
 
 
 def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
@@ -189,7 +186,7 @@ def _export(
         "further paintings": len(trainer.looks) - trainer.kept,
     }
     recipe = {"command": job.command, "data": data, "settings": asdict(trainer.settings)}
-    means = {name: round(sum(each[name] for each in losses) / len(losses), 4) for name in losses[0]}
+    means = {name: round(mean, 4) for name, mean in mean_losses(losses).items()}
     digest = save_base(job.out / "models", model.network, {**recipe, "losses": means, "licence": LICENCE})
     preview = images.resize_long_side(preview, PREVIEW_SIDE)
     vgg = load_vgg19(GRAM_LAYERS[-1])

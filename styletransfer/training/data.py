@@ -12,35 +12,36 @@ from torch import Tensor
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import in_package
 from styletransfer.images import as_bytes, as_float, find_pictures, read_picture, resize_short_side
+from styletransfer.training.chance import integer
 from styletransfer.training.textures import texture
 
 # The photographs that come inside the gradio package, for where no others are at hand.
 BUILT_IN = ("cheetah.jpg", "cheetah1.jpg", "groot.jpeg", "lion.jpg", "tower.jpg")
-BUILT_IN_SCALE = 2.1  # of their short side, to that of a crop: more of them is seen than of one of many
-BUILT_IN_MOST = 1.5  # extent of a crop in them, to its side
+BUILT_IN_SCALE = 2.1  # their short side, relative to that of a crop; they are few, so more of each is used
+BUILT_IN_MOST = 1.5  # the largest extent of a crop in them, relative to its side
 TEXTURE_EVERY = 4
 HELD_OUT_EVERY = 16
-HELD_OUT = 8  # photographs that a training measures itself on
-MOST_ON_DEVICE = 2**32  # bytes of photographs, or of looks, that are held in the memory of a GPU
+HELD_OUT = 8  # photographs that a training is measured on
+MOST_ON_DEVICE = 2**32  # bytes of photographs, or of looks, that are kept in the memory of a GPU
 CONTENT_SIDE = 288  # pixels, short side at which photographs are held in memory
 
 log = logging.getLogger(__name__)
 
 
 def load_photographs(folder: Path) -> tuple[list[Tensor], list[Tensor]]:
-    """Photographs to train on, uint8, and a few that are kept aside, in [0, 1]; each (1, 3, H, W).
+    """Photographs to train on, uint8, and a few held-out ones, in [0, 1]; each (1, 3, H, W).
 
     Raises InvalidInput.
     """
-    used, aside = split_held_out(find_pictures(folder))
-    held_out = [as_float(picture) for picture in load_pictures(aside[:HELD_OUT], CONTENT_SIDE)]
-    return load_pictures(used, CONTENT_SIDE), held_out
+    used, held_out = split_held_out(find_pictures(folder))
+    photos = [as_float(picture) for picture in load_pictures(held_out[:HELD_OUT], CONTENT_SIDE)]
+    return load_pictures(used, CONTENT_SIDE), photos
 
 
 def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
-    """The pictures with the given short side, (1, 3, H, W) uint8, which is little memory.
+    """The pictures with the given short side, (1, 3, H, W), as uint8 to save memory.
 
-    Files that cannot be read are logged and passed over. Raises InvalidInput where nothing is left.
+    Files that cannot be read are logged and passed over. Raises InvalidInput if none can.
     """
     pictures = []
     for path in paths:
@@ -58,20 +59,20 @@ def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
 
 
 def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Pictures to train on, and every 16th, which is kept aside: training and measuring agree on which."""
+    """Pictures to train on, and the held-out ones: every 16th, for training and measuring alike."""
     used = [path for index, path in enumerate(paths) if index % HELD_OUT_EVERY]
     return used, list(paths[::HELD_OUT_EVERY])
 
 
 def near(pictures: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """The pictures where crops of them are made fastest: on the device, unless they are too many for it."""
+    """The pictures on the device, where cropping them is fast; as they are if they are too many for it."""
     if sum(picture.numel() for picture in pictures) > MOST_ON_DEVICE:
         return list(pictures)
     return [picture.to(device) for picture in pictures]
 
 
 def random_crops(pictures: Sequence[Tensor], count: int, side: int, generator: torch.Generator) -> Tensor:
-    """`random_crop` so many times: (count, 3, side, side), where the pictures are."""
+    """A batch of `random_crop`: (count, 3, side, side), on the device of the pictures."""
     return torch.cat([random_crop(pictures, side, generator) for _ in range(count)])
 
 
@@ -80,27 +81,27 @@ def random_crop(
 ) -> Tensor:
     """A random square out of a random picture (1, 3, H, W) uint8: (1, 3, side, side) in [0, 1].
 
-    Its extent in the picture varies from three quarters of `side` to `most` times `side`, or to the whole short
-    side where that is less, and every second one is mirrored.
+    Its extent in the picture varies from three quarters of `side` to `most` times `side`, at most the short
+    side of the picture, and half of the crops are mirrored.
     """
-    image = pictures[_below(len(pictures), generator)]
+    image = pictures[integer(0, len(pictures) - 1, generator)]
     height, width = image.shape[-2:]
     largest = int(min(height, width, most * side))
     smallest = min(largest, 3 * side // 4)
-    extent = smallest + _below(largest - smallest + 1, generator)
-    top = _below(height - extent + 1, generator)
-    left = _below(width - extent + 1, generator)
+    extent = integer(smallest, largest, generator)
+    top = integer(0, height - extent, generator)
+    left = integer(0, width - extent, generator)
     crop = as_float(image[:, :, top : top + extent, left : left + extent])
     if extent != side:
         crop = F.interpolate(crop, (side, side), mode="bilinear", antialias=True)
-    return crop.flip(3) if _below(2, generator) else crop
+    return crop.flip(3) if integer(0, 1, generator) else crop
 
 
 def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Tensor]:
-    """Crops of the photographs that every installation has, each (1, 3, side, side), and textures.
+    """Crops of the photographs that every installation has, and textures, each (1, 3, side, side).
 
-    The photographs are few, and what they do not show is made up for by textures drawn by chance, one in
-    TEXTURE_EVERY. Raises InvalidInput.
+    The photographs are few and show little; random textures, one in TEXTURE_EVERY, make up for that. Raises
+    InvalidInput.
     """
     folder = in_package("gradio", "media_assets", "images")
     if folder is None:
@@ -112,7 +113,3 @@ def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[Te
         else texture(side, generator)
         for index in range(1, count + 1)
     ]
-
-
-def _below(bound: int, generator: torch.Generator) -> int:
-    return int(torch.randint(bound, (), generator=generator))

@@ -1,6 +1,7 @@
-"""Looks at paintings: hundreds of them are few, so each is also seen in parts, mirrored, in other colours.
+"""Looks: what the trainings know of style pictures, measured once by VGG-19.
 
-And looks at what paintings are not: textures drawn by chance, and pictures in other techniques.
+A few hundred paintings are not many, so each is also looked at in crops, mirrored and in other colours; random
+textures and pictures redone in other techniques are added.
 """
 
 import itertools
@@ -15,12 +16,14 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import load_checkpoint, save_checkpoint
-from styletransfer.targets import StyleTarget, collate, style_target
+from styletransfer.losses import autocorrelation
+from styletransfer.targets import StyleTarget, as_batch, target_of
+from styletransfer.training.chance import integer
 from styletransfer.training.data import MOST_ON_DEVICE
-from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
-from styletransfer.vgg import VGG19
+from styletransfer.vgg import STYLE_LAYERS, VGG19
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ LEAST_CROP = 0.5  # of either side of a painting
 
 @dataclass(frozen=True)
 class Looks:
-    """Targets of all looks, and how far each repeats itself, (looks, C, lags)."""
+    """A batch of looks: style targets, and how much each picture repeats itself, (looks, C, len(LAGS))."""
 
     targets: StyleTarget
     repetition: Tensor
@@ -47,14 +50,14 @@ class Looks:
         return Looks(self.targets.to(device), self.repetition.to(device))
 
     def near(self, device: torch.device) -> "Looks":
-        """The same where they are drawn fastest: on the device, unless they are too many for it."""
+        """The same on the device, where drawing is fast; as they are if they are too many for it."""
         bytes_each = sum(
             value[:1].numel() * 4 for part in vars(self.targets).values() for value in part.values()
         )
         return self if bytes_each * len(self) > MOST_ON_DEVICE else self.to(device)
 
     def draw(self, count: int, mix_share: float, generator: torch.Generator) -> "Looks":
-        """`count` of them by chance, of which `mix_share` are convex mixes of two, by random shares."""
+        """`count` random ones, of which a share, `mix_share`, are convex mixes of two."""
         first, second = (torch.randint(len(self), (count,), generator=generator).tolist() for _ in range(2))
         mixed, shares = torch.rand(2, count, generator=generator)
         shares = torch.where(mixed < mix_share, shares, 0).to(self.repetition.device)
@@ -73,38 +76,39 @@ def look_at_paintings(
     techniques: int = 0,
     photographs: Sequence[Path] = (),
 ) -> Looks:
-    """Every painting `variants` times: as it is, then at crops with other colours; then some textures.
+    """Looks at paintings, `variants` each: as it is, then at crops in other colours; and at further pictures.
 
-    And in the end so many `techniques`: a painting or a photograph each, done over in another technique.
-    Raises InvalidInput where there are none, or `cache` is of others, see `look_at`.
+    Those are `textures`, and `techniques`: paintings or photographs redone in another technique. Raises
+    InvalidInput where there are no paintings, or `cache` holds looks at others, see `look_at`.
     """
     if not paintings:
         raise InvalidInput("there are no paintings; give a folder with at least two")
     names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]
+    names = [f"{name}, seed {seed}" for name in names]
     generator = torch.Generator().manual_seed(seed)
     pictures = itertools.chain(
         _views(paintings, variants, generator),
         (texture(SIDES[0], generator) for _ in range(textures)),
-        (_done_over([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
+        (_redone([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
     )
     return look_at(cache, names, pictures, vgg)
 
 
 def look_at(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
-    """At so many pictures, which are made when their turn comes.
+    """Looks at pictures, which are made one after the other.
 
-    Computed once and kept in the file `cache`, out of which they are read as they are needed. Raises
-    InvalidInput where that is of other names.
+    They are computed once and kept in the file `cache`, which is mapped into memory. Raises InvalidInput where
+    that file holds looks of other names.
     """
     if not cache.exists():
         _keep_looks(cache, names, pictures, vgg)
     stored = load_checkpoint(cache, mmap=True)
     if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
         raise InvalidInput(
-            f"{cache.parent} holds a run with other paintings, or of an earlier version; give this one "
-            "another --out"
+            f"{cache.parent} holds a run with other paintings or another seed, or of an earlier version; give "
+            "this one another --out"
         )
     return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
 
@@ -114,29 +118,38 @@ def _keep_looks(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], v
 
     def found() -> Iterator[StyleTarget]:
         for picture in pictures:
-            repetitions.append(painting_repetition(vgg, picture).float())
-            yield style_target(vgg, picture)
+            seen = look(vgg, picture)
+            repetitions.append(seen.repetition)
+            yield seen.targets
 
-    targets = vars(collate(found(), len(names)))
+    targets = vars(as_batch(found(), len(names)))
     save_checkpoint({"names": names, "targets": targets, "repetition": torch.cat(repetitions)}, cache)
+
+
+def look(vgg: VGG19, picture: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> Looks:
+    """One look at a picture (1, 3, H, W) in [0, 1], at the size that it has; on the CPU."""
+    with torch.no_grad():
+        features = vgg(picture.to(vgg.mean.device), layers)
+        return Looks(target_of(features), autocorrelation(features[LAYER], LAGS)).to(torch.device("cpu"))
 
 
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:
     for path in paintings:
         for variant in range(variants):
-            side = int(torch.randint(SIDES[0], SIDES[1] + 1, (), generator=generator))
+            side = integer(*SIDES, generator)
             picture = images.as_style(images.read_on_white(path), side)
             yield varied(picture, generator) if variant else picture
 
 
-def _done_over(sources: Sequence[Sequence[Path]], generator: torch.Generator) -> Tensor:
-    """A random picture of a random source, the square in its middle, in another technique.
+def _redone(sources: Sequence[Sequence[Path]], generator: torch.Generator) -> Tensor:
+    """The middle square of a random picture of a random source, in another technique.
 
-    Files that cannot be read are passed over, as they are among photographs; the paintings were all read."""
+    Photographs that cannot be read are passed over; the paintings have all been read.
+    """
     picture = None
     while picture is None:
-        paths = sources[int(torch.randint(len(sources), (), generator=generator))]
-        path = paths[int(torch.randint(len(paths), (), generator=generator))]
+        paths = sources[integer(0, len(sources) - 1, generator)]
+        path = paths[integer(0, len(paths) - 1, generator)]
         try:
             picture = images.as_style(images.read_on_white(path), SIDES[0])
         except UnreadableImage as error:
@@ -148,7 +161,7 @@ def _done_over(sources: Sequence[Sequence[Path]], generator: torch.Generator) ->
 
 
 def varied(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """A random crop of a painting, mirrored or not, colours exchanged."""
+    """A random crop of a painting, mirrored or not, its colour channels in random order."""
     height, width = picture.shape[-2:]
     top, left, bottom, right = torch.rand(4, generator=generator).mul(1 - LEAST_CROP).div(2).tolist()
     rows = slice(int(top * height), height - int(bottom * height))

@@ -1,4 +1,4 @@
-"""What painted photos are judged by in every training: content, style, and motifs on a lattice."""
+"""The losses of painted photos in the trainings: content, style, and motifs on a lattice."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from styletransfer.losses import autocorrelation, content_loss
-from styletransfer.settings import BaseTraining, PredictorTraining, StyleTraining
 from styletransfer.training import repetition
 from styletransfer.training.looks import Looks
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
@@ -14,19 +13,19 @@ from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 @dataclass(frozen=True)
 class Seen:
-    """What is kept of photos: `content` (B, C, H, W), features, and `repetition` (B, C, lags) of them."""
+    """What the losses need of photos: `content` features (B, C, H, W), and `repetition` (B, C, lags)."""
 
     content: Tensor
     repetition: Tensor
 
-    def each(self, times: int) -> "Seen":
-        """Every photo so many times, one after the other."""
+    def repeated(self, times: int) -> "Seen":
+        """Every photo `times` times, one after the other."""
         return Seen(*(part.repeat_interleave(times, dim=0) for part in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Judged:
-    """(B,) each: `content`, `style`, `repetition` and, of the first two, `objective`; and the `loss` of all."""
+    """Losses of a batch, (B,) each; `objective` is made of content and style, `loss` of all three."""
 
     loss: Tensor
     objective: Tensor
@@ -41,7 +40,7 @@ class Judged:
 
 
 def look_at_photos(vgg: VGG19, photos: Tensor, lags: list[int]) -> Seen:
-    """What is kept of photos (B, 3, H, W) in [0, 1], without gradients; `lags` are indices into LAGS."""
+    """Look at photos (B, 3, H, W) in [0, 1], without gradients; `lags` are indices into LAGS."""
     with torch.no_grad():
         found = vgg(photos, [repetition.LAYER, CONTENT_LAYER])
         own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
@@ -55,11 +54,12 @@ def judge(
     looks: Looks,
     lags: list[int],
     style_weight: float | Tensor,
-    settings: BaseTraining | PredictorTraining | StyleTraining,
+    repetition_weight: float,
 ) -> Judged:
-    """Painted photos (B, 3, H, W), nearly in [0, 1], each against its photo and its style.
+    """The losses of painted photos (B, 3, H, W), nearly in [0, 1], each against its photo and its style.
 
-    Args:  photos: at `lags`; looks: at the styles, a batch of B or of one for all; style_weight: or (B,).
+    Args:  photos: looked at with the same `lags`; looks: at the styles, one each or one for all;
+           style_weight: of the objective, one for all or (B,); repetition_weight: beside the style weight.
     """
     features = vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
     content = content_loss(features[CONTENT_LAYER], photos.content)
@@ -68,6 +68,6 @@ def judge(
         features[repetition.LAYER], photos.repetition, looks.repetition, lags
     )
     objective = content + style_weight * style
-    # The logarithm: paintings differ tenfold in how low their loss can go, and all shall improve alike.
-    loss = (objective + style_weight * settings.repetition_weight * too_much).log()
+    # The lowest possible loss differs tenfold between paintings; by the logarithm all improve alike.
+    loss = (objective + style_weight * repetition_weight * too_much).log()
     return Judged(loss, objective, content, style, too_much)

@@ -17,13 +17,13 @@ from styletransfer.training.objective import judge, look_at_photos
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import VGG19
 
-LEAST_INPUT_SPREAD = 0.05  # of a logarithm: a channel that is alike in all paintings says nothing
+LEAST_INPUT_STD = 0.05  # of a logarithm: a channel that is nearly the same in all paintings says nothing
 
 
-def spread_of(rows: Tensor) -> Tensor:
-    """(2, N) standard deviation over rows (S, 2, N), but nowhere next to nothing."""
-    spread = rows.std(dim=0, correction=0)
-    return spread.clamp_min(0.1 * spread.mean())
+def row_std(rows: Tensor) -> Tensor:
+    """The std over rows (S, 2, N), (2, N), none of it near 0."""
+    std = rows.std(dim=0, correction=0)
+    return std.clamp_min(0.1 * std.mean())
 
 
 class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
@@ -52,9 +52,9 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
             predictor = RowPredictor(rows.shape[2])
         described = describe(looks.targets.means, looks.targets.stds)
         predictor.input_mean.copy_(described.mean(dim=0))
-        predictor.input_spread.copy_(described.std(dim=0).clamp_min(LEAST_INPUT_SPREAD))
+        predictor.input_spread.copy_(described.std(dim=0, correction=0).clamp_min(LEAST_INPUT_STD))
         predictor.row_mean.copy_(rows.mean(dim=0))
-        predictor.row_spread.copy_(spread_of(rows))
+        predictor.row_spread.copy_(row_std(rows))
         predictor.to(device)
         inner = [predictor.enter.weight, predictor.middle.weight]
         others = {id(parameter) for parameter in inner}
@@ -66,9 +66,9 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         super().__init__(predictor, optimizers, settings, device)
 
     def start_from(self, predictor: RowPredictor) -> None:
-        """Begin with a trained predictor, brought to what is usual among the looks and rows of this training.
+        """Begin with a trained predictor, adapted to the means and stds of this training's looks and rows.
 
-        Where it is one of another base network, the rows differ from their mean here as much as there.
+        One of another base network then predicts the same differences from the mean row, in units of the std.
         """
         shift = (self.model.input_mean.cpu() - predictor.input_mean) / predictor.input_spread
         scale = self.model.input_spread.cpu() / predictor.input_spread
@@ -84,13 +84,13 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, settings.side, self.generator).to(self.device)
         lags = repetition.choose_lags(settings.lags, self.generator)
-        seen = look_at_photos(self.vgg, photos, lags).each(settings.styles_per_content)
+        seen = look_at_photos(self.vgg, photos, lags).repeated(settings.styles_per_content)
         photos = photos.repeat_interleave(settings.styles_per_content, dim=0)
         looks = self.looks.draw(len(photos), settings.mix_share, self.generator).to(self.device)
         rows = self.model(looks.targets.means, looks.targets.stds)
         weights = torch.eye(len(photos), device=self.device)
         strength = torch.ones(len(photos), device=self.device)
         painted = leaky_clamp(self.network(photos.to(self.dtype), rows, weights, strength))
-        judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings)
+        judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         return loss, judged.means("content", "style", "repetition")

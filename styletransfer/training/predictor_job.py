@@ -16,10 +16,10 @@ from styletransfer.settings import LICENCE, PredictorTraining
 from styletransfer.stylebank import StyleBank, check_base
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.held_out import HeldOut, Paint, paint_in_row
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
-from styletransfer.training.unseen import Paint, Unseen, paint_in_row
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_predictor_of_any_base, package_folder, save_predictor
 
@@ -29,9 +29,9 @@ class PredictorJob:
     """Where a run reads and writes.
 
     `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `base`: folder
-    with the models/ and styles/ to predict for, unless those that came with the package; `start`: folder
-    with models/ to begin from, such as an earlier run or the root of a checkout, whose predictor is of this
-    base network or of one of its shape that it was trained on from; `command`: recorded in what is made.
+    with the models/ and styles/ to predict for, those of the package by default; `start`: folder with models/
+    to begin from, such as an earlier run or the root of a checkout, whose predictor belongs to this base
+    network or to an earlier state of it; `command`: recorded in the result.
     """
 
     content: Path
@@ -47,9 +47,8 @@ def train_predictor(
 ) -> None:
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
-    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
-    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage,
-    MissingWeights.
+    `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
     """
     models, styles = (job.base / name if job.base else package_folder(name) for name in ("models", "styles"))
     base = cin.load(models, device, dtype)
@@ -64,7 +63,7 @@ def train_predictor(
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
-    paintings, aside = split_held_out(images.find_pictures(job.styles))
+    paintings, held_out_paintings = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(
         job.out / "looks.pt",
         paintings,
@@ -78,7 +77,7 @@ def train_predictor(
     trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
-    unseen = Unseen(vgg, photos, aside)
+    held_out = HeldOut(vgg, photos, held_out_paintings)
 
     def painter() -> Paint:
         predictor = trainer.averaged()
@@ -90,7 +89,7 @@ def train_predictor(
 
         return paint
 
-    run(trainer, job.out, lambda: unseen.sheet(painter()), on_step)
+    run(trainer, job.out, lambda: held_out.sheet(painter()), on_step)
     description = {
         "command": job.command,
         "data": {
@@ -100,7 +99,7 @@ def train_predictor(
             "techniques": settings.techniques,
         },
         "settings": asdict(settings),
-        "losses": unseen.losses(painter()),
+        "losses": held_out.losses(painter()),
         "licence": LICENCE,
     }
     make_folder(job.out / "models")

@@ -1,10 +1,9 @@
-"""Keeping a motif off a lattice: how like itself a picture may be at the distances where a lattice shows."""
+"""Keeping a motif off a lattice: how much a picture may repeat itself at the distances of a lattice."""
 
 import torch
 from torch import Tensor
 
-from styletransfer.losses import autocorrelation, repetition_loss
-from styletransfer.vgg import VGG19
+from styletransfer.losses import repetition_loss
 
 LAYER = "relu3_1"
 # Shifts of 8, 16 and 24 pixels, in places of a layer at 1/4: the network paints in blocks of eight.
@@ -14,14 +13,8 @@ LAGS = (
 )
 
 
-def painting_repetition(vgg: VGG19, picture: Tensor) -> Tensor:
-    """How a style picture (1, 3, H, W) repeats itself: (1, C, len(LAGS)), on the CPU."""
-    with torch.no_grad():
-        return autocorrelation(vgg(picture.to(vgg.mean.device), [LAYER])[LAYER], LAGS).cpu()
-
-
 def choose_lags(count: int, generator: torch.Generator) -> list[int]:
-    """Some of LAGS, by index: all of them in every step would take too long."""
+    """Indices of some random LAGS: computing all of them in every step would take too long."""
     return torch.randperm(len(LAGS), generator=generator)[:count].tolist()
 
 

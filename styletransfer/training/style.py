@@ -25,10 +25,10 @@ MOST_ROLLBACKS = 6
 
 @dataclass(frozen=True)
 class Start:
-    """A row (2, N) to begin with, and how much each of its numbers differs from style to style (2, N)."""
+    """A row (2, N) to begin with, and the std of each of its numbers over known styles (2, N)."""
 
     row: Tensor
-    spread: Tensor
+    std: Tensor
 
 
 def predicted_start(target: StyleTarget, predictor: RowPredictor) -> Start:
@@ -40,8 +40,8 @@ def predicted_start(target: StyleTarget, predictor: RowPredictor) -> Start:
 class StyleFitter:
     """Holds the state of a fit and takes its steps.
 
-    The row is `start.row + start.spread * offset`, and Adam works on the offset: numbers that differ much
-    from style to style take large steps, those that all styles share take small ones.
+    The row is `start.row + start.std * offset`, and Adam works on the offset: numbers that vary much between
+    styles take large steps, those that are nearly the same in all styles take small ones.
 
     Args:  network: frozen, in the number format to compute in;
            look: at the painting;
@@ -59,7 +59,7 @@ class StyleFitter:
     ) -> None:
         self.device, self.dtype = vgg.mean.device, vgg.dtype
         self.vgg, self.network, self.crops, self.settings = vgg, network, crops, settings
-        self.start = Start(start.row.to(self.device), start.spread.to(self.device))
+        self.start = Start(start.row.to(self.device), start.std.to(self.device))
         self.look = look.to(self.device)
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
@@ -76,13 +76,13 @@ class StyleFitter:
 
     def row(self) -> Tensor:
         """What has been fitted so far, (2, row_length), averaged over the last steps; on the CPU."""
-        return (self.start.row + self.start.spread * self.average).cpu()
+        return (self.start.row + self.start.std * self.average).cpu()
 
     def take_step(self, share: float) -> dict[str, float]:
-        """One optimisation step; `share`, 0 to 1, is how much of the fit lies behind and sets the rate.
+        """One optimisation step; `share`, 0 to 1, is how much of the fit is done, and sets the rate.
 
-        A step that ends in numbers that are not finite goes back to the last snapshot and halves the rate.
-        Raises TrainingDiverged where that does not help.
+        If its numbers are not finite, it goes back to the last snapshot and halves the rate. Raises
+        TrainingDiverged if that does not help.
         """
         self._within_step = True
         while True:
@@ -107,11 +107,11 @@ class StyleFitter:
         lags = repetition.choose_lags(settings.lags, self.generator)
         repeated = torch.cat([each.repetition for each in seen])[:, :, lags]
         kept = Seen(torch.cat([each.content for each in seen]), repeated)
-        row = self.start.row + self.start.spread * self.offset
+        row = self.start.row + self.start.std * self.offset
         ones = torch.ones(len(chosen), device=self.device)
         painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
         shown, weight = painted.clamp(0, 1), settings.style_weight
-        judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings)
+        judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         self.optimizer.zero_grad()
         loss.backward()
@@ -123,14 +123,14 @@ class StyleFitter:
         return judged.means("content", "style")
 
     def _choose_crops(self) -> list[int]:
-        """In shuffled rounds, each crop as often as the others."""
+        """Indices of crops, in shuffled rounds so that all are equally frequent."""
         while len(self._queue) < self.settings.photos:
             self._queue += torch.randperm(len(self.crops), generator=self.generator).tolist()
         chosen, self._queue = self._queue[: self.settings.photos], self._queue[self.settings.photos :]
         return chosen
 
     def _seen(self, index: int) -> Seen:
-        """What is kept of a crop, at all lags, looked at when it is first used."""
+        """What the losses need of a crop, at all lags; computed when it is first used."""
         if index not in self._contents:
             crop, lags = self.crops[index].to(self.device), list(range(len(repetition.LAGS)))
             self._contents[index] = look_at_photos(self.vgg, crop, lags)
@@ -155,19 +155,19 @@ class StyleFitter:
             "queue": list(self._queue),
             "generator": self.generator.get_state(),
             "row": self.start.row.clone(),
-            "spread": self.start.spread.clone(),
+            "spread": self.start.std.clone(),
             "offset": self.offset.detach().clone(),
             "average": self.average.clone(),
-            # Copied: an optimiser goes on writing into what it hands out.
+            # Copied: the optimiser goes on writing into its own.
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
         }
 
     def whole_state(self) -> dict:
-        """`state`, or, where a step was interrupted half-way, that of the last snapshot."""
+        """The `state`, or the last snapshot if a step was interrupted half-way."""
         return self._snapshot if self._within_step else self.state()
 
     def restore(self, state: dict) -> None:
-        """Go on from what `state` returned."""
+        """Go on from a `state`."""
         self.step, self.rate_scale = state["step"], state["rate_scale"]
         self._queue = list(state["queue"])
         self.generator.set_state(state["generator"])

@@ -1,10 +1,9 @@
 """Learning a style from one picture: picture in, style file out."""
 
 import hashlib
-import math
-import time
+import itertools
 from collections import deque
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,15 +15,15 @@ from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.methods.cin import CinStylizer
+from styletransfer.methods.clock import Clock
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, StyleTraining
-from styletransfer.stylebank import SUFFIX, save_style
-from styletransfer.targets import style_target
+from styletransfer.stylebank import LONGEST_SLUG, SUFFIX, save_style
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop
-from styletransfer.training.looks import Looks
-from styletransfer.training.repetition import painting_repetition
+from styletransfer.training.held_out import paint_in_row
+from styletransfer.training.looks import Looks, look
 from styletransfer.training.style import StyleFitter, predicted_start
-from styletransfer.training.unseen import paint_in_row
+from styletransfer.training.trainer import mean_losses
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
 
 CHECKPOINT_SECONDS = 5
@@ -64,10 +63,10 @@ def train_style(
 ) -> Style:
     """Fit gamma and beta to a picture and write the style file.
 
-    `on_step` sees the losses of every step and a preview every few seconds. When it raises `Cancelled` the
-    fit ends there, and what has been learned so far is the style; whatever else it raises drops the fit. Any
-    other end leaves a checkpoint of the last seconds. Where a style of that name has come into the folder
-    meanwhile, this one gets another.
+    `on_step` gets the losses of every step and a preview every few seconds. When it raises `Cancelled`, the fit
+    ends there and what has been learned so far becomes the style; any other exception from it drops the fit.
+    Any other end leaves a checkpoint at most a few seconds old. If a style of that name has come into the
+    folder meanwhile, this one gets a number.
 
     Args:    base: paints with the base network, not in 8-bit integers; predictor: says where to begin.
     Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
@@ -75,11 +74,10 @@ def train_style(
     picture = images.as_style(images.read_on_white(job.image), settings.style_side)
     crops = _crops(job, settings)
     vgg = load_vgg19(GRAM_LAYERS[-1]).to(base.device)
-    target = style_target(vgg, picture, GRAM_LAYERS)
-    goal = target.at(STYLE_LAYERS)
-    look = Looks(goal, painting_repetition(vgg, picture))
-    vgg = vgg.to(base.dtype)
-    fitter = StyleFitter(vgg, base.network, predicted_start(goal, predictor), look, crops, settings)
+    seen = look(vgg, picture, GRAM_LAYERS)
+    goal = Looks(seen.targets.at(STYLE_LAYERS), seen.repetition)
+    start = predicted_start(goal.targets, predictor)
+    fitter = StyleFitter(vgg.to(base.dtype), base.network, start, goal, crops, settings)
     fingerprint = hashlib.sha256(picture.numpy().tobytes() + base.sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
@@ -92,7 +90,7 @@ def train_style(
         "seconds": round(seconds, 1),
     }
     info = StyleInfo(
-        slug=job.slug,
+        slug=_free_slug(job),
         title=printable(job.title),
         licence=LICENCE,
         style_side=settings.style_side,
@@ -100,10 +98,8 @@ def train_style(
         recipe=recipe,
         losses={name: round(value, 4) for name, value in losses.items()},
     )
-    while (job.folder / f"{info.slug}{SUFFIX}").exists():  # it came while this one was learned
-        info = replace(info, slug=f"{info.slug}-2")
     thumbnail = images.to_jpeg(images.resize_long_side(picture, THUMBNAIL_SIDE))
-    style = target.style(info, fitter.row(), thumbnail)
+    style = seen.targets.style(info, fitter.row(), thumbnail)
     save_style(job.folder / f"{info.slug}{SUFFIX}", style)
     job.checkpoint.unlink(missing_ok=True)
     return style
@@ -119,11 +115,8 @@ def _fit(
 ) -> tuple[dict[str, float], float]:
     """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
     recent: deque[dict[str, float]] = deque(maxlen=10)
-    elsewhere = 0.0  # seconds spent in `on_step`: whoever watches does not take time from the fit
-    began = saved = shown = time.monotonic()
-
-    def now() -> float:
-        return time.monotonic() - elsewhere
+    clock = Clock()
+    began = saved = shown = clock.now()
 
     def save(elapsed: float) -> None:
         state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole_state()}
@@ -138,7 +131,7 @@ def _fit(
 
     try:
         while True:
-            elapsed = spent + now() - began
+            elapsed = spent + clock.now() - began
             share = fitter.step / settings.steps
             if settings.seconds:
                 share = max(share, elapsed / settings.seconds)
@@ -146,28 +139,26 @@ def _fit(
                 break
             recent.append(fitter.take_step(share))
             preview = None
-            if on_step and now() - shown > PREVIEW_SECONDS:
-                preview, shown = _preview(fitter), now()
-            if now() - saved > CHECKPOINT_SECONDS:
+            if on_step and clock.now() - shown > PREVIEW_SECONDS:
+                preview, shown = _preview(fitter), clock.now()
+            if clock.now() - saved > CHECKPOINT_SECONDS:
                 save(elapsed)
-                saved = now()
+                saved = clock.now()
             if on_step:
-                steps = steps_by(spent + now() - began)
-                before = time.monotonic()
+                steps = steps_by(spent + clock.now() - began)
                 try:
-                    on_step(Progress(fitter.step, steps, recent[-1], preview))
+                    clock.report(on_step, Progress(fitter.step, steps, recent[-1], preview))
                 except Cancelled:
                     break
                 except Exception:  # nobody will go on with it
                     job.checkpoint.unlink(missing_ok=True)
                     raise
-                elsewhere += time.monotonic() - before
     except KeyboardInterrupt:
-        save(spent + now() - began)
+        save(spent + clock.now() - began)
         raise
-    names = ("content", "style") if recent else ()
-    means = {name: math.fsum(losses[name] for losses in recent) / len(recent) for name in names}
-    return means, spent + now() - began
+    means = mean_losses(recent) if recent else {}
+    means.pop("objective", None)
+    return means, spent + clock.now() - began
 
 
 def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
@@ -182,8 +173,22 @@ def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
         raise InvalidInput(
             f"the unfinished fit of {job.slug!r} used another picture, size or network; leave --resume out"
         )
-    fitter.restore(state["fit"])
-    return state["seconds"]
+    try:
+        fitter.restore(state["fit"])
+        return state["seconds"]
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InvalidInput(
+            f"the unfinished fit of {job.slug!r} was written by another version; leave --resume out"
+        ) from error
+
+
+def _free_slug(job: StyleJob) -> str:
+    """The job's slug; with a number if a style of that name has come into the folder meanwhile."""
+    slug, numbers = job.slug, itertools.count(2)
+    while (job.folder / f"{slug}{SUFFIX}").exists():
+        ending = f"-{next(numbers)}"
+        slug = job.slug.encode()[: LONGEST_SLUG - len(ending)].decode(errors="ignore") + ending
+    return slug
 
 
 def _crops(job: StyleJob, settings: StyleTraining) -> list[Tensor]:

@@ -1,12 +1,14 @@
-"""What every long training has: a model and its average, optimisers, a schedule, and a run in a folder."""
+"""What the long trainings share: a model and its average, optimisers, a schedule, a run in a folder."""
 
 import copy
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -16,13 +18,13 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged, UnwritableOutput
 from styletransfer.files import load_checkpoint, replacing, save_checkpoint
-from styletransfer.settings import NetworkTraining
+from styletransfer.settings import AdainTraining, BaseTraining, NetworkTraining
 
 CHECKPOINT_SECONDS = 30
 LOG_STEPS = 50
 
-# A value outside [0, 1] is cut off when shown. Training lets a little of it through, so that a pixel that
-# has gone too far still feels the way back.
+# Values outside [0, 1] are cut off when shown. Training lets a little of them through, so that a pixel that has
+# gone too far still has a gradient.
 LEAK = 0.05
 CPU = torch.device("cpu")
 
@@ -32,7 +34,7 @@ Settings = TypeVar("Settings", bound=NetworkTraining)
 
 
 class Trainer(Generic[Model, Settings]):
-    """Holds the state of a training and takes its steps; `_step` of a child says what one is."""
+    """Holds the state of a training and takes its steps, each of which a subclass defines in `_step`."""
 
     def __init__(
         self,
@@ -48,11 +50,11 @@ class Trainer(Generic[Model, Settings]):
         self.step = 0
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a step, and means over its samples, by name; `share` of the training lies behind."""
+        """The loss of a step, and means over its samples by name; `share` of the training is done."""
         raise NotImplementedError
 
     def take_step(self) -> dict[str, float]:
-        """One optimisation step; what is told of it, by name."""
+        """One optimisation step; its losses by name."""
         share = self.step / self.settings.steps
         with _trying_convolutions():
             loss, losses = self._step(share)
@@ -79,7 +81,7 @@ class Trainer(Generic[Model, Settings]):
                 group["lr"] = rate * scale
 
     def _update_average(self) -> None:
-        # Early on the average follows closely, or it would drag the random start along.
+        # At first the average follows closely, or the random start would stay in it.
         decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             state = self.model.state_dict()
@@ -88,6 +90,7 @@ class Trainer(Generic[Model, Settings]):
     def state(self) -> dict[str, Any]:
         """All that resuming needs, as tensors and plain values."""
         return {
+            "settings": asdict(self.settings),
             "step": self.step,
             "generator": self.generator.get_state(),
             "model": self.model.state_dict(),
@@ -96,7 +99,7 @@ class Trainer(Generic[Model, Settings]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from a `state`."""
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         self.model.load_state_dict(state["model"])
@@ -105,11 +108,11 @@ class Trainer(Generic[Model, Settings]):
             optimizer.load_state_dict(saved)
 
     def is_finite(self) -> bool:
-        """Whether every weight is a number: a checkpoint of others would be of no use."""
+        """Whether all weights are finite; otherwise a checkpoint would be of no use."""
         return all(bool(value.isfinite().all()) for value in self.model.state_dict().values())
 
     def averaged(self) -> Model:
-        """A copy of the model with the averaged weights: what is measured, shown and shipped."""
+        """A copy of the model with the averaged weights, which are the ones measured, shown and shipped."""
         model = copy.deepcopy(self.model)
         model.load_state_dict(self.average)
         return model.eval()
@@ -117,7 +120,7 @@ class Trainer(Generic[Model, Settings]):
 
 @contextmanager
 def _trying_convolutions() -> Iterator[None]:
-    """On a GPU: try how each shape is convolved best, which pays for few shapes and many steps."""
+    """On a GPU, let cuDNN try which algorithm is fastest: that pays off for few shapes and many steps."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -132,10 +135,20 @@ def leaky_clamp(painted: Tensor) -> Tensor:
     return shown + LEAK * (painted - shown)
 
 
-def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor], on_step: OnStep) -> None:
-    """Take all steps that are left, with checkpoint, table of losses and sample sheets in the folder `out`.
+def crop_side(settings: BaseTraining | AdainTraining, share: float) -> int:
+    """The side of the crops in pixels: larger ones in the last steps; `share` of the training is done."""
+    return settings.final_side if share >= 1 - settings.final_share else settings.side
 
-    `on_step` sees the losses of every step and now and then a sample sheet; when it raises `Cancelled`, or
+
+def mean_losses(losses: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The means of losses, by name."""
+    return {name: fmean(each[name] for each in losses) for name in losses[0]}
+
+
+def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor], on_step: OnStep) -> None:
+    """Take the steps that are left, with checkpoint, table of losses and sample sheets in the folder `out`.
+
+    `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
     the process ends, the last checkpoint stays. Raises TrainingDiverged, UnwritableOutput.
     """
     settings = trainer.settings
@@ -150,15 +163,16 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
                 "another --seed and another --out"
             )
         recent.append(losses)
-        if trainer.step % LOG_STEPS == 0:
+        is_last = trainer.step == settings.steps
+        if trainer.step % LOG_STEPS == 0 or is_last:
             _log(out / "losses.csv", trainer.step, recent)
             recent.clear()
         sheet = None
-        if trainer.step % settings.sheet_steps == 0 or trainer.step == settings.steps:
+        if trainer.step % settings.sheet_steps == 0 or is_last:
             sheet = sample_sheet()
             images.save_picture(images.to_pil(sheet), out / f"sheet-{trainer.step:06d}.png")
-        due = time.monotonic() - saved > CHECKPOINT_SECONDS or trainer.step == settings.steps
-        if due and trainer.is_finite():
+        due = time.monotonic() - saved > CHECKPOINT_SECONDS
+        if (due or is_last) and trainer.is_finite():
             save_checkpoint(trainer.state(), checkpoint_of(out))
             saved = time.monotonic()
         named = {name.replace("_", " "): value for name, value in losses.items()}
@@ -170,12 +184,22 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
 
 
 def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
-    """Bring the trainer to where the checkpoint in `out` stands; whether there is one."""
+    """Bring the trainer to where the checkpoint in `out` stands; whether there is one.
+
+    Raises InvalidInput if its settings were others; only the number of steps may change.
+    """
     checkpoint = checkpoint_of(out)
     if not checkpoint.exists():
         return False
+    state = load_checkpoint(checkpoint)
     try:
-        trainer.restore(load_checkpoint(checkpoint))
+        for name, value in asdict(trainer.settings).items():
+            if name != "steps" and value != (before := state["settings"][name]):
+                raise InvalidInput(
+                    f"the run in {out} began with {name} {before}, not {value}; leave it as it was, or choose "
+                    "another --out"
+                )
+        trainer.restore(state)
     except (KeyError, RuntimeError, ValueError) as error:
         raise InvalidInput(
             f"{checkpoint} was written for another network or by another version; choose another --out"
@@ -189,7 +213,7 @@ def checkpoint_of(out: Path) -> Path:
 
 
 def _without_later(path: Path, step: int) -> None:
-    """Take out of a table the steps after the checkpoint that a run goes on from: they come again."""
+    """Remove from a table the steps after the checkpoint that a run goes on from: they are taken again."""
     if not path.exists():
         return
     lines = path.read_text(encoding="ascii").splitlines(keepends=True)
@@ -200,14 +224,13 @@ def _without_later(path: Path, step: int) -> None:
 
 def _log(path: Path, step: int, recent: list[dict[str, float]]) -> None:
     """Append the means of the last steps to a table."""
-    columns = list(recent[0])
-    means = (sum(losses[name] for losses in recent) / len(recent) for name in columns)
+    means = mean_losses(recent)
     new = not path.exists()
     try:
-        with path.open("a", encoding="ascii", newline="") as file:
-            writer = csv.writer(file)
+        with path.open("a", encoding="ascii") as file:
+            writer = csv.writer(file, lineterminator="\n")
             if new:
-                writer.writerow(["step", *columns])
-            writer.writerow([step, *(f"{mean:.4f}" for mean in means)])
+                writer.writerow(["step", *means])
+            writer.writerow([step, *(f"{mean:.4f}" for mean in means.values())])
     except OSError as error:
         raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error

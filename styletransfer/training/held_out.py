@@ -1,8 +1,7 @@
-"""Photos and paintings that a training leaves out: what it makes of them, to look at and measured."""
+"""Held-out photos and paintings: a training paints them, to be looked at and measured."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 
 import torch
 from torch import Tensor
@@ -12,17 +11,18 @@ from styletransfer.losses import content_loss
 from styletransfer.networks import TransformerNetwork
 from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
+from styletransfer.training.trainer import mean_losses
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 MOST = 24  # paintings
 CELL = (192, 256)  # height and width in pixels
 ACROSS = 8
 
-Paint = Callable[[Tensor, StyleTarget], Tensor]  # photo (1, 3, H, W) and what is wanted -> painting
+Paint = Callable[[Tensor, StyleTarget], Tensor]  # photo (1, 3, H, W) and style -> painting
 
 
-class Unseen:
-    """Unseen paintings, each with one of the unseen photos.
+class HeldOut:
+    """Held-out paintings, each with one of the held-out photos.
 
     Args:  photos: each (1, 3, H, W) in [0, 1].
     """
@@ -50,26 +50,26 @@ class Unseen:
 
 
 def measure(vgg: VGG19, painted: Iterable[tuple[Tensor, Tensor, StyleTarget]]) -> dict[str, float]:
-    """Content and style loss, means over paintings, each with its photo and what was wanted."""
-    device, content, style = vgg.mean.device, [], []
+    """Content and style loss, means over paintings, each with its photo and its style."""
+    device, losses = vgg.mean.device, []
     with torch.inference_mode():
         for painting, photo, goal in painted:
             features = vgg(painting.to(device), [CONTENT_LAYER, *STYLE_LAYERS])
             own = vgg(photo.to(device), [CONTENT_LAYER])[CONTENT_LAYER]
-            content.append(content_loss(features[CONTENT_LAYER], own).item())
-            style.append(goal.to(device).loss(features).item())
-    return {"content": round(mean(content), 4), "style": round(mean(style), 4)}
+            content = content_loss(features[CONTENT_LAYER], own).item()
+            losses.append({"content": content, "style": goal.to(device).loss(features).item()})
+    return {name: round(mean, 4) for name, mean in mean_losses(losses).items()}
 
 
 @torch.inference_mode()
 def paint_in_row(network: TransformerNetwork, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
-    """A photo (1, 3, H, W) in one row (2, N), where that is; the network computes in `dtype`."""
+    """A photo (1, 3, H, W), painted by one row (2, N), on the row's device; the network computes in `dtype`."""
     one = torch.ones(1, device=row.device)
     return network(photo.to(row.device, dtype), row[None], one[None], one).clamp(0, 1)
 
 
 def grid(cells: Sequence[Tensor], across: int) -> Tensor:
-    """Pictures (1, 3, H, W) of one size as one, line by line."""
+    """Pictures (1, 3, H, W) of one size side by side in one picture, line by line."""
     filled = [*cells, *[torch.ones_like(cells[0])] * (-len(cells) % across)]
     lines = [torch.cat(filled[start : start + across], dim=3) for start in range(0, len(filled), across)]
     return torch.cat(lines, dim=2)

@@ -1,0 +1,90 @@
+"""Where results go: which photos there are, and the file that each painting is written to."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from styletransfer import images
+from styletransfer.cli.outputs import is_finished, plan_outputs
+from styletransfer.errors import InvalidInput
+
+
+@pytest.fixture(autouse=True)
+def current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write_painting(path, **parameters):
+    path.parent.mkdir(exist_ok=True)
+    images.save_picture(images.to_pil(torch.rand(1, 3, 8, 8), metadata={"styles": {}, **parameters}), path)
+
+
+def photos(*names):
+    for name in names:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("a photo")
+    return [Path(name) for name in names]
+
+
+def test_a_folder_is_told_by_its_slash_even_if_it_has_a_suffix_and_holds_one_photo():
+    given = photos("a.jpg")
+    assert plan_outputs(given, "2024.08.15/", "amber") == {Path("a.jpg"): Path("2024.08.15/a.jpg")}
+    assert plan_outputs(given, "out.png/", "amber") == {Path("a.jpg"): Path("out.png/a.jpg")}
+    assert plan_outputs(given, "out.png", "amber") == {Path("a.jpg"): Path("out.png")}
+    Path("amber").mkdir()
+    assert plan_outputs(given, None, "amber") == {Path("a.jpg"): Path("a-amber.png")}
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("painted", "is a file; name a folder"), ("-", "not written to the standard output")],
+)
+def test_an_output_that_is_no_place_for_a_painting_is_refused(output, message):
+    photos("painted")
+    with pytest.raises(InvalidInput, match=message):
+        plan_outputs(photos("a.jpg"), output, "amber")
+
+
+def test_names_that_are_made_of_many_styles_are_no_longer_than_a_file_system_takes():
+    styles = "-".join(["神奈川沖浪裏"] * 20)
+    [alone] = plan_outputs(photos("a.jpg"), None, styles).values()
+    folder = plan_outputs(photos("a.jpg", "b.jpg"), None, styles)[Path("a.jpg")].parent
+    for path in (alone, folder):
+        path.touch()
+        assert len(os.fsencode(path.name)) > 190
+    assert alone.suffix == ".png"
+
+
+def test_what_the_same_command_has_painted_before_is_no_photo():
+    given = photos("a.jpg", "b.png")
+    for place in ("amber/a.jpg", "amber/b.png"):
+        write_painting(Path(place))
+    again = plan_outputs([*given, Path("amber")], None, "amber")
+    assert again == {Path("a.jpg"): Path("amber/a.jpg"), Path("b.png"): Path("amber/b.png")}
+
+
+def test_what_was_painted_of_a_format_that_is_not_written_into_the_same_folder_is_no_photo():
+    photos("in/a.bmp", "in/b.gif")
+    first = plan_outputs([Path("in")], "in", "amber")
+    for target in first.values():
+        write_painting(target)
+    assert plan_outputs([Path("in")], "in", "amber") == first
+    with pytest.raises(InvalidInput, match="would replace the photo"):
+        plan_outputs([Path("in/a.png")], "in", "amber")  # a painting that is named is meant
+
+
+def test_paintings_can_be_painted_again_somewhere_else():
+    write_painting(Path("amber/a.jpg"))
+    assert plan_outputs([Path("amber")], "blue", "blue") == {Path("amber/a.jpg"): Path("blue/a.jpg")}
+    assert plan_outputs([Path("amber")], ".", "blue") == {Path("amber/a.jpg"): Path("a.jpg")}
+
+
+def test_a_painting_that_was_stopped_or_emptied_is_not_taken_for_a_finished_one():
+    write_painting(Path("whole.png"))
+    write_painting(Path("part.png"), stopped=True)
+    Path("other.png").write_text("somebody else's")
+    Path("empty.png").touch()
+    names = ("whole.png", "part.png", "other.png", "empty.png", "none.png")
+    assert [is_finished(Path(name)) for name in names] == [True, False, True, False, False]

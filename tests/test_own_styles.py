@@ -1,0 +1,85 @@
+"""Learning styles through the API, and where they are kept."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+from conftest import make_photo
+
+from styletransfer import StyleTransfer
+from styletransfer.errors import InvalidInput
+from styletransfer.stylebank import load_style
+
+
+def test_learning_a_style_leaves_all_others_as_they_are(transfer, photo, tmp_path):
+    folder = shutil.copytree(transfer._bank.own, tmp_path / "own")
+    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=folder)
+    files = {file: file.read_bytes() for file in [*folder.iterdir(), *transfer._models_dir.iterdir()]}
+    names = own.own_styles
+    paintings = [own.stylize(photo, name).tobytes() for name in names]
+    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=2)
+    assert own.own_styles == sorted([*names, "mine"])
+    assert {file: file.read_bytes() for file in files} == files
+    assert [own.stylize(photo, name).tobytes() for name in names] == paintings
+
+
+def test_how_long_and_how_large_a_style_is_learned_can_be_said(transfer, tmp_path):
+    painting = make_photo(60, 60, seed=5)
+    style = transfer.train_style(painting, "Mine", steps=3, seconds=900, style_side=80, folder=tmp_path)
+    assert style.info.recipe["steps"] == 3
+    assert style.info.recipe["settings"]["seconds"] == 900
+    assert style.info.style_side == 80
+
+
+def test_numpys_numbers_say_how_long_a_style_is_learned(transfer, tmp_path):
+    wish = {"steps": np.int64(1), "seconds": np.float32(900), "style_side": np.int64(80)}
+    transfer.train_style(make_photo(60, 60, seed=5), "Mine", **wish, folder=tmp_path)
+    settings = load_style(tmp_path / "mine.safetensors").info.recipe["settings"]
+    assert (settings["steps"], settings["seconds"], settings["style_side"]) == (1, 900, 80)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": "10"}, "steps is '10'; it must be a whole number above 0"),
+        ({"steps": 2.5}, "steps is 2.5"),
+        ({"seconds": math.inf}, "seconds is inf; it must be a finite number above 0"),
+        ({"style_side": 80.5}, "style_side is 80.5; it must be a whole number"),
+        ({"name": None}, "the name is None"),
+    ],
+)
+def test_what_a_style_cannot_be_learned_by_is_told_before_the_work(transfer, tmp_path, wrong, message):
+    with pytest.raises(InvalidInput, match=message):
+        transfer.train_style(make_photo(60, 60), **{"name": "Mine", "folder": tmp_path / "new", **wrong})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_styles, tmp_path, monkeypatch):
+    def homeless(name):
+        raise RuntimeError("could not determine the home directory")
+
+    folders = {"models": tiny_models, "styles": tiny_styles}
+    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    monkeypatch.setattr("styletransfer.api.user_data_path", homeless)
+    transfer = StyleTransfer(device="cpu")
+    assert list(transfer.styles) == ["amber", "blue", "coral"]
+    for write in (
+        lambda: transfer.train_style(make_photo(60, 60), "Mine", steps=1),
+        lambda: transfer.import_style(tiny_styles / "amber.safetensors"),
+    ):
+        with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
+            write()
+    assert transfer.train_style(make_photo(60, 60), "Mine", steps=1, folder=tmp_path).info.slug == "mine"
+
+
+def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):
+    own = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=transfer._bank.own)
+    own.train_style(make_photo(60, 60, seed=5), "Mine", steps=1, folder=tmp_path)
+    with pytest.raises(InvalidInput, match="already"):  # in that folder, wherever the own styles are
+        own.train_style(make_photo(60, 60, seed=6), "Mine", steps=1, folder=tmp_path)
+    mine = StyleTransfer(device="cpu", models_dir=transfer._models_dir, styles_dir=tmp_path)
+    assert mine.own_styles == ["mine"]
+    assert mine.stylize(photo, "mine").size == photo.size
+    mine.remove_style("mine")
+    assert mine.own_styles == []
