@@ -64,7 +64,7 @@ def shortened(code: str) -> str:
 
 @pytest.mark.real
 def test_every_command_of_the_readme_runs(folder, monkeypatch, capsys):
-    assert len(COMMANDS) == 18
+    assert len(COMMANDS) == 19
     for command in COMMANDS:
         monkeypatch.setattr(sys, "argv", shlex.split(shortened(command), comments=True))
         with pytest.raises(SystemExit) as exit_:

@@ -1,6 +1,6 @@
-"""The web page: upload, stylise, blend, teach it a new style. The only part that knows Gradio."""
+"""The web page: upload, paint, blend, learn a style. The only part that imports Gradio."""
 
-from styletransfer.page import quick_import as quick_import  # before all that imports Gradio
+from styletransfer.page import quick_import as quick_import  # before anything else imports Gradio
 from styletransfer.page.site import build_page, serve
 
 __all__ = ["build_page", "serve"]

@@ -1,4 +1,4 @@
-"""What a visitor can set: the components of the first tab, and the wish that they make."""
+"""The controls of the Paint tab, and the wish that they describe."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,12 +29,12 @@ PICTURES = (
     *sorted(images.PICTURE_SUFFIXES),
 )  # what browsers offer to upload; not all know all suffixes
 
-Values = Mapping[Any, Any]  # component -> what it holds
-Updates = dict[Any, Any]  # component -> what becomes of it
+Values = Mapping[Any, Any]  # component -> its value
+Updates = dict[Any, Any]  # component -> its new value or `gr.update`
 
 
 class Controls:
-    """The components, laid out in two columns where it is built."""
+    """The components, in two columns of the tab in which it is created."""
 
     def __init__(self, visitors: Visitors, examples: Sequence[Path]) -> None:
         self._visitors = visitors
@@ -159,7 +159,7 @@ class Controls:
                 height=360,
                 elem_id="region",
             )
-            self.region_mask = gr.State(None)  # what was painted: the editor itself sends all its pictures
+            self.region_mask = gr.State(None)  # from the editor, which itself would send all its pictures
             with gr.Column(visible=False) as self.where:
                 self.places = [
                     gr.Radio(list(PLACES), value=EVERYWHERE, label=f"Style {index + 1}", visible=False)
@@ -175,7 +175,7 @@ class Controls:
 
     @property
     def all(self) -> set[Any]:
-        """All that is set: what a wish is made of, and the search, the format and the visitor's key."""
+        """All inputs: those that make up a wish, the search, the format and the visitor's key."""
         choice = {self.key, self.photo, self.search, self.chosen, self.picture, self.picture_slider}
         settings = {self.strength, self.method, self.size, self.seconds, self.preserve_color, self.stroke_size}
         regions = {self.region_mask, self.picture_place, self.elsewhere, *self.places}
@@ -183,18 +183,18 @@ class Controls:
 
     @property
     def rows(self) -> list[Any]:
-        """What `row_updates` brings up to date."""
+        """The components that `row_updates` updates."""
         return [self.mix, *self.sliders, *self.places, self.picture_slider, self.picture_place, self.pad]
 
     def wish(self, values: Values) -> Wish:
-        """What the controls say."""
+        """The wish that the controls describe."""
         names = list(values[self.chosen])
         styles = {name: values[slider] for name, slider in zip(names, self.sliders, strict=False)}
         places = {name: values[place] for name, place in zip(names, self.places, strict=False)}
         if values[self.picture]:
             styles[values[self.picture]] = values[self.picture_slider]
             places[values[self.picture]] = values[self.picture_place]
-        if len(styles) == 1:  # its slider is hidden, wherever it was left
+        if len(styles) == 1:  # its slider is hidden, and may have been left anywhere
             styles = dict.fromkeys(styles, 100.0)
         return Wish(
             styles=styles,
@@ -217,7 +217,7 @@ class Controls:
         places: Mapping[str, str],
         picture_weight: float | None,
     ) -> Updates:
-        """Of the mix, the sliders, the places and the pad for the chosen styles.
+        """Updates of the mix, the sliders, the places and the pad for the chosen styles.
 
         `picture_weight` is that of the visitor's picture beside them, None where there is none.
         """
@@ -244,13 +244,13 @@ class Controls:
 
 
 def titles_of(transfer: StyleTransfer, styles: Iterable[str]) -> list[str]:
-    """What styles of a wish are called; the visitor's own picture is none of those that are known."""
+    """Titles of the styles of a wish; a name that is not a style is the visitor's own picture."""
     infos = transfer.styles
     return [title_of(infos[name]) if name in infos else YOURS for name in styles]
 
 
 def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None = None) -> str:
-    """The shares of styles, and of the visitor's picture where it has a weight; "" of one alone."""
+    """The shares of the styles, and of the visitor's picture if it has a weight; "" for a single one."""
     if picture_weight is not None:
         titles, weights = [*titles, YOURS], [*weights, picture_weight]
     total = sum(weights)
@@ -265,12 +265,12 @@ def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: fl
 
 
 def as_written(text: str) -> str:
-    """A text that Markdown shows as it stands: a title out of somebody's file could else fetch a picture."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # what Markdown lets be escaped: signs of ASCII
+    """The text escaped for Markdown: otherwise a title in somebody's style file could fetch a picture."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # all ASCII punctuation, which Markdown allows to escape
 
 
 def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
-    """What was painted in the editor, as a grey picture, or None where nothing was."""
+    """What was painted in the editor, as a grey picture, or None if nothing was."""
     if not edited or not edited["layers"] or edited["background"] is None:
         return None
     layers = edited["layers"]

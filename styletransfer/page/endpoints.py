@@ -15,8 +15,8 @@ from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
-MOST_PROGRAMS = 8  # that are painting, or wait for their turn, at a time
-LARGEST = 1e300  # whole numbers have no end, those of a machine do
+MOST_PROGRAMS = 8  # painting or waiting for their turn at a time
+LARGEST = 1e300  # beyond it an int from JSON does not fit a float
 
 
 class Endpoints:
@@ -42,7 +42,7 @@ class Endpoints:
                 [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
                 file,
                 api_name="stylize",
-                concurrency_id="programs",  # they wait for each other where they compute, short ones less
+                concurrency_id="programs",  # only `alone` makes them wait, long ones longer than short ones
                 concurrency_limit=MOST_PROGRAMS,
             )
             button.click(self.styles, None, known, api_name="styles")
@@ -63,7 +63,7 @@ class Endpoints:
         seconds: float,
         request: gr.Request,
     ) -> str:
-        """Paint a photo: the path of a PNG.
+        """Paint a photo; returns the path of a PNG.
 
         `styles` maps style names to weights; `style_picture` is a picture whose style is meant, with what is
         missing of the weights to 1; `size` 0 keeps the photo's own; `method` is "cin", "adain" or
@@ -76,7 +76,7 @@ class Endpoints:
             weights = (styles or {}).items()
             mix = [(style, _number(f"the weight of {style!r}", weight)) for style, weight in weights]
             known = visitor.transfer.styles
-            for name, _ in mix:  # which could else be the path of any picture of this machine
+            for name, _ in mix:  # otherwise it could be the path of any picture on this machine
                 if name not in known:
                     raise unknown(name, list(known))
             if style_picture:
@@ -112,7 +112,7 @@ class Endpoints:
         }
 
     def train_style(self, painting: str, name: str, seconds: float, request: gr.Request) -> str:
-        """Learn a style from a picture: the name it is used by from then on."""
+        """Learn a style from a picture; returns the name to use it by."""
         with telling():
             if not painting:
                 raise InvalidInput("no picture is given")

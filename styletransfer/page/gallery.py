@@ -16,7 +16,7 @@ from styletransfer.errors import InvalidStyleFile
 from styletransfer.page.visitors import Visitor, on_white
 from styletransfer.page.work import Halt, alone
 
-LOOK_SIDE = 256  # pixels; of less the strokes, whose size is in pixels, leave little of a face
+LOOK_SIDE = 256  # pixels; the strokes keep their size, so anything smaller leaves little of a face
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Look:
     name: str
     own: bool
     caption: str
-    words: str  # that a search looks through
+    words: str  # searched in
 
 
 def looks(transfer: StyleTransfer) -> list[Look]:
@@ -43,7 +43,7 @@ class StylePictures:
         self.folder = folder
 
     def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
-        """Update of the gallery, for the styles that a search finds."""
+        """Update of the gallery with the styles that match a search."""
         wanted = _plain(search).split()
         found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
         items = [
@@ -53,47 +53,47 @@ class StylePictures:
         return gr.update(value=items)
 
     def _file(self, visitor: Visitor, look: Look) -> Path:
-        """A style's small picture as a file; an own style may come anew under an old name."""
+        """A small picture of a style, as a file named after its content, since own styles can be replaced."""
         on_photo = visitor.looks.get(look.name)
         if on_photo is not None and on_photo.exists():
             return on_photo
         try:
             content = visitor.transfer.style_preview(look.name)
         except InvalidStyleFile:
-            content = b""  # the others have theirs
+            content = b""  # a damaged file must not cost the others their pictures
         folder = visitor.folder if look.own else self.folder
         path = folder / f"{look.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)  # some systems tidy up what is temporary
+            folder.mkdir(parents=True, exist_ok=True)  # some systems clean up temporary folders
             path.write_bytes(content)
         return path
 
 
 def style_in(event: gr.SelectData) -> str:
-    """The style of the picture that was clicked, by the picture's own name.
+    """The style of the picture that was clicked, from the picture's file name.
 
-    Its place in the gallery would be that in a list which may have changed since.
+    Its index would not do: the list of styles may have changed since.
     """
     return event.value["image"]["orig_name"].rpartition("-")[0]
 
 
 def look_on(visitor: Visitor, photo: str) -> dict[str, Path]:
-    """Small pictures of a photo in every style, by name; each is a short work of its own."""
+    """Small pictures of a photo in every style, by style name; each one is a short job of its own."""
     folder, small = visitor.emptied("looks"), visitor.scaled(photo, LOOK_SIDE)
     found: dict[str, Path] = {}
     for name in visitor.transfer.styles:
         if visitor.short.dropped:
             break
-        with suppress(InvalidStyleFile), alone(Halt(), short=True):  # one of an earlier network
+        with suppress(InvalidStyleFile), alone(Halt(), short=True):  # learned with an earlier network
             painted = on_white(visitor.transfer.stylize(small, name))
-            file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers keep what they have seen by name
+            file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers cache pictures by name
             painted.save(file, quality=88)
             found[name] = file
     return found
 
 
 def title_of(info: StyleInfo) -> str:
-    """A style's title without what stands in a painting's brackets: there is little room."""
+    """A style's title, short: without the part in brackets of a painting's title."""
     return info.title.partition(" (")[0] if info.artist else info.title
 
 
@@ -107,5 +107,5 @@ def _words(info: StyleInfo) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without accents and capitals: who looks for cezanne means Cézanne."""
+    """Without accents and capitals, so that cezanne finds Cézanne."""
     return "".join(sign for sign in normalize("NFKD", text.casefold()) if not combining(sign))

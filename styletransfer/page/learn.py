@@ -1,4 +1,4 @@
-"""The tab that learns a new style from one picture, and keeps the visitor's own styles in order."""
+"""The tab that learns a style from one picture, and manages the visitor's own styles."""
 
 from collections.abc import Iterator
 from html import escape
@@ -23,7 +23,7 @@ from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
 CURVE = ["step", "loss", "distance from"]
-SMOOTHED_STEPS = 10  # every step sees another piece of a photo, some of them harder
+SMOOTHED_STEPS = 10  # every step sees another crop, and some are harder than others
 LOSSES = {"content": "photo", "style": "painting"}
 
 
@@ -106,7 +106,7 @@ class LearnTab:
         self.add.upload(self._add, self.add, self.progress, **quiet).then(**listing)
 
     def listing(self, values: Values, request: gr.Request) -> Updates:
-        """Of the gallery, the choice of own styles, and the visitor's key."""
+        """Updates of the gallery, the list of own styles and the visitor's key."""
         tab = self.paint_tab.controls
         visitor = self.visitors.recognised(values[tab.key], request)
         visitor.on_page = True
@@ -180,7 +180,7 @@ class LearnTab:
         with telling():
             visitor.transfer.remove_style(own)
         if visitor.painted is not None and own in visitor.painted.wish.styles:
-            visitor.painted = None  # another style may come under that name
+            visitor.painted = None  # another style may be learned under that name
         return {
             self.sure: gr.update(visible=False),
             self.progress: progress_bar(1, f"<b>{escape(title)}</b> is removed."),

@@ -66,12 +66,12 @@ SCRIPT = """
 
 
 def look() -> dict[str, Any]:
-    """What Gradio's `launch` is to be given."""
+    """Arguments for Gradio's `launch`."""
     return {"theme": _theme(), "css": CSS, "js": SCRIPT}
 
 
 def _theme() -> gr.themes.Base:
-    """Light and dark, by the visitor's system; text has the contrast that it takes to be read."""
+    """Light or dark, as the visitor's system is; subdued texts are darker than Gradio's, to be readable."""
     theme = gr.themes.Default(
         primary_hue="orange",
         neutral_hue="stone",

@@ -1,4 +1,4 @@
-"""The tab for many photos: one blend, a zip back. And the photos of a zip, taken out with care."""
+"""The tab for many photos, painted alike into a zip; and unpacking zips safely."""
 
 import lzma
 import re
@@ -31,20 +31,20 @@ from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, follow, long_work, telling
 
 MOST_PHOTOS = 500
-SPARE = 2**20  # bytes of the disk, for the end of a zip
+SPARE = 2**20  # bytes of disk space for the end of a zip
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
 # What damaged zips raise, and those in ways of packing that are not known here.
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(EOFError, OSError, ValueError, RuntimeError),
 )
-NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # of files on Windows, where a colon could lead to another disk
-LONGEST_STEM = 50  # letters of a photo's name that are kept; in UTF-8 up to four times as many bytes
+NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # not allowed on Windows, where a colon could lead to another disk
+LONGEST_STEM = 50  # letters of a photo's name to keep; in UTF-8 up to four times as many bytes
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of `count` photos: the zip of paintings, if any, how many, and why others failed."""
+    """The outcome for `count` photos: the zip of paintings, if any, how many, and the errors of others."""
 
     archive: Path | None
     painted: int
@@ -53,7 +53,7 @@ class Outcome:
 
 
 class ManyTab:
-    """Components and events of the tab; the blend is that of `paint_tab`."""
+    """Components and events of the tab; styles and settings are those of `paint_tab`."""
 
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
@@ -90,7 +90,7 @@ class ManyTab:
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
         visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
-        wish = replace(controls.wish(values), region=None)  # which was painted on another photo
+        wish = replace(controls.wish(values), region=None)  # the region was painted on another photo
         with telling():
             yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
@@ -112,7 +112,7 @@ class ManyTab:
 
 
 def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
-    """The photos among the files, those inside of zips unpacked into `folder`. Raises InvalidInput."""
+    """The photos among the files; those in zips are unpacked into `folder`. Raises InvalidInput."""
     found: list[Path] = []
     size = 0
     for file in files:
@@ -145,7 +145,7 @@ def _is_photo(member: zipfile.ZipInfo) -> bool:
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
-    """A picture of a zip as a new file: where the zip says that it belongs does not matter."""
+    """Unpack a picture of a zip into a new folder; the path that the zip gives it is ignored."""
     name = PurePosixPath(member.filename)
     stem = re.sub(NOT_IN_NAMES, "_", name.stem)[:LONGEST_STEM]
     path = Path(tempfile.mkdtemp(dir=folder)) / (stem + name.suffix)
@@ -164,7 +164,7 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             so_far = Progress(index, len(sources))
 
             def within(_: Progress, so_far: Progress = so_far) -> None:
-                on_step(so_far)  # where it may be stopped: the finest method takes minutes for a photo
+                on_step(so_far)  # may stop it: the finest method takes minutes for a photo
 
             try:
                 on_step(so_far)
@@ -177,10 +177,10 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
                 break
             except StyleTransferError as error:
                 if isinstance(error, UnknownStyle | InvalidStyleFile) and not target.namelist():
-                    raise  # it would be the same with every photo
-                failed.append(str(error).replace(str(source), source.name))  # its copy's place says nothing
+                    raise  # every photo would fail alike
+                failed.append(str(error).replace(str(source), source.name))  # not the path of our copy
                 continue
-            # On a full disk what is in the zip by now is kept.
+            # On a full disk, keep what is in the zip already.
             if shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE:
                 failed.append(f"no room for {name} on the disk")
                 break
@@ -192,6 +192,6 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
 
 def _free_name(stem: str, suffix: str, taken: Sequence[str]) -> str:
     name, count = f"{stem}-painted{suffix}", 2
-    while name.casefold() in map(str.casefold, taken):  # on many disks A.jpg would replace a.jpg
+    while name.casefold() in map(str.casefold, taken):  # many file systems take A.jpg and a.jpg for one
         name, count = f"{stem}-painted-{count}{suffix}", count + 1
     return name

@@ -90,15 +90,15 @@ def blend_pad() -> gr.HTML:
 
 
 def pad_value(titles: Sequence[str], weights: Sequence[float]) -> list[str]:
-    """What stands in the corners, from the top left to the bottom right; the place of the point; a number."""
+    """The texts of the corners, from the top left to the bottom right; the point's place; a number."""
     names = [escape(title) for title in titles[:CORNERS]]
     place = (f"{at:.3f}" for at in pad_place(weights))
-    # The number tells that it was sent anew, also where all else is as it was, but the point has been dragged.
+    # The number makes every value a new one: otherwise a point that was dragged away would not be moved back.
     return [*names, *[""] * (CORNERS - len(names)), *place, str(next(_turns))]
 
 
 def pad_place(weights: Sequence[float]) -> tuple[float, float]:
-    """Where the point stands for such weights; of four, not all mixes have a place: about there."""
+    """Where the point stands for these weights; with four styles not every mix has a place, only a near one."""
     total = sum(weights)
     if len(weights) < 2 or total <= 0:
         return 0.5, 0.5

@@ -1,4 +1,4 @@
-"""The tab that paints: what happens when its controls are touched."""
+"""The Paint tab: its events."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 
 
 class PaintTab:
-    """The tab; others use its controls, and `painted_by` to have it paint."""
+    """The Paint tab; other tabs use its controls, and `painted_by` to make it paint."""
 
     def __init__(self, visitors: Visitors, pictures: StylePictures, examples: Sequence[Path]) -> None:
         self.visitors, self.pictures = visitors, pictures
@@ -62,19 +62,19 @@ class PaintTab:
         self._events()
 
     def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
-        """Paint at an event of another tab or control; `differently` changes how the listener is called."""
+        """Paint when the event fires; `differently` overrides arguments of the listener."""
         controls = self.controls
         tell_waiting(listener, controls.note, controls.stop_button)
         listener(**({"fn": self.paint_live} | self._painting | differently)).failure(
             self._nothing_painted,
             None,
             [controls.note, controls.download, controls.stop_button],
-            queue=False,  # one that is full is a failure as well
+            queue=False,  # a full queue is one of the failures
             **QUIET,
         )
 
     def _nothing_painted(self, request: gr.Request) -> Updates:
-        """What was painted before may be downloaded still."""
+        """Say so, and offer the painting before for download again."""
         it, before = self.controls, self.visitors.of(request).painted
         download = gr.update(interactive=False)
         if before is not None:
@@ -87,7 +87,7 @@ class PaintTab:
 
     @property
     def _painting(self) -> dict[str, Any]:
-        """How `paint` and `paint_live` are listened with."""
+        """Arguments of the listeners that paint."""
         it = self.controls
         return {
             "inputs": it.all,
@@ -105,7 +105,7 @@ class PaintTab:
         search: dict[str, Any] = {"inputs": [it.search, it.chosen], "outputs": it.gallery, **quiet}
         it.search.change(self._search, **search)
         choice = [it.chosen, it.gallery, *it.rows]
-        # Every click and every move of the pad counts; repeated later it would carry an earlier place.
+        # Every click and every move of the pad counts, with the values at that moment.
         chosen = it.gallery.select(self._choose, it.all, choice, trigger_mode="multiple", **quiet)
         moved = it.pad.input(
             self._pad_moved,
@@ -153,10 +153,10 @@ class PaintTab:
             self.painted_by(choice.input)
         self.painted_by(it.elsewhere.release)
         self.painted_by(it.seconds.release)
-        # Its own button takes the photo away as well.
+        # The editor's own clear button removes the photo from it as well.
         cleared = it.region.clear(self._without_region, it.photo, region, **quiet)
         self.painted_by(cleared.then)
-        # A second click on the button is impatience; of moves of a slider the last one counts.
+        # A second click on the button is ignored; of a slider's moves the last one counts.
         self.painted_by(it.paint_button.click, trigger_mode="once")
         ordered, order = keep_order(it.finest_button.click, it.all)
         self.painted_by(ordered.then, fn=self.paint, inputs=order, trigger_mode="once", **LONG)
@@ -167,7 +167,7 @@ class PaintTab:
         return self.pictures.found(self.visitors.of(request), search, chosen)
 
     def _look_on(self, wished: bool, photo: str | None, request: gr.Request) -> None:
-        """Have the gallery show the visitor's photo in each style, or what it usually shows."""
+        """Make the gallery show the visitor's photo in every style, or its usual pictures."""
         visitor = self.visitors.of(request)
         with telling():
             visitor.looks = look_on(visitor, photo) if wished and photo is not None else {}
@@ -186,7 +186,7 @@ class PaintTab:
         return self.rechosen(chosen, values, request)
 
     def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> Updates:
-        """`choice` of styles; those that were chosen before keep their weights and places."""
+        """`choice`, in which the styles that were chosen before keep their weights and places."""
         return self.choice(chosen, values[self.controls.search], request, *self._kept(values))
 
     def _kept(self, values: Values) -> tuple[dict[str, float], dict[str, str], float | None]:
@@ -206,7 +206,7 @@ class PaintTab:
         places: Mapping[str, str] | None = None,
         picture_weight: float | None = None,
     ) -> Updates:
-        """Of the chosen styles, as far as they are still there, the gallery and their rows."""
+        """Updates of the gallery and the rows for the chosen styles, as far as they still exist."""
         it, visitor = self.controls, self.visitors.of(request)
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
@@ -239,7 +239,7 @@ class PaintTab:
         return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
 
     def _photo_given(self, values: Values, request: gr.Request) -> Updates:
-        """Show it for painting regions; one that was painted here brings its settings along."""
+        """Show the photo in the region editor; a painting made here restores its settings."""
         it, photo = self.controls, values[self.controls.photo]
         fresh = self._without_region(photo, request)
         if photo is None:
@@ -253,7 +253,7 @@ class PaintTab:
         return {**fresh, it.note: WAITING, **settings}
 
     def _without_region(self, photo: str | None, request: gr.Request) -> Updates:
-        """The photo, for painting regions on it, none of which is painted yet."""
+        """Put the photo into the region editor, with no region painted."""
         it, shown = self.controls, None
         if photo is not None:
             with telling():
@@ -261,7 +261,7 @@ class PaintTab:
         return {it.region: shown, it.region_mask: None, it.where: gr.update(visible=False)}
 
     def _region_painted(self, values: Values) -> Updates:
-        """Keep what was painted; the first time all styles belong there."""
+        """Keep the region; the first time, all styles are set to be used inside it."""
         it, region = self.controls, region_of(values[self.controls.region])
         found: Updates = {it.region_mask: region, it.where: gr.update(visible=region is not None)}
         if region is not None and values[it.region_mask] is None:
@@ -269,14 +269,14 @@ class PaintTab:
         return found
 
     def preview(self, values: Values, request: gr.Request) -> Updates:
-        """A quick look at a reduced size."""
+        """A quick preview at a reduced size."""
         it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
         photo, mixed = values[it.photo], self._mixed(values, request)
         if (
             photo is None
             or sum(wish.styles.values()) <= 0
             or wish.optimises
-            or visitor.painting_of(photo, wish)  # one that came late
+            or visitor.painting_of(photo, wish)  # a preview that comes late
         ):
             return mixed
         with telling():
@@ -287,19 +287,19 @@ class PaintTab:
             return mixed | {it.result: _compare(visitor, photo, painted)}
 
     def _mixed(self, values: Values, request: gr.Request) -> Updates:
-        """The shares of the styles, as text and on the pad."""
+        """Updates of the mix text and the pad."""
         it, styles = self.controls, self.controls.wish(values).styles
         titles, weights = titles_of(self.visitors.of(request).transfer, styles), list(styles.values())
-        beside = len(values[it.chosen])  # the visitor's picture has no place on the pad
+        beside = len(values[it.chosen])  # the visitor's picture is not on the pad
         return {it.mix: mix_text(titles, weights), it.pad: pad_value(titles[:beside], weights[:beside])}
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """Paint, where the method does it at once; otherwise say how long it would take."""
+        """Paint if the method is fast; otherwise say how long it would take."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         yield self._mixed(values, request)
         if photo is None or not wish.styles:
             yield {it.note: _next_step(photo is not None)}
-        elif painted := self.visitors.of(request).painting_of(photo, wish):  # two events may wish for the same
+        elif painted := self.visitors.of(request).painting_of(photo, wish):  # shown already
             yield {it.note: painted.note}
         elif not wish.optimises:
             yield from self.paint(values, request)
@@ -307,13 +307,13 @@ class PaintTab:
             yield {it.note: f"Finest takes about {wish.seconds:.0f} seconds. Press Paint to start."}
 
     def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """Paint at full size, and tell of it again and again until it is done."""
+        """Paint at full size, with updates until it is done."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         visitor = self.visitors.recognised(values[it.key], request)
         if photo is None or not wish.styles:
             raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
         with telling():
-            normalise_weights(wish.styles)  # before the painting there is gives way to another
+            normalise_weights(wish.styles)  # an error must not cost the painting there is
             visitor.file_format = visitor.file_format or values[it.file_format]
             images.check_fits(Path(f"painting.{visitor.file_format.lower()}"), wish.painted_size(photo))
             expected, began = _expectation(wish, visitor.transfer, photo), time.monotonic()
@@ -321,7 +321,7 @@ class PaintTab:
 
             def work(on_step: OnStep) -> Image.Image:
                 nonlocal began
-                began = time.monotonic()  # not while it waited
+                began = time.monotonic()  # without the time that it waited
                 return wish.paint(visitor.transfer, photo, on_step)
 
             halt = visitor.long if wish.optimises else visitor.short
@@ -336,14 +336,14 @@ class PaintTab:
                     if isinstance(event, Finished):
                         painted = event.value
                     elif event.preview is not None and wish.optimises:
-                        before = visitor.painted = None  # from now on it is not what the page shows
+                        before = visitor.painted = None  # the page shows the preview instead
                         yield {
                             it.result: _compare(visitor, photo, images.to_pil(event.preview)),
                             it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
                             it.stop_button: gr.update(interactive=True),
                         }
             except BaseException:
-                visitor.painted = visitor.painted or before  # nothing came of the new one
+                visitor.painted = visitor.painted or before  # the new one failed
                 raise
             finally:
                 visitor.painting.remove(halt)
@@ -352,7 +352,7 @@ class PaintTab:
             yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
             done, file_format = Painted(photo, wish, painted, note), visitor.file_format
             file = self._saved(done, request)
-            visitor.painted = done  # from now on another format is saved when it is chosen
+            visitor.painted = done  # a format chosen from now on is saved by `_save_again`
             if visitor.file_format != file_format:
                 file = self._saved(done, request)
             title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
@@ -364,7 +364,7 @@ class PaintTab:
             }
 
     def earlier(self, request: gr.Request) -> Updates:
-        """The gallery of what the visitor has painted before, and the key to it."""
+        """Updates of the gallery of earlier paintings, and of the visitor's key."""
         it, own = self.controls, self.visitors.of(request).own
         items = [(str(each.small), each.title) for each in list(own.earlier)]  # another tab may add one
         return {it.key: own.key, it.earlier: gr.update(value=items, visible=bool(items))}
@@ -390,7 +390,7 @@ class PaintTab:
         return gr.update(value=str(self._saved(visitor.painted, request)), interactive=True)
 
     def _saved(self, painted: Painted, request: gr.Request) -> Path:
-        """The file of a painting, in the format that is wanted."""
+        """The file of a painting, in the chosen format."""
         visitor = self.visitors.of(request)
         file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
         with telling():
@@ -410,9 +410,9 @@ class PaintTab:
         return {**fresh, it.note: WAITING, **settings}
 
     def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
-        """The controls as they were when a picture with those parameters was painted, but for regions.
+        """Updates that set the controls as these parameters of a painting say, except for regions.
 
-        A picture that the visitor has given goes, unless that one, by its name, was in the mix."""
+        The visitor's picture is removed, unless one of that name was in the mix."""
         it, transfer, weights = self.controls, self.visitors.of(request).transfer, weights_in(found)
         picture = values[it.picture] and Path(values[it.picture]).name
         known = {name: weight for name, weight in weights.items() if name in transfer.styles}
@@ -445,7 +445,7 @@ def _next_step(has_photo: bool) -> str:
 
 
 def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
-    """How long it will take."""
+    """A text about how long it will take."""
     if wish.optimises:
         return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
     found = transfer.estimate(wish.painted_size(photo), method=wish.method, stroke_size=wish.stroke_size)
@@ -453,7 +453,7 @@ def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
-    """Files of photo and painting, for the eye, of one size."""
+    """Files of photo and painting in one size, to look at."""
     before, folder = visitor.shown(photo), visitor.new_folder()
     after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
     before.save(folder / "before.jpg", quality=90)

@@ -1,4 +1,4 @@
-"""Pictures that visitors give: the very file they chose, untouched."""
+"""Picture inputs that keep the uploaded file untouched."""
 
 import secrets
 from pathlib import Path
@@ -19,14 +19,14 @@ MOST_COPIES = 10_000  # whose originals are remembered
 _originals: dict[str, str] = {}  # name of a copy that is shown -> the photo that was given
 
 with no_stubs():
-    # Not an instance with a method of its own: Gradio makes new instances whenever one is updated.
+    # A class, not an instance with another method: Gradio makes new instances for updates.
     class PhotoInput(gr.Image):
-        """Gives the path of the file, or None. Raises gradio.Error for a file that nobody uploaded.
+        """Its value is the path of the file, or None. Raises gradio.Error for a file that nobody uploaded.
 
         Gradio itself checks uploads only where they say that they are some, which is up to whoever sends them.
         """
 
-        is_template = True  # to the browser it is an image like any other
+        is_template = True  # for the browser it is an ordinary image
 
         def preprocess(self, payload: ImageData | None) -> str | None:
             if payload is None or payload.path is None:
@@ -65,14 +65,14 @@ def photo_input(
 
 
 def shown(visitor: Visitor, photo: str | None) -> str | None:
-    """What the browser shows as that photo: itself, or a copy whose name leads back to it."""
+    """What the browser shows for a photo: the file itself, or a copy that is traced back to it by its name."""
     if photo is None or Path(photo).suffix.lower() in SHOWN:
         return photo
     copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
     try:
         visitor.shown(photo).save(copy, quality=90)
     except UnreadableImage:
-        return photo  # what is wrong with it is told when it is used
+        return photo  # its error is shown when it is used
     _originals[copy.name] = photo
     while len(_originals) > MOST_COPIES:
         del _originals[next(iter(_originals))]

@@ -1,4 +1,4 @@
-"""Imports Gradio without the parts of its import that serve nobody here, while nobody sees a page yet."""
+"""Imports Gradio without what is not needed here, since all of it delays the first page."""
 
 import inspect
 import sys
@@ -13,7 +13,7 @@ COMMAND_LINE = "gradio.cli"
 
 @contextmanager
 def no_stubs() -> Iterator[None]:
-    """Keep Gradio from writing type stubs beside its own components, which it does at every import anew.
+    """Keep Gradio from writing type stubs beside component classes, which it does at every import.
 
     It takes a second. Gradio writes none for a component without a source file, so while it is imported its
     components have none.
@@ -31,7 +31,7 @@ def no_stubs() -> Iterator[None]:
 
 @contextmanager
 def no_command_line() -> Iterator[None]:
-    """Keep Gradio from importing its own command line, a quarter of a second, and what that one needs."""
+    """Keep Gradio from importing its own command line, which takes a quarter of a second."""
     if COMMAND_LINE in sys.modules:
         yield
         return

@@ -1,4 +1,4 @@
-"""Settings out of a painting, to be restored on the page; anybody may have written them."""
+"""The settings embedded in a painting, as values for the controls. Anybody may have written them."""
 
 import math
 from collections.abc import Mapping
@@ -29,25 +29,25 @@ def method_in(found: Mapping[str, Any]) -> str:
 
 
 def size_in(found: Mapping[str, Any]) -> int:
-    """The size that the page offers which is nearest; 0 is the photo's own."""
+    """The nearest size that the page offers; 0 is the photo's own."""
     size = found.get("size")
     offered = [value for _, value in SIZES if value]
     return min(offered, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0
 
 
 def seconds_in(found: Mapping[str, Any]) -> Any:
-    """The time for Finest; None where it is not known."""
+    """The time for Finest; None if unknown."""
     optimization = found.get("optimization")
     return (optimization.get("seconds") if isinstance(optimization, dict) else None) or None
 
 
 def as_shown(slider: Slider, value: Any) -> float:
-    """A value as the slider can show it; its first one if it is not a number."""
+    """The value within the slider's range; its default if it is not a number."""
     return slider.preprocess(value if _is_number(value) else None)
 
 
 def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
-    """The parameters that the page has no control for; `styles` are those that it knows."""
+    """What the page cannot restore, as texts; `styles`: how many known ones there are."""
     size, shown = found.get("size"), size_in(found)
     lost = {
         f"size {size} px (now {shown} px)": isinstance(size, int) and size != shown,
@@ -60,7 +60,7 @@ def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
 
 
 def _differs(optimization: object) -> bool:
-    """Whether anything but the time is not as the page has it."""
+    """Whether any setting but the time differs from what the page uses."""
     given = optimization if isinstance(optimization, dict) else {}
     usual = asdict(Optimization())
     return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")

@@ -1,4 +1,4 @@
-"""The tab that shows the photo in all styles at once."""
+"""The tab that shows the photo in all styles."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,7 +26,7 @@ HINT = (
 
 
 class SheetTab:
-    """Components and events of the tab; a click on a picture goes to `paint_tab` with its style."""
+    """Components and events of the tab; a click on a picture opens `paint_tab` with its style."""
 
     def __init__(self, visitors: Visitors, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
         self.visitors, self.paint_tab, self.tabs = visitors, paint_tab, tabs
@@ -96,7 +96,7 @@ class SheetTab:
         yield list(painted), gr.skip(), gr.update(interactive=False)
 
     def _choose(self, search: str, picture: str | None, event: gr.SelectData, request: gr.Request) -> Updates:
-        """Go on with a style alone, without the visitor's picture."""
+        """Open the Paint tab with that style alone, without the visitor's picture."""
         picked = self.paint_tab.choice([style_in(event)], search, request)
         without = {self.paint_tab.controls.picture: None} if picture else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}

@@ -30,7 +30,7 @@ from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import MOST_VISITORS, Visitors
 from styletransfer.page.work import LONGEST_QUEUE, QUIET
 
-KEPT_SECONDS = 86_400  # how long Gradio's own copies of pictures stay, those of a page still open as well
+KEPT_SECONDS = 86_400  # how long Gradio keeps its copies of pictures, even those of an open page
 TIDIED_EVERY = 3600  # seconds
 LARGEST_UPLOAD = "100mb"
 EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
@@ -92,7 +92,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             def warm() -> None:
                 threading.Thread(target=_load_networks, args=(transfer,), daemon=True).start()
 
-            # Not before: the processor is needed to show the page at all.
+            # Not earlier: the processor is needed to show the page.
             loaded.then(lambda: warm(), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
     return page
@@ -117,7 +117,7 @@ def serve(
     """
     keep_freed_memory()
     if wait and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and tidies up
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     page.queue(max_size=LONGEST_QUEUE)
     try:
@@ -135,7 +135,7 @@ def serve(
             ssr_mode=False,
             show_error=True,
         )
-    except OSError as error:  # Gradio's own words are about its environment variables
+    except OSError as error:  # Gradio's own message is about its environment variables
         raise InvalidInput(
             f"cannot listen on {host}, port {port}: the port is in use, or the address is not this machine's; "
             "choose another --port or --host"
@@ -157,7 +157,7 @@ def _examples() -> list[Path]:
 
 
 def _load_networks(transfer: StyleTransfer) -> None:
-    """While the visitor looks for a photo."""
+    """Load them by painting once, while the visitor looks for a photo."""
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
         transfer.stylize(small, next(iter(transfer.styles)))

@@ -11,20 +11,20 @@ from styletransfer.settings import Range
 with no_stubs():
 
     class Slider(gr.Slider):
-        """Takes what is being typed for its nearest value, and an empty box for its first one.
+        """Takes a number that is being typed as the nearest allowed one, and an empty box as its default.
 
         Gradio itself answers both with an error, at every key. The first value has a name of its own, since
         `value` is lost whenever Gradio makes a new instance to update one.
         """
 
-        is_template = True  # to the browser it is a slider like any other
+        is_template = True  # for the browser it is an ordinary slider
 
         def __init__(self, *, first: float, **looks: Any) -> None:
             super().__init__(**({"value": first} | looks))
             self.first = first
 
         def get_config(self, cls: type[Block] | None = None) -> dict[str, Any]:
-            """What the browser is told: of a slider like any other."""
+            """For the browser it is an ordinary slider."""
             return super().get_config(cls or gr.Slider)
 
         def preprocess(self, payload: float | None) -> float:
@@ -32,10 +32,10 @@ with no_stubs():
 
 
 def slider(least: float, most: float, first: float, step: float, label: str, **looks: Any) -> Slider:
-    """From `least` to `most`, at `first`."""
+    """A slider from `least` to `most`, by default at `first`."""
     return Slider(minimum=least, maximum=most, first=first, step=step, label=label, **looks)
 
 
 def slider_of(allowed: Range, label: str, **looks: Any) -> Slider:
-    """For a number with that range, at its default."""
+    """A slider for a setting."""
     return slider(allowed.least, allowed.most, allowed.default, 0.05, label, **looks)

@@ -1,4 +1,4 @@
-"""Who is on the page: each visitor has a folder for pictures, belongings, and at most one long work to stop."""
+"""The visitors of the page: their files, what belongs to them, and stopping their jobs."""
 
 import secrets
 import shutil
@@ -16,17 +16,17 @@ from styletransfer.api import StyleTransfer
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Halt
 
-KEPT_FOLDERS = 50  # Gradio has copies of what the browser still shows
+KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
 KEPT_PAINTINGS = 12
 THUMBNAIL_SIDE = 256  # pixels
-SHOWN_SIDE = 1024  # pixels; more is not sent for looking at, only for download
+SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
-KEPT_SECONDS = 3600  # for those who left: a phone that is locked, or out of reach, cuts the connection as well
+KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A painting in full, of which photo, the wish that it was painted by, and what was told of it."""
+    """A full painting, with its photo, its wish and the note that was shown."""
 
     photo: str
     wish: Wish
@@ -36,7 +36,7 @@ class Painted:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A painting that can be had again: files of photo and painting for the eye, a small one, its own."""
+    """An earlier painting: files to look at of photo and painting, a thumbnail, and the painting itself."""
 
     shown: tuple[Path, Path]
     small: Path
@@ -47,7 +47,7 @@ class Earlier:
 
 @dataclass
 class Belongings:
-    """What outlives a page that is left: own styles, painted in by `transfer`, and the last paintings.
+    """What outlives an open page: own styles, which `transfer` uses, and the last paintings.
 
     Whoever can name the `key` has the same; `folder` is removed when nobody has them any more.
     """
@@ -58,13 +58,13 @@ class Belongings:
     earlier: deque[Earlier] = field(default_factory=deque)
 
     def keep(self, painting: Image.Image, shown: tuple[str, str], file: Path, title: str, note: str) -> None:
-        """Add a painting, its files copied, unless the disk is full; the oldest one makes room for it."""
+        """Add a painting as copies of its files, and remove the oldest; does nothing if the disk is full."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         try:
             before, after = (Path(shutil.copy(each, folder)) for each in shown)
             small = on_white(painting)
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-            small_file = folder / f"{folder.name}.jpg"  # a name that no other has: a click is known by it
+            small_file = folder / f"{folder.name}.jpg"  # a unique name, which identifies a click
             small.save(small_file, quality=90)
             kept = Path(shutil.copy(file, folder))
         except OSError:
@@ -80,7 +80,7 @@ class Visitor:
     """`folder` is removed some time after they left; what takes `long` and what is `short` may both be at work.
 
     `looks` are small pictures of their photo by style, where they wish to see the styles on it.
-    `painting` has those of `long` and `short` by which the first tab paints, the last one last.
+    `painting` has those of `long` and `short` by which the Paint tab paints, the last one last.
     `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
     downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
     that it is no program; `leaving` runs while the connection is cut.
@@ -105,13 +105,13 @@ class Visitor:
         return self.own.transfer
 
     def painting_of(self, photo: str, wish: Wish) -> Painted | None:
-        """The painting that the page shows, if it is of that photo and wish."""
+        """The painting that the page shows, if it was made from that photo and wish."""
         last = self.painted
         return last if last is not None and (last.photo, last.wish) == (photo, wish) else None
 
     @property
     def hold(self) -> int:
-        """How wrong it would be to forget them for others: least for those who left, then for programs."""
+        """How bad it would be to forget them to make room: least for those who left, then for programs."""
         if self.long.working or self.short.working:
             return 3
         if self.leaving is not None:
@@ -119,41 +119,41 @@ class Visitor:
         return 2 if self.on_page else 1
 
     def emptied(self, name: str) -> Path:
-        """The folder of that name, empty: for the results of work beside which other pictures come and go."""
+        """The folder of that name, emptied: for results that must outlast the pictures in `new_folder`."""
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
     def new_folder(self) -> Path:
-        """A folder for what is shown or downloaded next; the oldest ones make room for it."""
+        """A folder for the next picture to show or download; the oldest ones are removed."""
         self._folders.append(Path(tempfile.mkdtemp(dir=self.folder)))
         while len(self._folders) > KEPT_FOLDERS:
             shutil.rmtree(self._folders.popleft(), ignore_errors=True)
         return self._folders[-1]
 
     def new_file(self, name: str) -> Path:
-        """A path of that name in a folder of its own, so that names never meet."""
+        """A path of that name in a new folder, so that names never clash."""
         return self.new_folder() / name
 
     def stay(self) -> None:
-        """Do not leave."""
+        """Cancel leaving."""
         if self.leaving is not None:
             self.leaving.cancel()
             self.leaving = None
 
     def forget(self) -> None:
-        """Drop what is under way, and remove all files."""
+        """Drop all jobs, and remove all files."""
         self.stay()
         self.long.dropped = self.short.dropped = True
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def shown(self, photo: str) -> Image.Image:
-        """A photo for the eye: on white, its long side at SHOWN_SIDE pixels. Raises UnreadableImage."""
+        """A photo to look at: on white, its long side at SHOWN_SIDE pixels. Raises UnreadableImage."""
         return on_white(self.scaled(photo, SHOWN_SIDE))
 
     def scaled(self, photo: str, side: int) -> Image.Image:
-        """A photo with its long side at `side` pixels, RGB or RGBA; of the last photo it is kept.
+        """A photo with its long side at `side` pixels, RGB or RGBA; kept for the last photo.
 
         Raises UnreadableImage.
         """
@@ -168,7 +168,7 @@ class Visitor:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, what is transparent in it white."""
+    """The picture as RGB, on white."""
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert("RGB")
@@ -192,12 +192,14 @@ class Visitors:
         with self._lock:
             if key not in self._known:
                 self._known[key] = self._new_visitor()
-            self._known[key] = self._known.pop(key)  # the last in order is the one seen last
+            self._known[key] = self._known.pop(key)  # ordered by when they were last seen
             visitor = self._known[key]
-            if visitor.leaving is not None:  # Gradio does not tell a second time that a page is closed
+            if visitor.leaving is not None:  # Gradio reports only once that a page was closed
                 self._leave_later(key, visitor)
             others = [each for each in self._known if each != key]
-            others.sort(key=lambda each: self._known[each].hold)  # of those alike the first is the first seen
+            others.sort(
+                key=lambda each: self._known[each].hold
+            )  # a stable sort: of equals, the one seen longest ago
             for each in others[: max(0, len(self._known) - MOST_VISITORS)]:
                 self._forget(each)
         return visitor
@@ -224,11 +226,11 @@ class Visitors:
         return visitor
 
     def stop(self, request: gr.Request) -> None:
-        """End what takes long, and the visitor has under way."""
+        """Stop the visitor's long job."""
         self.of(request).long.stopped = True
 
     def stop_painting(self, request: gr.Request) -> None:
-        """End what the visitor's first tab paints."""
+        """Stop what the visitor's Paint tab is painting."""
         for halt in self.of(request).painting[-1:]:
             halt.stopped = True
 
@@ -250,7 +252,7 @@ class Visitors:
     def _left(self, key: str, visitor: Visitor) -> None:
         with self._lock:
             if visitor.leaving is not threading.current_thread():
-                return  # back, or forgotten, in the last moment
+                return  # the visitor came back, or was forgotten, meanwhile
             self._forget(key)
 
     def _forget(self, key: str) -> None:

@@ -19,7 +19,7 @@ PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
 
 @dataclass(frozen=True)
 class Wish:
-    """Everything about a painting but the photo.
+    """Everything about a painting except the photo.
 
     `styles` style name, or path of a picture, -> weight; `places` the same -> one of PLACES; `region` a grey
     picture, white where the visitor painted; `elsewhere` how strong the painting is outside of it, 0 to 1;

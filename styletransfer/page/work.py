@@ -1,4 +1,4 @@
-"""Long work for a visitor: done in a thread of its own, told of as it goes, and really stopped on wish."""
+"""Jobs for visitors: run one at a time in threads of their own, with progress, and stoppable."""
 
 import os
 import re
@@ -19,25 +19,25 @@ from styletransfer.errors import Cancelled, StyleTransferError
 # a second passes between its steps.
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}
-LONGEST_QUEUE = 256  # everybody's clicks and moves of sliders together
+LONGEST_QUEUE = 256  # events of all visitors together
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting to start…"
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a work, with what it returned."""
+    """The end of a job, with its result."""
 
     value: Any
 
 
 class _Turns:
-    """Decides who computes: one work at a time, and short ones before long ones."""
+    """Decides which job computes: one at a time, and short ones before long ones."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = False
-        self._paused = False  # a long one, for short ones
+        self._paused = False  # a long job, to let short ones pass
         self._waiting = 0  # short ones
 
     def take(self, *, short: bool) -> None:
@@ -53,7 +53,7 @@ class _Turns:
             self._changed.notify_all()
 
     def let_others_pass(self) -> None:
-        """Between the steps of a long work: short ones go first, other long ones do not."""
+        """To be called between the steps of a long job: lets short ones go first, but no long ones."""
         with self._changed:
             if not self._waiting:
                 return
@@ -63,16 +63,16 @@ class _Turns:
             self._paused, self._taken = False, True
 
 
-_turns = _Turns()  # a work holds its turn until it has really ended, which may be after it was given up
+_turns = _Turns()  # a job keeps its turn until it has really ended, even after nobody waits for it
 
 
 class Dropped(Exception):
-    """Raised in a work that nobody waits for any more: unlike after `Cancelled`, nothing of it is kept."""
+    """Raised in a job that nobody waits for any more: unlike after `Cancelled`, nothing is kept."""
 
 
 @dataclass(eq=False)
 class Halt:
-    """How to end a visitor's work from outside: `stopped` keeps what is done by then, `dropped` does not.
+    """Ends a visitor's job from outside: `stopped` keeps what is done by then, `dropped` does not.
 
     `working` tells whether any is under way.
     """
@@ -90,11 +90,10 @@ class Halt:
 
 
 def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) -> Iterator[Progress | Finished]:
-    """Run a work in a thread of its own, and yield its newest progress again and again, then what it returned.
+    """Run a job in a thread of its own; yields its newest progress, again and again, then its result.
 
-    The work ends at its next step when it is halted, or dropped because this iteration was left early. Other
-    work waits until then; leaving the iteration does not, since it happens where all visitors are served.
-    Raises whatever the work raises.
+    The job ends at its next step when it is halted, or when this generator is closed. Other jobs wait until
+    then; closing does not, as it happens in the thread that serves all visitors. Raises what the job raises.
     """
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
@@ -110,7 +109,7 @@ def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) ->
 
                 if not own.dropped:
                     events.put(Finished(work(on_step)))
-        except BaseException as error:  # carried over to the thread that waits
+        except BaseException as error:  # raised again in the thread that waits
             events.put(error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -128,7 +127,7 @@ def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) ->
 
 @contextmanager
 def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
-    """Wait for the turn of a visitor's work; gives an `on_step` that ends the work when it is halted."""
+    """Wait for the turn of a visitor's job; gives an `on_step` that ends the job when it is halted."""
 
     def on_step(progress: Progress) -> None:
         halt.check(progress)
@@ -146,7 +145,7 @@ def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
-    """Say at once that a work waits to start, unless the visitor has such work under way."""
+    """Say at once that a job waits to start, unless the visitor has such a job under way."""
     script = f"(told) => document.getElementById('{stop_button.elem_id}')?.disabled ? '{WAITING}' : told"
     listener(None, shown, shown, js=script, queue=False, **QUIET)
 
@@ -163,10 +162,10 @@ def long_work(
     quiet: Any,
     stop: Callable[..., Any],
 ) -> Any:
-    """Do a long work after a click on `begin`, and `stop` it after one on `end`: Gradio's event.
+    """Run a long job after a click on `begin`, and `stop` it after one on `end`; returns Gradio's event.
 
-    Args:  check: raises InvalidInput, before the work waits, if something is missing in the inputs;
-           told: the output that says that the work waits; quiet: its value when the work has failed.
+    Args:  check: raises InvalidInput, before the job waits, if something is missing in the inputs;
+           told: the output that says that the job waits; quiet: its value when the job has failed.
     """
 
     def nothing_done() -> tuple[Any, Any]:
@@ -184,9 +183,9 @@ def long_work(
 def keep_order(
     listener: Callable[..., Any], inputs: set[Any], check: Callable[[Any], None] = lambda values: None
 ) -> tuple[Any, gr.State]:
-    """Keep the values of `inputs` as they are at an event: Gradio's event, and the state that holds them.
+    """Keep the values that `inputs` have at an event; returns Gradio's event, and the state with them.
 
-    By itself Gradio would read them partly then and partly, all states, when the work's turn comes.
+    Otherwise Gradio would read states only when the job's turn comes, and all other inputs now.
     """
     order = gr.State()
 
@@ -195,12 +194,12 @@ def keep_order(
             check(values)
         return {order: dict(values)}
 
-    # In the queue, since Gradio shows no error of an event outside of it; but waiting for nobody.
+    # Through the queue, as Gradio shows no errors of other events, but without waiting there.
     return listener(keep, inputs, order, concurrency_limit=None, **QUIET), order
 
 
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
-    """The last event there is, waiting for one; a preview on the way to it is never lost."""
+    """Wait for an event, and skip to the newest one, but not past a preview."""
     event = events.get()
     while isinstance(event, Progress) and event.preview is None:
         try:
@@ -212,7 +211,7 @@ def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | 
 
 @contextmanager
 def telling() -> Iterator[None]:
-    """Show the visitor what was wrong, in the words of the error."""
+    """Show our errors to the visitor."""
     try:
         yield
     except Cancelled:
@@ -222,6 +221,6 @@ def telling() -> Iterator[None]:
 
 
 def _for_owners(message: str) -> str:
-    """An error with pictures called as their owner calls them: where their copies lie says nothing to them."""
+    """The message with pictures called as their owner calls them, without the folders of our copies."""
     uploads = re.escape(f"{get_upload_folder()}{os.sep}")
     return re.sub(uploads + r"[0-9a-f]+[/\\]", "", message)
