@@ -35,7 +35,6 @@ from styletransfer.settings import (
     is_number,
 )
 from styletransfer.stylebank import SUFFIX, StyleBank, to_slug
-from styletransfer.vgg import GRAM_LAYERS, check_layers
 from styletransfer.weights import load_base, load_predictor, package_folder
 
 StyleName = str | Path | Image | Style  # the name of a style, or a style; or a picture to take the style from
@@ -335,10 +334,8 @@ class StyleTransfer:
             if name not in weights:
                 continue  # a style of weight 0
             shades[name] = images.read_mask(mask)
-        if options.optimization:
-            check_layers([options.optimization.content_layer], GRAM_LAYERS[-1])
-            if options.optimization.start_picture is not None:
-                images.read_on_white(options.optimization.start_picture)  # an error now, not of every photo
+        if options.optimization and options.optimization.start_picture is not None:
+            images.read_on_white(options.optimization.start_picture)  # an error now, not of every photo
         return Request(method, self._stylizer(method), used, weights, shades, options)
 
     def _slug(self, name: StyleName) -> str | None:

@@ -78,7 +78,7 @@ def statistics_in(target: StyleTarget) -> FeatureStatistics:
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor) -> FeatureStatistics:
-    """FeatureStatistics of a mix of styles.
+    """Statistics of a mix of styles.
 
     Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
     """
@@ -92,7 +92,7 @@ def blended_statistics(styles: Sequence[Style], weights: Tensor) -> FeatureStati
 
 
 def toward(own: FeatureStatistics, style: FeatureStatistics, strength: Tensor) -> FeatureStatistics:
-    """FeatureStatistics between a photo's own and those of a style.
+    """Statistics between a photo's own and those of a style.
 
     Args:    strength: (B,), or maps (B, H, W) of the photo's size: 0 is the photo, 1 the style.
     """

@@ -111,6 +111,16 @@ def test_a_missing_decoder_says_what_to_do(tmp_path):
         load_decoder(tmp_path)
 
 
+def test_a_training_can_begin_with_a_trained_decoder(vgg, tiny_models):
+    decoder, _ = load_decoder(tiny_models)
+    still = {"matrix_rate": 1e-9, "edge_rate": 1e-9}
+    run = adain_trainer(vgg, dataclasses.replace(ADAIN, **still))
+    run.start_from(decoder)
+    run.take_step()
+    for name, value in run.averaged().state_dict().items():
+        torch.testing.assert_close(value, decoder.state_dict()[name], atol=1e-6, rtol=1e-4)
+
+
 def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
     run = adain_trainer(vgg, dataclasses.replace(ADAIN, steps=40, photo_share=1.0, final_share=0.0))
     distances = [run.take_step()["photo"] for _ in range(40)]

@@ -86,7 +86,9 @@ def test_the_order_of_styles_does_not_matter(stylizer, styles, exact):
     weights = torch.tensor([0.2, 0.5, 0.3])
     forward = stylizer.stylize(content(40, 40), styles, weights, FULL)
     backward = stylizer.stylize(content(40, 40), styles[::-1], weights.flip(0), FULL)
-    assert difference(forward, backward) < exact / 2  # Adam enlarges rounding here and there
+    # Adam enlarges rounding here and there, and so do 16 bits in a tiny network.
+    assert difference(forward, backward) < (1e-5 if exact < 1e-3 else exact / 2)
+    assert (forward - backward).abs().max() < (5e-3 if exact < 1e-3 else 0.5)
 
 
 def test_strength_zero_does_not_depend_on_the_style(stylizer, styles):
@@ -125,8 +127,11 @@ def test_on_step_can_stop_the_work(stylizer, styles, method):
 def test_a_style_of_another_network_is_refused_where_it_matters(stylizer, method):
     if method not in LEARNED:
         pytest.skip("does not use the base network's rows")
+    foreign = [random_style("x", "f" * 64, 9)]
     with pytest.raises(InvalidStyleFile, match="different base network"):
-        stylizer.stylize(content(40, 40), [random_style("x", "f" * 64, 9)], ALONE, FULL)
+        stylizer.check(foreign)
+    with pytest.raises(InvalidStyleFile, match="different base network"):
+        stylizer.stylize(content(40, 40), foreign, ALONE, FULL)
 
 
 def test_maps_paint_each_style_where_it_belongs(stylizer, styles):

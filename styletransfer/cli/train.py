@@ -28,6 +28,10 @@ from styletransfer.files import recorded
 Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is held out.")]
 Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is held out.")]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")]
+Start = Annotated[
+    Path | None,
+    typer.Option(help="Folder with models/ to start from, such as an earlier run. Default: random weights."),
+]
 Steps = Annotated[int, typer.Option(help="Optimisation steps.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 Setting = Annotated[
@@ -130,6 +134,7 @@ def train_adain(
     content: Photographs,
     styles: Paintings,
     out: Out,
+    start: Start = None,
     steps: Steps = settings.AdainTraining.steps,
     seed: Seed = settings.AdainTraining.seed,
     setting: Setting = None,
@@ -139,7 +144,7 @@ def train_adain(
     """Train the decoder of the method adain; run it again to continue from the last checkpoint."""
     from styletransfer.training.adain_job import AdainJob, train_adain
 
-    job, usual = AdainJob(content, styles, out), settings.AdainTraining(steps=steps, seed=seed)
+    job, usual = AdainJob(content, styles, out, start), settings.AdainTraining(steps=steps, seed=seed)
     _train("train-adain", train_adain, job, usual, setting, device, quiet)
 
 

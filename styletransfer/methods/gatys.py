@@ -103,8 +103,11 @@ class GatysStylizer:
             return run.paint()
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
-        """Raise InvalidInput where the start is to be fast, and CIN cannot paint in these styles."""
-        if optimization is None or optimization.start != "fast" or self.can_paint_fast(styles):
+        """Raise InvalidInput for an unknown content layer, or if CIN cannot paint the start that is wanted."""
+        if optimization is None:
+            return
+        check_layers([optimization.content_layer], GRAM_LAYERS[-1])
+        if optimization.start != "fast" or self.can_paint_fast(styles):
             return
         reason = "not all of the styles have been learned for the fast method"
         if self.fast is None:

@@ -1,7 +1,8 @@
 """The objective that is optimised, of a picture's VGG features, and its gradient with respect to the pixels.
 
-Memory is bounded: a large picture is worked on in tiles. Style statistics are means over the picture: they
-are summed over the tiles first, and the gradient with respect to them is then carried back tile by tile.
+A large picture is worked on in tiles, and only the photo's content features are kept for all of them. Style
+statistics are means over the picture: they are summed over the tiles first, and the gradient with respect to
+them is then carried back tile by tile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,8 +79,10 @@ class Objective:
         self.tiles = list(tiles(photo.shape[2], photo.shape[3], tile_side, MARGIN, ALIGNMENT))
         layer = settings.content_layer
         with torch.no_grad():
+            # Copied: a view would keep the features of the tile's margin as well.
             self._content = [
-                tile.own(vgg(tile.outer.cut(photo), [layer])[layer], stride(layer)) for tile in self.tiles
+                tile.own(vgg(tile.outer.cut(photo), [layer])[layer], stride(layer)).clone()
+                for tile in self.tiles
             ]
             self._content_norm = torch.zeros((), device=photo.device)
             for part in self._content:

@@ -52,6 +52,11 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         )
         super().__init__(decoder, optimizers, settings, device)
 
+    def start_from(self, decoder: AdainDecoder) -> None:
+        """Begin with a trained decoder."""
+        self.model.load_state_dict(decoder.state_dict())
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
         side = crop_side(settings, share)

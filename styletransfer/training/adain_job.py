@@ -18,20 +18,21 @@ from styletransfer.training.held_out import HeldOut, Paint
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import save_decoder
+from styletransfer.weights import load_decoder, save_decoder
 
 
 @dataclass(frozen=True)
 class AdainJob:
     """Where a run reads and writes.
 
-    `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `command`: recorded
-    in the result.
+    `content`: photographs; `styles`: paintings; `out`: checkpoints, sheets and the result; `start`: folder with
+    models/ to begin from, such as an earlier run; `command`: recorded in the result.
     """
 
     content: Path
     styles: Path
     out: Path
+    start: Path | None = None
     command: str = ""
 
 
@@ -41,8 +42,9 @@ def train_adain(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
     `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
-    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
     """
+    started = load_decoder(job.start / "models")[0] if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
@@ -56,7 +58,8 @@ def train_adain(
         seed=settings.seed + 1,
     )
     trainer = AdainTrainer(vgg, contents, looks, settings, device=device)
-    resume(trainer, job.out)
+    if not resume(trainer, job.out) and started:
+        trainer.start_from(started)
     held_out = HeldOut(vgg, photos, held_out_paintings)
 
     def painter() -> Paint:

@@ -22,6 +22,7 @@ from styletransfer.settings import AdainTraining, BaseTraining, NetworkTraining
 
 CHECKPOINT_SECONDS = 30
 LOG_STEPS = 50
+MAY_CHANGE = ("steps", "sheet_steps")  # settings of a run that is resumed
 
 # Values outside [0, 1] are cut off when shown. Training lets a little of them through, so that a pixel that has
 # gone too far still has a gradient.
@@ -186,7 +187,7 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
 def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
     """Bring the trainer to where the checkpoint in `out` stands; whether there is one.
 
-    Raises InvalidInput if its settings were others; only the number of steps may change.
+    Raises InvalidInput if its settings were others; only those in MAY_CHANGE may differ.
     """
     checkpoint = checkpoint_of(out)
     if not checkpoint.exists():
@@ -194,7 +195,7 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
     state = load_checkpoint(checkpoint)
     try:
         for name, value in asdict(trainer.settings).items():
-            if name != "steps" and value != (before := state["settings"][name]):
+            if name not in MAY_CHANGE and value != (before := state["settings"][name]):
                 raise InvalidInput(
                     f"the run in {out} began with {name} {before}, not {value}; leave it as it was, or choose "
                     "another --out"
