@@ -677,8 +677,8 @@ def test_the_machine_is_measured(run, monkeypatch):
 def test_the_page_is_served_as_it_is_wished_for(run, monkeypatch):
     served = []
     monkeypatch.setattr("styletransfer.page.serve", lambda transfer, **wishes: served.append(wishes))
-    assert run("serve", "--host", "0.0.0.0", "--port", 8000, "--auth", "me:a:b") == (0, "", "")
-    assert served == [{"host": "0.0.0.0", "port": 8000, "auth": ("me", "a:b"), "share": False}]
+    assert run("serve", "--host", "0.0.0.0", "--port", 8000, "--auth=me:a:b=") == (0, "", "")
+    assert served == [{"host": "0.0.0.0", "port": 8000, "auth": ("me", "a:b="), "share": False}]
     for wrong in ("me", "me:", ":secret"):
         code, _, err = run("serve", "--auth", wrong)
         assert (code, "write NAME:PASSWORD" in err) == (2, True)

@@ -71,8 +71,9 @@ def test_what_was_painted_of_a_format_that_is_not_written_into_the_same_folder_i
     for target in first.values():
         write_painting(target)
     assert plan_outputs([Path("in")], "in", "amber") == first
-    with pytest.raises(InvalidInput, match="would replace the photo"):
-        plan_outputs([Path("in/a.png")], "in", "amber")  # a painting that is named is meant
+    for others in ([], photos("other.jpg")):  # a painting that is named is meant
+        with pytest.raises(InvalidInput, match="would replace the photo"):
+            plan_outputs([Path("in/a.png"), *others], "in", "amber")
 
 
 def test_paintings_can_be_painted_again_somewhere_else():

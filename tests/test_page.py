@@ -4,7 +4,7 @@ import math
 import socket
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +25,7 @@ from styletransfer.page import serve, visitors
 from styletransfer.page import site as site_module
 from styletransfer.page.controls import mix_text, region_of
 from styletransfer.page.gallery import LOOK_SIDE, StylePictures, title_of
+from styletransfer.page.learn import LearnTab
 from styletransfer.page.pad import corner_weights, pad_place
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.restore import as_shown, not_restored
@@ -33,6 +34,7 @@ from styletransfer.page.visitors import on_white
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 from styletransfer.page.work import follow, telling
 from styletransfer.settings import STROKE_SIZE, Optimization
+from styletransfer.stylebank import load_style, save_style
 
 
 @pytest.fixture
@@ -301,18 +303,22 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
 
 def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
     tab, values = paint_tab
-    visitor, looked = tab.visitors.of(VISITOR), threading.Event()
+    visitor, looked, ended = tab.visitors.of(VISITOR), threading.Event(), []
 
     def long_work(on_step):
-        while not looked.is_set():
+        for _ in range(1000):  # at most ten seconds
+            if looked.is_set():
+                break
             time.sleep(0.01)
             on_step(Progress(0, 2))
+        ended.append(looked.is_set())
 
     learning = threading.Thread(target=list, args=(follow(long_work, visitor.long),))
     learning.start()
     tab._look_on(True, values[tab.controls.photo], VISITOR)
     looked.set()
     learning.join()
+    assert ended == [True]
     assert {"amber", "blue", "coral"} <= visitor.looks.keys()
 
 
@@ -323,6 +329,28 @@ def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab)
     *_, told = tab.paint(values | {tab.controls.key: own.key}, back)
     assert told[tab.controls.key] == own.key
     assert tab.visitors.of(back).own is own
+
+
+@pytest.fixture
+def learn_tab(paint_tab):
+    tab, values = paint_tab
+    with gr.Blocks():
+        return LearnTab(tab.visitors, tab), values
+
+
+def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(
+    learn_tab, transfer, tmp_path, monkeypatch
+):
+    tab, values = learn_tab
+    tab.visitors.shared_styles = False
+    file = tmp_path / "mine.safetensors"
+    style = load_style(transfer._bank.find("amber"))
+    save_style(file, replace(style, info=replace(style.info, slug="mine")))
+    own, back = tab.visitors.of(VISITOR).own, gr.Request(session_hash="b")
+    values = values | {tab.paint_tab.controls.key: own.key, tab.add: str(file)}
+    assert "Amber" in tab._add(values, back)
+    tab.listing(values, back)
+    assert own.transfer.own_styles == ["mine"]
 
 
 def test_titles_of_learned_styles_are_whole():
@@ -350,10 +378,12 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         assert visitor.painted is None  # what is wished for now is another one
     own = visitor.own.folder
     assert len(list(own.rglob("*-painted.png"))) == 2
-    tab.visitors.close()
-    assert not own.exists()
+    for painting in own.rglob("*-painted.png"):
+        painting.unlink()  # as systems do that clean up temporary folders
     with pytest.raises(gr.Error, match="no longer here"):
         tab._show_earlier(click_on(second), VISITOR)
+    tab.visitors.close()
+    assert not own.exists()
 
 
 def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monkeypatch):
@@ -453,6 +483,7 @@ def test_settings_from_a_file_fit_the_sliders():
     [
         {"styles": {"blue": 1e308, "amber": -1}, "optimization": [], "size": "large", "method": ["cin"]},
         {"styles": {"blue": "x"}},
+        {"styles": {"blue": 10**400}},
         {"styles": {"blue": math.nan}},
         {"styles": ["blue"]},
     ],

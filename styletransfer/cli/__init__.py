@@ -48,7 +48,8 @@ def _end_as_ctrl_c(number: int, frame: FrameType | None) -> None:
 def _refuse_empty(arguments: Sequence[str]) -> None:
     """Raise InvalidInput for "", which as a path would be the current folder."""
     for argument in arguments:
-        if not argument or (argument.startswith("--") and argument.endswith("=")):
+        name, equals, value = argument.partition("=")
+        if not argument or (name.startswith("--") and equals and not value):
             raise InvalidInput(f"an argument is empty: {argument}''; is a variable not set?")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -38,7 +38,7 @@ def plan_outputs(
         folder = Path(output or _shortened(styles))
         if folder.is_file() or (folder.suffix.lower() in images.FORMATS and not _means_folder(output)):
             raise InvalidInput(f"-o {folder} is a file; name a folder, or for one photo a file such as out.png")
-        sources = _without_results(sources, folder)
+        sources = _without_results(sources, photos, folder)
         planned = _named_apart({source: folder / place for source, place in sources.items()})
     _refuse_shared(planned)
     photos_there = {source.resolve(): source for source in sources}
@@ -158,13 +158,14 @@ def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
     return found
 
 
-def _without_results(sources: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Without what an earlier run of the same command has painted, unless that is all there is."""
-    photos = {
-        source: place
-        for source, place in sources.items()
-        if (folder / place / source.name).resolve() != source.resolve() or not _is_painting(source)
-    }
+def _without_results(sources: dict[Path, Path], named: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Without what an earlier run of the same command has painted, unless it is `named` or all there is."""
+
+    def is_photo(source: Path, place: Path) -> bool:
+        elsewhere = (folder / place / source.name).resolve() != source.resolve()
+        return elsewhere or source in named or not _is_painting(source)
+
+    photos = {source: place for source, place in sources.items() if is_photo(source, place)}
     return photos or sources
 
 

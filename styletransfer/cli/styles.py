@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
@@ -29,7 +30,7 @@ def styles(
         print_json([{**asdict(info), "slug": name} for name, info in infos.items()])
         return
     table = Table(box=None, header_style="bold")
-    table.add_column("style", overflow="fold", min_width=max(map(len, infos), default=0))  # is typed as it is
+    table.add_column("style", overflow="fold", min_width=max(map(cell_len, infos), default=0))  # to be typed
     for heading in ("painting", "artist", "year"):
         table.add_column(heading)
     for name, info in infos.items():

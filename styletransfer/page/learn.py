@@ -86,7 +86,7 @@ class LearnTab:
             self.learn_button,
             self.stop_button,
             self._learn,
-            {self.picture, self.name, self.seconds},
+            {tab.key, self.picture, self.name, self.seconds},
             [self.progress, self.preview, self.losses, self.stop_button],
             check=self._check,
             told=self.progress,
@@ -103,7 +103,7 @@ class LearnTab:
             **quiet,
         )
         self.paint_tab.painted_by(removed.success)
-        self.add.upload(self._add, self.add, self.progress, **quiet).then(**listing)
+        self.add.upload(self._add, {tab.key, self.add}, self.progress, **quiet).then(**listing)
 
     def listing(self, values: Values, request: gr.Request) -> Updates:
         """Updates of the gallery, the list of own styles and the visitor's key."""
@@ -126,7 +126,8 @@ class LearnTab:
             raise InvalidInput("give a picture to learn from, and a name for the style")
 
     def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor, seconds = self.visitors.of(request), values[self.seconds]
+        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
+        seconds = values[self.seconds]
         curve: list[tuple[int, float, str]] = []
         with telling():
             waiting = progress_bar(0, "Looking at the picture…")
@@ -188,7 +189,8 @@ class LearnTab:
             **self.paint_tab.rechosen(chosen, values, request),
         }
 
-    def _add(self, file: str, request: gr.Request) -> str:
+    def _add(self, values: Values, request: gr.Request) -> str:
+        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
         with telling():
-            info = self.visitors.of(request).transfer.import_style(Path(file))
+            info = visitor.transfer.import_style(Path(values[self.add]))
         return progress_bar(1, f"<b>{escape(title_of(info))}</b> is now in the gallery of the Paint tab.")

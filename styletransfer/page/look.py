@@ -49,7 +49,7 @@ SCRIPT = """
       button.setAttribute('aria-label', name);
       if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
     }
-    for (const id of ['note', 'mix', 'sheet-note'])
+    for (const id of ['note', 'mix', 'learning', 'many', 'sheet-note'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
   };
   new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true,
@@ -94,8 +94,8 @@ def progress_bar(share: float, text: str) -> str:
     percent = round(100 * min(1.0, max(0.0, share)))
     values = f'aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100"'
     bar = f'<div style="width:{percent}%"></div>'
-    told = "polite" if percent in (0, 100) else "off"  # a screen reader would say every step
+    quiet = "" if percent in (0, 100) else ' aria-live="off"'  # or a screen reader would say every step
     return (
         f'<div class="progress" role="progressbar" aria-label="Progress" {values}>{bar}</div>'
-        f'<p aria-live="{told}">{text}</p>'
+        f"<p{quiet}>{text}</p>"
     )

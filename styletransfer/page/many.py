@@ -92,7 +92,7 @@ class ManyTab:
         visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
         wish = replace(controls.wish(values), region=None)  # the region was painted on another photo
         with telling():
-            yield progress_bar(0, "Reading…"), gr.update(interactive=False), gr.update(interactive=True)
+            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
 
             def work(on_step: OnStep) -> Outcome:

@@ -66,8 +66,8 @@ element.addEventListener('pointerdown', (event) => {
   dragging = true; element.setPointerCapture(event.pointerId); move(event, false);
 });
 element.addEventListener('pointermove', (event) => { if (dragging) move(event, false); });
-for (const end of ['pointerup', 'pointercancel'])
-  element.addEventListener(end, (event) => { if (dragging) { dragging = false; move(event, true); } });
+element.addEventListener('pointerup', (event) => { if (dragging) { dragging = false; move(event, true); } });
+element.addEventListener('pointercancel', () => { if (dragging) { dragging = false; show(true); } });
 element.addEventListener('keydown', (event) => {
   const step = {ArrowLeft: [-.1, 0], ArrowRight: [.1, 0], ArrowUp: [0, -.1], ArrowDown: [0, .1]}[event.key];
   if (!step) return;

@@ -12,7 +12,7 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep, normalise_weights
-from styletransfer.errors import UnreadableImage
+from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
 from styletransfer.page.controls import (
     FINEST,
     MOST_STYLES,
@@ -315,8 +315,9 @@ class PaintTab:
         with telling():
             normalise_weights(wish.styles)  # an error must not cost the painting there is
             visitor.file_format = visitor.file_format or values[it.file_format]
-            images.check_fits(Path(f"painting.{visitor.file_format.lower()}"), wish.painted_size(photo))
-            expected, began = _expectation(wish, visitor.transfer, photo), time.monotonic()
+            size = wish.painted_size(photo)
+            _check_fits(visitor.file_format, size)
+            expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
             before, visitor.painted = visitor.painted, None
 
             def work(on_step: OnStep) -> Image.Image:
@@ -372,7 +373,7 @@ class PaintTab:
     def _show_earlier(self, event: gr.SelectData, request: gr.Request) -> Updates:
         it, visitor, clicked = self.controls, self.visitors.of(request), event.value["image"]["orig_name"]
         found = next((each for each in list(visitor.own.earlier) if each.small.name == clicked), None)
-        if found is None:
+        if found is None or not found.file.exists():
             raise gr.Error("This painting is no longer here.", print_exception=False)
         visitor.painted = None  # the page shows another one
         return {
@@ -444,11 +445,21 @@ def _next_step(has_photo: bool) -> str:
     return "Choose a style in the gallery." if has_photo else "Choose a photo first."
 
 
-def _expectation(wish: Wish, transfer: StyleTransfer, photo: str) -> str:
+def _check_fits(file_format: str, size: tuple[int, int]) -> None:
+    try:
+        images.check_fits(Path(f"painting.{file_format.lower()}"), size)
+    except UnwritableOutput as error:
+        height, width = size
+        raise InvalidInput(
+            f"{file_format} files cannot have {width} x {height} pixels; choose PNG, or a smaller size"
+        ) from error
+
+
+def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> str:
     """A text about how long it will take."""
     if wish.optimises:
         return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
-    found = transfer.estimate(wish.painted_size(photo), method=wish.method, stroke_size=wish.stroke_size)
+    found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
     return f"Painting, about {found.seconds + 0.2:.1f} s…"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from styletransfer.page.controls import METHODS, MOST_STYLES, SIZES
 from styletransfer.page.slider import Slider
-from styletransfer.settings import Optimization
+from styletransfer.settings import Optimization, is_number
 
 
 def weights_in(found: Mapping[str, Any]) -> dict[str, float]:
@@ -38,7 +38,7 @@ def size_in(found: Mapping[str, Any]) -> int:
 def seconds_in(found: Mapping[str, Any]) -> Any:
     """The time for Finest; None if unknown."""
     optimization = found.get("optimization")
-    return (optimization.get("seconds") if isinstance(optimization, dict) else None) or None
+    return (isinstance(optimization, dict) and optimization.get("seconds")) or None
 
 
 def as_shown(slider: Slider, value: Any) -> float:
@@ -66,5 +66,5 @@ def _differs(optimization: object) -> bool:
     return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _is_number(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)

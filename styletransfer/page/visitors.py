@@ -240,7 +240,6 @@ class Visitors:
         with self._lock:
             visitor = self._known.get(key)
             if visitor is not None:
-                visitor.painted = None  # the largest part of what they hold in memory
                 self._leave_later(key, visitor)
 
     def _leave_later(self, key: str, visitor: Visitor) -> None:

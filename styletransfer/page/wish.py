@@ -11,7 +11,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep
 from styletransfer.errors import InvalidInput
 from styletransfer.images import ImageSource
-from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, STRENGTH, STROKE_SIZE, Optimization
+from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE, Optimization
 
 EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside it"
 PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
@@ -44,6 +44,8 @@ class Wish:
 
     def painted_size(self, photo: str | Path) -> tuple[int, int]:
         """Height and width of the painting of a photo. Raises InvalidInput if it is too large for the page."""
+        if self.size is not None:
+            SIZE.check("size", self.size)
         size = images.read_size(photo)
         height, width = images.with_long_side(size, self.size) if self.size else size
         if height * width > MAX_PIL_PIXELS:

@@ -1,5 +1,6 @@
 """Jobs for visitors: run one at a time in threads of their own, with progress, and stoppable."""
 
+import json
 import os
 import re
 import threading
@@ -146,7 +147,13 @@ def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
     """Say at once that a job waits to start, unless the visitor has such a job under way."""
-    script = f"(told) => document.getElementById('{stop_button.elem_id}')?.disabled ? '{WAITING}' : told"
+    _tell(listener, shown, WAITING, stop_button)
+
+
+def _tell(listener: Callable[..., Any], shown: Any, text: str, stop_button: Any) -> None:
+    """Show a text at an event, unless such a job is under way, which the stop button tells."""
+    idle = f"document.getElementById('{stop_button.elem_id}')?.disabled"
+    script = f"(told) => {idle} ? {json.dumps(text)} : told"
     listener(None, shown, shown, js=script, queue=False, **QUIET)
 
 
@@ -168,14 +175,11 @@ def long_work(
            told: the output that says that the job waits; quiet: its value when the job has failed.
     """
 
-    def nothing_done() -> tuple[Any, Any]:
-        return quiet, gr.update(interactive=False)
-
     tell_waiting(begin.click, told, end)
     ordered, order = keep_order(begin.click, inputs, check)
-    ordered.failure(nothing_done, None, [told, end], queue=False, **QUIET)
+    _tell(ordered.failure, told, quiet, end)
     done = ordered.success(work, order, outputs, **QUIET, **LONG)
-    done.failure(nothing_done, None, [told, end], queue=False, **QUIET)
+    done.failure(lambda: (quiet, gr.update(interactive=False)), None, [told, end], queue=False, **QUIET)
     end.click(stop, None, None, queue=False, **QUIET)
     return done
 
@@ -184,6 +188,8 @@ def keep_order(
     listener: Callable[..., Any], inputs: set[Any], check: Callable[[Any], None] = lambda values: None
 ) -> tuple[Any, gr.State]:
     """Keep the values that `inputs` have at an event; returns Gradio's event, and the state with them.
+
+    The same event again, while the job waits, replaces them.
 
     Otherwise Gradio would read states only when the job's turn comes, and all other inputs now.
     """
