@@ -40,7 +40,7 @@ class Sampling:
     """Which parts of a large picture its statistics are measured on: samples on an even grid.
 
     A thumbnail has the statistics of other strokes: at eight megapixels the painting then differs by 11 to 14
-    of 255 from the one with exact statistics; for samples see docs/benchmarks.md.
+    of 255 from the one with exact statistics; for samples see docs/experiments.md.
 
     `count`: along either side; `side`: of a sample, in pixels, a multiple of 8; `rim`: pixels at its border
     that count little, since the layers leave out more and more of them.
