@@ -338,7 +338,10 @@ def test_a_fit_that_is_killed_leaves_no_style_and_can_be_continued(transfer, tmp
     script = KILLED.format(
         models=str(transfer._models_dir), styles=str(transfer._bank.own), folder=str(tmp_path)
     )
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
+    tests = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=tests, env=os.environ | {"PYTHONPATH": str(tests.parent)}
+    )
     try:
         assert soon((tmp_path / ".mine.unfinished").exists, 120)
     finally:
