@@ -84,10 +84,8 @@ def main() -> None:
     scale = (PIXELS / (painting.shape[2] * painting.shape[3])) ** 0.5
     painting = images.resize_long_side(painting, round(scale * max(painting.shape[2:])))
     vgg = load_vgg19(GRAM_LAYERS[-1])
-    objective, target = (
-        Objective(vgg, images.read_picture(photo).rgb, LAYERS),
-        style_target(vgg, painting, GRAM_LAYERS),
-    )
+    objective = Objective(vgg, images.read_picture(photo).rgb, LAYERS)
+    target = style_target(vgg, painting, GRAM_LAYERS)
     ours = run_ours(photo, options.style or options.painting, options.seconds)
     for seconds, preview in ours:
         whole = images.resize(preview, images.read_picture(photo).size)

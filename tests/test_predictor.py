@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 from conftest import TINY, make_photo
-from trainers import PREDICTOR, predictor_trainer, random_pictures
+from trainers import PREDICTOR, predictor_trainer, random_pictures, write_data
 
 from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.methods import cin
@@ -16,7 +16,6 @@ from styletransfer.picturestyles import PictureStyles
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import as_batch, style_target
-from styletransfer.training import data, looks
 from styletransfer.training.looks import look
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
@@ -128,14 +127,7 @@ def test_a_predictor_of_another_base_network_begins_around_the_rows_of_this_one(
 
 @pytest.fixture
 def job(tmp_path, tiny_models, tiny_styles, monkeypatch):
-    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
-    monkeypatch.setattr(looks, "SIDES", (40, 48))
-    for name, count in (("content", 18), ("paintings", 3)):
-        (tmp_path / name).mkdir()
-        for index in range(count):
-            make_photo(44, 52, index).save(tmp_path / name / f"{index:02}.png")
-    shutil.copytree(tiny_models, tmp_path / "base" / "models")
-    shutil.copytree(tiny_styles, tmp_path / "base" / "styles")
+    write_data(tmp_path, tiny_models, tiny_styles, monkeypatch)
     folders = (tmp_path / name for name in ("content", "paintings", "run", "base"))
     return PredictorJob(*folders, command="the command")
 

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping
 from statistics import geometric_mean
 from types import SimpleNamespace
@@ -12,14 +11,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import TINY, make_photo
-from trainers import ADAIN, BASE, PREDICTOR, adain_trainer, base_trainer, predictor_trainer
+from trainers import ADAIN, BASE, PREDICTOR, adain_trainer, base_trainer, predictor_trainer, write_data
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
 from styletransfer.files import load_checkpoint
 from styletransfer.methods import cin
 from styletransfer.settings import NetworkTraining
-from styletransfer.training import base_job, data, looks
+from styletransfer.training import base_job
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain_job import AdainJob, train_adain
 from styletransfer.training.base import BaseTrainer
@@ -85,18 +84,11 @@ def make(name, tiny_models, styles):
 def run(name, tmp_path, tiny_models, tiny_styles, monkeypatch):
     """The training in a folder: call it to train; it has its settings and where it reads and writes."""
     training = TRAININGS[name]
-    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
-    monkeypatch.setattr(looks, "SIDES", (40, 48))
+    write_data(tmp_path, tiny_models, tiny_styles, monkeypatch)
     monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
     monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
     monkeypatch.setattr(trainer_module, "LOG_STEPS", 4)
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
-    for folder, count in (("content", 18), ("paintings", 3)):
-        (tmp_path / folder).mkdir()
-        for index in range(count):
-            make_photo(44, 52, index).save(tmp_path / folder / f"{index:02}.png")
-    shutil.copytree(tiny_models, tmp_path / "base" / "models")
-    shutil.copytree(tiny_styles, tmp_path / "base" / "styles")
     job = training.job(tmp_path / "content", tmp_path / "paintings", tmp_path / "run", command="the command")
     if name == "predictor":
         job = dataclasses.replace(job, base=tmp_path / "base")
