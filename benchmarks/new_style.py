@@ -4,8 +4,8 @@
 
 Runs:  ours: what `styletransfer train-style` does; quick: the same in fewer steps; photographs: the same on
 PHOTOS instead of the few pictures that come with the installation; mean: the same from the mean of the known
-rows; published: from that mean with Adam at 1e-3 (Dumoulin et al. 2017), on PHOTOS; reference: 3,000 steps on
-PHOTOS.
+rows; published: from that mean with Adam at 1e-3 (Dumoulin et al. 2017), on PHOTOS, with our losses and average
+of the row; reference: 3,000 steps on PHOTOS.
 J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), photos at a long side of 512 px that are never
 trained on. Paintings that the base network was trained with do not count: by default those of the shipped
 styles are left out. Seconds are those of the steps alone, without loading.

@@ -108,7 +108,7 @@ class StyleTransfer:
         """
         from styletransfer.training.style_job import StyleJob, train_style
 
-        STYLE_SIZE.check("style_side", style_side)
+        STYLE_SIZE.check("style size", style_side)
         _check_above_zero("steps", steps, whole=True)
         _check_above_zero("seconds", seconds)
         if not isinstance(name, str):
@@ -142,6 +142,10 @@ class StyleTransfer:
         base = cin.load(self._models_dir, self._device, choose_dtype(self._device))
         predictor, _ = load_predictor(self._models_dir)
         return train_style(job, base, predictor, settings, on_step)
+
+    def check_name(self, name: str) -> None:
+        """Raise InvalidInput unless a style of that title can be learned into the user's own styles."""
+        self._bank_for_own().check_free(to_slug(name))
 
     def style_preview(self, name: str) -> bytes:
         """A small JPEG: what a shipped style paints, or what an own one was learned from; b"" if none."""
@@ -347,7 +351,7 @@ class StyleTransfer:
 
     def _bank_for_own(self) -> StyleBank:
         """The bank, to write into. Raises InvalidInput where there is no folder for own styles."""
-        if self._bank.own == self._bank.shipped:
+        if self._styles_dir is None and self._bank.own == self._bank.shipped:
             raise InvalidInput("there is no folder for your own styles; set HOME or give --styles-dir")
         return self._bank
 
@@ -360,9 +364,10 @@ class StyleTransfer:
 def _users_styles() -> Path | None:
     """The folder of the user's own styles; None where the system names no home for the user."""
     try:
-        return user_data_path("styletransfer") / "styles"
+        folder = user_data_path("styletransfer") / "styles"
     except RuntimeError:
         return None
+    return folder if folder.is_absolute() else None  # older platformdirs leave "~" as it is
 
 
 def _check_above_zero(name: str, value: float | None, *, whole: bool = False) -> None:

@@ -80,8 +80,8 @@ def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
 class Progress:
     """How far some work has come: handed to `on_step`, which may raise `Cancelled` to stop it.
 
-    `losses` are named means of the step; `preview` is from time to time a picture (1, 3, H, W) in [0, 1], or
-    (B, 3, H, W) where B photos are painted at once; uint8 where it is large.
+    `losses` are named means of the step; `preview` is, from time to time in work that goes on in steps, a
+    picture (1, 3, H, W) in [0, 1].
     """
 
     step: int

@@ -77,13 +77,15 @@ def statistics_in(target: StyleTarget) -> FeatureStatistics:
     return {layer: (_as_map(target.means[layer]), _as_map(target.stds[layer])) for layer in ADAIN_LAYERS}
 
 
-def blended_statistics(styles: Sequence[Style], weights: Tensor) -> FeatureStatistics:
+def blended_statistics(
+    styles: Sequence[Style], weights: Tensor, layers: Sequence[str] = ADAIN_LAYERS
+) -> FeatureStatistics:
     """Statistics of a mix of styles.
 
     Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
     """
     found = {}
-    for layer in ADAIN_LAYERS:
+    for layer in layers:
         shares = weights if weights.ndim == 2 else _at(layer, weights)
         parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
         mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import os
 import pickle
+import re
 import shlex
 import threading
 from collections.abc import Iterator
@@ -49,8 +50,13 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def real(path: Path) -> Path:
+    """The path without links, absolute. Unlike `Path.resolve` it takes a link in a loop for a file."""
+    return Path(os.path.realpath(path))
+
+
 def _followed(path: Path) -> Path:
-    return path.resolve() if path.is_symlink() else path
+    return real(path) if path.is_symlink() else path
 
 
 def check_place(path: Path) -> None:
@@ -110,8 +116,8 @@ def plain_number(value: Any) -> int | float:
 
 
 def printable(name: str) -> str:
-    """A file's name as text that can be encoded: bytes in it that are not UTF-8 become U+FFFD."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    """A text, such as a file's name, that can be encoded: bytes in it that are not UTF-8 become U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", name)  # Python reads such bytes as halves of surrogate pairs
 
 
 def recorded(command: str, *words: str, **options: object) -> str:
@@ -124,7 +130,7 @@ def recorded(command: str, *words: str, **options: object) -> str:
     for name, value in options.items():
         for each in value if isinstance(value, list) else [value]:
             if each is not None:
-                text = each.resolve().name if isinstance(each, Path) else str(each)
+                text = real(each).name if isinstance(each, Path) else str(each)
                 told += [f"--{name.replace('_', '-')}", text]
     return printable(shlex.join(["styletransfer", command, *told]))
 

@@ -115,4 +115,5 @@ def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style
     Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
     """
     mean, std = own
-    return ((content - mean) / std * style_std + style_mean).to(content.dtype)
+    scale = style_std / std
+    return torch.addcmul(style_mean - mean * scale, content, scale).to(content.dtype)

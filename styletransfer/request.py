@@ -33,7 +33,9 @@ from styletransfer.settings import (
 
 FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows through a weak painting
 MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")  # in RuntimeErrors, on the CPU
+# In RuntimeErrors, as PyTorch has no class for these.
+OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")
+OUT_OF_MPS_MEMORY = ("MPS backend out of memory", "Invalid buffer size")
 Result = TypeVar("Result")
 
 
@@ -110,19 +112,12 @@ class Request:
         }
 
     def read(self, source: ImageSource) -> Picture:
-        """A photo in the wanted size.
-
-        Raises UnreadableImage, or InvalidInput where that is too many pixels, or too many for the memory.
-        """
+        """A photo in the wanted size. Raises UnreadableImage, or InvalidInput where the memory is too small."""
         picture, size = images.read_picture(source), self.options.size
         if size is None:
             return picture
-        height, width = images.with_long_side(picture.size, size)
-        if height * width > MAX_PIXELS:
-            raise InvalidInput(
-                f"size {size} would make {height * width:,} pixels of this photo, more than {MAX_PIXELS:,}"
-            )
-        return _within_memory(lambda: picture.resized((height, width)), (height, width))
+        wanted = images.with_long_side(picture.size, size)
+        return _within_memory(lambda: picture.resized(wanted), wanted)
 
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
         """The paintings of photos that were `read`: of one, or of as many of one size as `at_once` says.
@@ -144,7 +139,7 @@ class Request:
         """The photos as they are, which is what strength 0 asks for."""
         if on_step:
             try:
-                on_step(Progress(1, 1, preview=pictures[0].rgb))
+                on_step(Progress(1, 1))
             except Cancelled:
                 if self.method != "gatys":  # which returns what it has
                     raise
@@ -164,8 +159,9 @@ class Request:
             nonlocal stopped
             if large:
                 images.release()  # parts of a large picture come and go tile by tile
-            elif progress.preview is not None and len(pictures) == 1:
-                progress = replace(progress, preview=self._finished(progress.preview, pictures[0].rgb))
+            if progress.preview is not None:
+                preview = images.as_float(self._finished(progress.preview, pictures[0].rgb))
+                progress = replace(progress, preview=preview)
             try:
                 if on_step:
                     on_step(progress)
@@ -299,12 +295,13 @@ def _within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
     """The result of `work` on a picture of that size. Raises InvalidInput where the memory is too small."""
     try:
         return work()
-    except torch.OutOfMemoryError:
-        memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(text in str(error) for text in OUT_OF_MEMORY):
+        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_MPS_MEMORY):
+            memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
+        elif isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
+            memory, remedy = "memory", "a smaller size"
+        else:
             raise
-        memory, remedy = "memory", "a smaller size"
     # Raised from that error, this one would hold what fills the memory.
     height, width = size
     raise InvalidInput(f"the {memory} is too small for a picture of {width}x{height} pixels; give {remedy}")

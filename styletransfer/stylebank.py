@@ -16,7 +16,7 @@ from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.files import attempt, make_folder, replacing
+from styletransfer.files import attempt, make_folder, printable, replacing
 from styletransfer.vgg import GRAM_LAYERS, channels
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 SUFFIX = ".safetensors"
 LONGEST_SLUG = 80  # bytes
 MOST_KEPT = 64  # styles in memory, 2.4 MB each
+LARGEST_FILE = 2**22  # bytes, of a style file from elsewhere; ours have 0.65 MB
 _ACCENTS = 200  # combining classes of Unicode from here on are accents above and below letters
+_DEEPEST = 8  # levels of lists and tables in a description; ours have three
+_HIDDEN = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: control characters, half pairs, ends of lines
 _INFO = "style"
 _TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # fields of StyleInfo
 _NO_PREVIEW = b"\0"
@@ -69,12 +72,15 @@ def load_style(path: Path) -> Style:
         preview = _preview(tensors.pop("preview"))
         for name, value in tensors.items():
             if not value.isfinite().all():
-                raise InvalidStyleFile(f"{path}: {name} holds numbers that are not finite; get the file again")
+                raise InvalidStyleFile(
+                    f"{path}: {name!r} holds numbers that are not finite; get the file again"
+                )
         return Style(
             info=info,
             row=torch.stack((tensors["gamma"], tensors["beta"])).float(),
             grams={
-                layer: _symmetric(tensors[_GRAM + layer].float()) * tensors[_SCALE + layer] for layer in layers
+                layer: _symmetric(tensors[_GRAM + layer].float()) * float(tensors[_SCALE + layer])
+                for layer in layers
             },
             # Copied, as they would otherwise keep the file open, which then cannot be removed on Windows.
             bounds={layer: tensors[_BOUND + layer][0].to(torch.float32, copy=True) for layer in layers},
@@ -84,12 +90,14 @@ def load_style(path: Path) -> Style:
         )
     except FileNotFoundError:
         raise InvalidStyleFile(f"no such style file: {path}") from None
-    except (SafetensorError, OSError, KeyError, IndexError, TypeError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
 
 def to_slug(title: str) -> str:
     """The name that a title is used by: "My Style, II" becomes "my-style-ii". Raises InvalidInput."""
+    if not is_shown(printable(title)):
+        raise InvalidInput(f"the name {title!r} has letters that cannot be shown; leave them out")
     plain = unicodedata.normalize("NFKD", title).casefold()
     bare = (letter for letter in plain if unicodedata.combining(letter) < _ACCENTS)
     kept = "".join(letter if _is_written(letter) else " " for letter in bare)
@@ -101,6 +109,11 @@ def to_slug(title: str) -> str:
             f"the name {title[:40]!r}... is too long; give at most {LONGEST_SLUG} bytes of letters"
         )
     return slug
+
+
+def is_shown(text: str) -> bool:
+    """Whether a terminal and a page show it as it is, without characters that command or break them."""
+    return not any(unicodedata.category(letter) in _HIDDEN for letter in text)
 
 
 def _is_written(letter: str) -> bool:
@@ -133,8 +146,12 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
             raise InvalidStyleFile(f"style {style.info.slug!r} lacks the statistics of {layer}")
         width = channels(layer)
         shapes[f"the Gram matrix of {layer}"] = (style.grams[layer], (width, width))
+        shapes[f"the bound of {layer}"] = (style.bounds[layer], ())
         shapes[f"the mean of {layer}"] = (style.means[layer], (width,))
         shapes[f"the std of {layer}"] = (style.stds[layer], (width,))
+    for layer in style.grams:
+        if layer not in GRAM_LAYERS:
+            raise InvalidStyleFile(f"style {style.info.slug!r} has statistics of {layer!r}, an unknown layer")
     for part, (value, shape) in shapes.items():
         if tuple(value.shape) != shape:
             raise InvalidStyleFile(
@@ -187,6 +204,8 @@ class StyleBank:
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
+        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+            raise InvalidStyleFile(f"{path} has more than {LARGEST_FILE:,} bytes, which no style file has")
         style = load_style(path)
         check_style(style, base_sha256, row_length)
         if style.info.slug != to_slug(style.info.slug):
@@ -222,7 +241,7 @@ class StyleBank:
         try:
             with safe_open(path, framework="pt") as file:
                 return _preview(file.get_tensor("preview"))
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, TypeError) as error:  # NumPy lacks some formats of numbers
             raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
     def find(self, name: str) -> Path:
@@ -258,12 +277,26 @@ def unknown(name: str, known: Sequence[str]) -> UnknownStyle:
 def _info(metadata: Mapping[str, str] | None, path: Path) -> StyleInfo:
     try:
         values = json.loads((metadata or {})[_INFO])
+        _check_plain(values, _DEEPEST)
         known = {field.name for field in fields(StyleInfo)}
-        if not all(isinstance(values.get(name, ""), str) for name in _TEXTS):
-            raise TypeError
+        for name in _TEXTS:
+            text = values.get(name, "")
+            if not isinstance(text, str) or not is_shown(text):
+                raise TypeError
         return StyleInfo(**{name: value for name, value in values.items() if name in known})
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidStyleFile(f"{path} is a safetensors file, but not of a style") from error
+
+
+def _check_plain(value: object, levels: int) -> None:
+    """Raise ValueError unless it can be written as JSON again, for which it must not be nested too deep."""
+    if isinstance(value, str):
+        value.encode()  # which halves of surrogate pairs cannot be
+    elif isinstance(value, list | dict):
+        if levels == 0:
+            raise ValueError
+        for each in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_plain(each, levels - 1)
 
 
 def _preview(stored: Tensor) -> bytes:
@@ -277,6 +310,8 @@ def _upper_triangle(matrix: Tensor) -> Tensor:
 
 
 def _symmetric(triangle: Tensor) -> Tensor:
+    if triangle.ndim != 1:  # which may have any length in no bytes
+        raise ValueError(f"a Gram matrix is of shape {tuple(triangle.shape)}")
     side = round(((8 * len(triangle) + 1) ** 0.5 - 1) / 2)
     rows, columns = torch.triu_indices(side, side)
     matrix = triangle.new_empty(side, side)

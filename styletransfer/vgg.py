@@ -75,9 +75,8 @@ class VGG19(nn.Module):
     std: Tensor
 
     def __init__(self, deepest: str = "relu5_1") -> None:
-        """Layers up to `deepest`, with no weights yet: see `load_vgg19`. Raises InvalidInput."""
+        """Layers up to `deepest`, with no weights yet: see `load_vgg19`."""
         super().__init__()
-        check_layers([deepest])
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.ones(1, 3, 1, 1), persistent=False)
         depth = LAYERS.index(deepest) + 1
@@ -90,7 +89,6 @@ class VGG19(nn.Module):
         Args:    images: (B, 3, H, W) in [0, 1], RGB, at least 16x16 for relu5 layers;
                  layers: names out of LAYERS that this network reaches.
         Returns: layer -> (B, C, H/s, W/s), s = 1, 2, 4, 8, 16 for blocks 1 to 5, in the weights' dtype.
-        Raises:  InvalidInput for a layer that it does not have.
         """
         wanted = set(layers)
         features: dict[str, Tensor] = {}
@@ -104,9 +102,6 @@ class VGG19(nn.Module):
             x = F.relu(convolution(pad_by_one(x, "replicate")))
             if f"relu{name}" in wanted:
                 features[f"relu{name}"] = x
-        if missing := wanted - features.keys():
-            deepest = LAYERS[len(self.convolutions) - 1]
-            raise InvalidInput(f"no layer {min(missing)!r} here; VGG-19 is used from {LAYERS[0]} to {deepest}")
         return features
 
     def use_int8(self) -> None:
@@ -136,14 +131,11 @@ def stride(layer: str) -> int:
     return 2 ** (int(layer.removeprefix("relu")[0]) - 1)
 
 
-def check_layers(layers: Iterable[str], deepest: str = LAYERS[-1]) -> None:
-    """Raise InvalidInput unless every name is a layer of VGG-19, no deeper than `deepest`."""
+def check_layer(name: str, deepest: str) -> None:
+    """Raise InvalidInput unless `name` is a layer of VGG-19, no deeper than `deepest`."""
     known = LAYERS[: LAYERS.index(deepest) + 1]
-    for name in layers:
-        if name not in known:
-            raise InvalidInput(
-                f"layer {name!r} of VGG-19 cannot be used here; choose one of {', '.join(known)}"
-            )
+    if name not in known:
+        raise InvalidInput(f"layer {name!r} of VGG-19 cannot be used here; choose one of {', '.join(known)}")
 
 
 def load_vgg19(
@@ -160,7 +152,8 @@ def load_vgg19(
              path: the Oxford data file, if not the one of the installed package.
     Raises:  MissingWeights, InvalidInput.
     """
-    network = VGG19(deepest)
+    with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn by chance
+        network = VGG19(deepest)
     if source == "oxford":
         _fill_from_oxford(network, path or _find_oxford_file())
     elif source == "torchvision":

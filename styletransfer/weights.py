@@ -10,13 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import nn
 
 from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
-from styletransfer.files import replacing, sha256_of
+from styletransfer.files import make_folder, replacing, sha256_of
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.predictor import RowPredictor
 
@@ -99,6 +100,7 @@ def _save(
 ) -> str:
     half = {key: value.half().contiguous() for key, value in network.state_dict().items()}
     metadata = {"config": json.dumps(config), "description": json.dumps(description, sort_keys=True)}
+    make_folder(folder)
     path = folder / name
     with replacing(path) as temporary:
         temporary.write_bytes(to_bytes(half, metadata))
@@ -126,7 +128,8 @@ def _load(
         with safe_open(path, framework="pt") as file:
             config = json.loads(file.metadata()["config"])
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
-        network = build(config)
+        with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn by chance
+            network = build(config)
         network.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise MissingWeights(f"{path} is not a weight file of this version: {error}") from error

@@ -12,12 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from styletransfer import StyleTransfer, vgg
+from styletransfer import StyleTransfer, estimate, vgg
 from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.predictor import RowPredictor
 from styletransfer.stylebank import StyleBank, save_style
+from styletransfer.training import style_job
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor
 
@@ -53,6 +54,31 @@ def narrow_vgg() -> Iterator[None]:
 def vgg_weights() -> Iterator[None]:
     """A module that wants the real ones has a fixture of this name that does nothing."""
     with narrow_vgg():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_measurement() -> Iterator[None]:
+    """The speed of the machine, which no test depends on, is measured in a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate, "MATRIX", 64)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def crops_made_once() -> Iterator[None]:
+    """Styles are learned on the same built-in crops in most tests."""
+    kept: dict[tuple[int, int, int], list[torch.Tensor]] = {}
+    make = style_job.built_in_crops
+
+    def built_in_crops(count: int, side: int, generator: torch.Generator) -> list[torch.Tensor]:
+        key = count, side, generator.initial_seed()
+        if key not in kept:
+            kept[key] = make(count, side, generator)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style_job, "built_in_crops", built_in_crops)
         yield
 
 
@@ -144,6 +170,16 @@ def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))
 
 
+class Intruder:
+    """What makes a folder when a file of it is read as more than data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
 def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     """Somebody on the page."""
     from styletransfer.page.visitors import Belongings, Visitor
@@ -157,5 +193,5 @@ def soon(is_so: Callable[[], bool], seconds: float = 30) -> bool:
     while time.monotonic() < end:
         if is_so():
             return True
-        time.sleep(0.3)
+        time.sleep(0.05)
     return False

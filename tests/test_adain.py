@@ -14,11 +14,13 @@ from styletransfer.decoder import (
     blended_statistics,
     encode,
     restyle,
+    statistics_in,
     statistics_of,
     toward,
 )
 from styletransfer.errors import MissingWeights
 from styletransfer.methods import adain
+from styletransfer.targets import StyleTarget, as_batch
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_decoder
 
@@ -49,9 +51,20 @@ def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
 
 def test_a_blend_of_styles_is_the_blend_of_their_statistics(styles):
     weights = torch.tensor([[0.2, 0.5, 0.3]])
-    mixed = blended_statistics(styles, weights)["relu4_1"][0]
-    expected = sum(w * style.means["relu4_1"] for w, style in zip(weights[0], styles, strict=True))
-    torch.testing.assert_close(mixed.flatten(), expected)
+    mean, std = blended_statistics(styles, weights)["relu4_1"]
+    for found, part in ((mean, "means"), (std, "stds")):
+        each = (getattr(style, part)["relu4_1"] for style in styles)
+        expected = sum(weight * one for weight, one in zip(weights[0], each, strict=True))
+        torch.testing.assert_close(found.flatten(), expected)
+
+
+def test_the_statistics_in_a_batch_of_targets_are_those_of_its_styles(styles):
+    batch = statistics_in(as_batch([StyleTarget.of(style, ADAIN_LAYERS) for style in styles], len(styles)))
+    for index, style in enumerate(styles):
+        alone = blended_statistics([style], torch.ones(1, 1))
+        for layer in ADAIN_LAYERS:
+            found = tuple(part[[index]] for part in batch[layer])
+            torch.testing.assert_close(found, alone[layer])
 
 
 def test_maps_lie_where_the_photo_lies_whatever_its_size(styles):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import make_photo
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from styletransfer import api, cli, files, images, read_metadata
 from styletransfer.cli.shared import parse_settings
@@ -370,7 +371,7 @@ def test_a_style_can_be_taken_from_a_part_of_a_picture(run, photo, tmp_path):
     assert (tmp_path / "whole.png").read_bytes() != (tmp_path / "part.png").read_bytes()
 
 
-def test_a_sheet_of_some_styles_only(run, photo, tmp_path):
+def test_a_sheet_can_be_of_some_styles_only(run, photo, tmp_path):
     run("sheet", photo, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
     assert Image.open(tmp_path / "one.png").width < 2 * 40
 
@@ -476,7 +477,7 @@ def test_info_of_another_picture_says_so(run, photo):
     assert "carries no parameters" in err
 
 
-def test_help_and_version(run):
+def test_help_lists_the_commands_and_version_is_printed(run):
     assert run("--version")[1].startswith("styletransfer ")
     assert "stylize" in run("--help")[1]
 
@@ -494,6 +495,17 @@ def test_settings_that_do_not_exist_or_are_no_numbers_are_refused(option, messag
         parse_settings([option], BaseTraining())
 
 
+def test_what_a_picture_from_elsewhere_says_does_not_command_the_terminal(run, photo, tmp_path):
+    painted = tmp_path / "painted.png"
+    assert run("stylize", photo, "--style", "amber", "-o", painted)[0] == 0
+    with Image.open(painted) as picture:
+        text = PngInfo()
+        text.add_itxt("styletransfer", json.dumps({"note": "\x9b2J"}, ensure_ascii=False))
+        picture.save(tmp_path / "other.png", pnginfo=text)
+    code, out, _ = run("info", tmp_path / "other.png")
+    assert (code, "\x9b" in out, json.loads(out)["note"]) == (0, False, "\x9b2J")
+
+
 # Optimisation
 
 
@@ -504,6 +516,13 @@ def test_an_optimisation_can_be_watched(run, photo, tmp_path, monkeypatch):
     assert "</svg>" in (tmp_path / "plot.svg").read_text()
     assert list((tmp_path / "previews").glob("*.png"))
     assert read_metadata(tmp_path / "out.png")["optimization"]["steps"] == 1
+
+
+def test_where_nothing_is_painted_an_earlier_plot_stays(run, photo, tmp_path):
+    (tmp_path / "plot.svg").write_text("of the first run")
+    kept = ("--plot", tmp_path / "plot.svg", "--strength", "0", "-o", tmp_path / "out.png")
+    assert run("stylize", photo, "--style", "amber", *FEW_STEPS, *kept)[0] == 0
+    assert (tmp_path / "plot.svg").read_text() == "of the first run"
 
 
 def test_a_picture_is_a_style(run, photo, tmp_path):
@@ -622,7 +641,7 @@ def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tm
         (["train-style", "painting.png", "--name", "!"], "no letter or digit"),
         (["train-style", "painting.png", "--name", "x", "--steps", "0"], "steps is 0"),
         (["train-style", "painting.png", "--name", "x", "--seconds", "nan"], "seconds is nan"),
-        (["train-style", "painting.png", "--name", "x", "--style-size", "3"], "style_side is 3"),
+        (["train-style", "painting.png", "--name", "x", "--style-size", "3"], "style size is 3"),
         (["train-style", "painting.png", "--name", "x", "--resume"], "no unfinished fit"),
         (["train-style", "painting.png", "--name", "x", "--content", "none"], "is not a folder"),
         (["train-style", "painting.png", "--name", "x", "--out", "painting.png"], "cannot create the folder"),
@@ -644,6 +663,15 @@ def test_bad_input_about_styles_is_one_clear_line(run, painting, tmp_path, argum
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_learning_that_is_interrupted_says_how_to_go_on(run, painting, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api.StyleTransfer, "train_style", interrupted)
+    code, _, err = run("train-style", painting, "--name", "x")
+    assert (code, "--resume" in err) == (130, True)
+
+
 def test_a_picture_too_long_for_its_format_is_refused_before_the_work(run, tmp_path):
     Image.new("RGB", (17000, 2)).save(tmp_path / "panorama.png")
     code, _, err = run(
@@ -655,7 +683,6 @@ def test_a_picture_too_long_for_its_format_is_refused_before_the_work(run, tmp_p
 
 
 def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
     monkeypatch.setattr("styletransfer.cli.forecast.LEAST_PIXELS", 0)
     quick = run("stylize", photo, "--style", "amber", "-o", tmp_path / "a.png")
     monkeypatch.setattr("styletransfer.cli.forecast.LONG", 0)
@@ -665,7 +692,6 @@ def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
 
 
 def test_the_machine_is_measured(run, monkeypatch):
-    monkeypatch.setattr("styletransfer.estimate.MATRIX", 64)
     monkeypatch.setattr("styletransfer.cli.bench.package_folder", api.package_folder)
     code, out, _ = run("bench", "--side", 64)
     assert code == 0

@@ -28,6 +28,15 @@ def test_full_amount_has_the_photos_colour_differences(generator):
         assert luminance_free.abs().max() < 2e-3
 
 
+def test_full_amount_has_the_paintings_luminance_with_the_photos_mean_and_contrast(generator):
+    painted, photo = pictures(generator, 1, 3, 16, 16)
+    painted, photo = 0.1 * painted + 0.2, 0.2 * photo + 0.4
+    luma = torch.tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)
+    own, kept, other = ((each * luma).sum(1) for each in (painted, keep_color(painted, photo, 1), photo))
+    expected = (own - own.mean()) / own.std() * other.std() + other.mean()
+    torch.testing.assert_close(kept, expected, atol=1e-3, rtol=0)
+
+
 def test_amount_moves_evenly_between_both(generator):
     painted, photo = pictures(generator, 1, 3, 8, 8)
     full = keep_color(painted, photo, 1)

@@ -71,5 +71,5 @@ def test_the_cost_of_what_is_no_size_is_refused(transfer, size):
         transfer.estimate(size)
 
 
-def test_larger_strokes_cost_less(transfer):
+def test_strokes_of_twice_the_size_need_the_memory_of_half_the_size(transfer):
     assert transfer.estimate((800, 800), stroke_size=2).memory == transfer.estimate((400, 400)).memory

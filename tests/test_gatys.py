@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageStat
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.losses import total_variation, wasserstein_loss
+from styletransfer.losses import content_loss, total_variation, wasserstein_loss
 from styletransfer.methods import gatys
 from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
 from styletransfer.methods.tiles import tiles
@@ -83,6 +83,20 @@ def test_tiles_have_the_gradient_of_the_whole_where_their_margins_cover_what_the
         Objective(vgg, photo, goals, settings, side).gradient(image) for side in (512, 144)
     )
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=2e-3 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("layer", ["relu2_2", "relu4_2"])
+@pytest.mark.parametrize("side", [512, 144])  # the whole, and in tiles
+def test_the_objective_is_content_at_its_layer_and_the_mean_style_loss_of_the_layers(vgg, style, layer, side):
+    photo, image = picture(64, 160), painting()[:, :, :64]
+    target = StyleTarget.of(style, GRAM_LAYERS)
+    settings = Optimization(content_layer=layer, content_weight=2.0)
+    found = Objective(vgg, photo, [Goal(target, 0.5)], settings, side).gradient(image)[1]
+    features, own = (vgg(each, [layer, *GRAM_LAYERS]) for each in (image, photo))
+    close = 1e-4 if side == 512 else 0.1
+    assert found.content == pytest.approx(content_loss(features[layer], own[layer]).item(), rel=close)
+    assert found.style == pytest.approx(3 * 0.5 * target.loss(features).item(), rel=close)
+    assert found.objective == pytest.approx(2 * found.content + found.style, rel=1e-4)
 
 
 @pytest.mark.parametrize("layer", GRAM_LAYERS)
@@ -193,6 +207,26 @@ def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
     assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
 
 
+def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradients(
+    stylizer, style, monkeypatch
+):
+    taken, given = [], []
+    optimise = gatys._Run._optimise
+
+    def watched(self, image, state, index):
+        taken.append([part.clone() for part in state])
+        found = optimise(self, image, state, index)
+        given.append([part.clone() for part in found[1]])
+        return found
+
+    monkeypatch.setattr(gatys._Run, "_optimise", watched)
+    paint(stylizer, style, picture(64, 64), Optimization(steps=2, least_side=46))
+    assert [len(state) for state in taken] == [0, 2]
+    for power, (before, after) in enumerate(zip(given[0], taken[1], strict=True), 1):
+        resized = torch.nn.functional.interpolate(before, (64, 64), mode="bilinear")
+        torch.testing.assert_close(after, resized * (45 / 64) ** (2 * power))
+
+
 def test_an_enlarged_picture_takes_over_what_the_start_has_beyond_its_size():
     start = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
     small = images.resize(start, (32, 32))
@@ -200,10 +234,13 @@ def test_an_enlarged_picture_takes_over_what_the_start_has_beyond_its_size():
     torch.testing.assert_close(found, start, atol=1e-5, rtol=0)
 
 
-def test_the_same_seed_gives_the_same_picture(stylizer, style):
-    settings = Optimization(steps=2, least_side=64, start="noise", seed=5)
-    first, second = (paint(stylizer, style, picture(64, 64), settings) for _ in range(2))
+def test_the_same_seed_gives_the_same_picture_and_another_one_another(stylizer, style):
+    first, second, other = (
+        paint(stylizer, style, picture(64, 64), Optimization(steps=2, least_side=64, start="noise", seed=seed))
+        for seed in (5, 5, 6)
+    )
     assert torch.equal(first, second)
+    assert not torch.equal(first, other)
 
 
 def test_more_strength_is_further_from_the_photo(stylizer, style):
@@ -330,6 +367,23 @@ def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
     assert not torch.equal(small, large)
 
 
+def test_the_style_is_looked_at_larger_for_broader_strokes_and_smaller_at_small_sizes(
+    stylizer, style, monkeypatch
+):
+    sides, goals = set(), gatys.GatysStylizer.goals
+    monkeypatch.setattr(gatys.GatysStylizer, "goals", lambda *given: sides.add(given[4]) or goals(*given))
+    paint(stylizer, style, picture(64, 64), Optimization(steps=1, least_side=32, style_scale=0.5))
+    assert sorted(sides) == [100, 141, 200]
+
+
+def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
+    region = torch.zeros(32, 64)
+    region[:, :16] = 0.5
+    for strength, weight in ((torch.tensor(0.5), 0.125), (region, 0.125 / 4)):
+        [goal] = stylizer.goals([style], torch.ones(1), strength, 64, (32, 64))
+        assert goal.weight == pytest.approx(weight)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -433,6 +487,12 @@ def test_it_begins_with_what_the_fast_method_paints(transfer, photo):
     begun = transfer.stylize(photo, "amber", method="gatys", optimization=few)
     assert max(ImageStat.Stat(ImageChops.difference(begun, fast)).mean) < 1
     assert min(ImageStat.Stat(ImageChops.difference(begun, photo)).mean) > 10
+
+
+def test_it_can_begin_with_the_photo_though_the_fast_method_could_paint(transfer, photo):
+    few = Optimization(steps=1, least_side=64, rate=1e-6, start="photo")
+    begun = transfer.stylize(photo, "amber", method="gatys", optimization=few)
+    assert max(ImageStat.Stat(ImageChops.difference(begun, photo)).mean) < 1
 
 
 def test_it_can_begin_with_a_picture(transfer, photo, tmp_path):

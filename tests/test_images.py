@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -328,6 +329,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         images.read_picture(tmp_path)
 
 
+@pytest.mark.usefixtures("decoder")
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     red().save(tmp_path / "bomb.png")
     monkeypatch.setattr("styletransfer.images.reading.MAX_PIXELS", 100)
@@ -437,6 +439,7 @@ def test_contact_sheet_holds_every_cell_and_label():
     sheet = images.contact_sheet(cells, columns=3)
     colours = sheet.getcolors(sheet.width * sheet.height)
     assert {colour: count for count, colour in colours}[RED] == 5 * 60 * 40
+    assert (0, 0, 0) in {colour for _, colour in colours}
     assert sheet.width > 3 * 60
     assert sheet.height > 2 * 40
 
@@ -492,7 +495,7 @@ def test_a_large_painting_is_saved_like_a_small_one(tmp_path, monkeypatch, suffi
 
 def test_a_large_painting_that_cannot_be_written_leaves_nothing(tmp_path):
     long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
-    with pytest.raises(UnwritableOutput, match="as WEBP"):
+    with pytest.raises(UnwritableOutput, match="image too large"):
         long.save(tmp_path / "long.webp")
     assert list(tmp_path.iterdir()) == []
 
@@ -660,3 +663,42 @@ def test_large_pictures_may_have_names_that_are_no_text(tmp_path, monkeypatch, s
     assert images.read_picture(odd).size == images.read_size(odd) == (12, 20)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     assert images.read_metadata(odd) == PARAMETERS
+
+
+def numbers_of(mode):
+    """A picture of that mode, with what is special in its last corner."""
+    if mode == "RGB":
+        return make_photo(300, 400)
+    shades = np.add.outer(np.arange(300), np.arange(400)) % 251
+    if mode == "F":
+        numbers = (shades / 250).astype(np.float32)
+        numbers[-1, -3:] = np.inf, -np.inf, np.nan
+        return Image.fromarray(numbers)
+    numbers = (shades * 200).astype(np.int32 if mode == "I" else np.uint16)
+    numbers[-1, -1] = 90_000 if mode == "I" else 60_000
+    image = Image.fromarray(numbers)
+    image.info["transparency"] = 1400
+    return image
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16", "F", "RGB"])
+def test_a_picture_is_converted_part_by_part_and_none_shows(monkeypatch, mode):
+    whole, image = images.read_picture(numbers_of(mode)), numbers_of(mode)
+    monkeypatch.setattr("styletransfer.images.reading.BOX_SIDE", 37)
+    tracemalloc.start()
+    parts = images.read_picture(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * image.width * image.height  # a copy in double precision has 8 bytes a pixel
+    assert torch.equal(parts.rgb, whole.rgb)
+    assert len(whole.rgb.unique()) > 100
+    if mode.startswith("I"):
+        assert torch.equal(parts.alpha, whole.alpha)
+        assert whole.alpha.min() == 0
+
+
+def test_a_large_painting_that_cannot_be_written_is_reported_under_its_own_name(tmp_path):
+    long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
+    with pytest.raises(UnwritableOutput) as told:
+        long.save(tmp_path / "long.webp")
+    assert str(told.value) == f"cannot write {tmp_path / 'long.webp'}: webpsave: image too large"

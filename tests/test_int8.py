@@ -61,7 +61,15 @@ def test_the_largest_sums_do_not_overflow():
     torch.testing.assert_close(Int8Convolution(kernel)(features), F.conv2d(features, kernel), rtol=0.01, atol=0)
 
 
-def test_factors_of_either_sign_and_summands_a_channel(generator):
+@pytest.mark.parametrize(
+    ("known", "levels"), [({"avx2": True}, 63), ({"avx_vnni": True}, 127), ({"avx512_vnni": True}, 127)]
+)
+def test_weights_have_seven_bits_where_products_are_added_in_pairs(monkeypatch, known, levels):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert Int8Convolution(torch.ones(4, 4, 3, 3)).scale[0].item() == pytest.approx(1 / levels)
+
+
+def test_factors_of_either_sign_and_summands_are_applied_by_channel(generator):
     kernel = torch.randn(12, 8, 3, 3, generator=generator)
     features = torch.randn(1, 8, 16, 16, generator=generator)
     scale, shift = torch.randn(2, 12, generator=generator)

@@ -85,6 +85,18 @@ def test_style_bound_of_one_colour_is_positive():
     assert losses.style_bound(0 * flat).item() > 0
 
 
+def test_style_bound_is_never_below_a_small_part_of_the_gram_matrix():
+    flat = torch.full((1, 3, 8, 8), 0.5)
+    assert losses.style_bound(flat) >= 0.99e-4 * losses.gram(flat).square().sum()
+
+
+def test_style_loss_is_one_for_the_right_mean_without_any_covariance(generator):
+    x = features(2, 3, 8, 8, generator=generator)
+    flat = x.mean((2, 3), keepdim=True).expand_as(x)
+    loss = losses.style_loss(losses.gram(flat), losses.gram(x), losses.style_bound(x))
+    torch.testing.assert_close(loss, torch.ones(2, dtype=torch.float64))
+
+
 def test_total_variation_is_zero_only_for_one_colour(generator):
     assert losses.total_variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
     assert losses.total_variation(features(1, 3, 4, 4, generator=generator)).item() > 0
@@ -132,6 +144,21 @@ def test_autocorrelation_in_half_precision_is_close(generator):
     half = losses.autocorrelation(x.bfloat16(), lags)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half.double(), losses.autocorrelation(x, lags), rtol=0, atol=0.01)
+
+
+def test_less_repetition_than_allowed_costs_nothing(generator):
+    scattered = torch.rand(1, 1, 64, 64, generator=generator)
+    assert losses.repetition_loss(scattered, torch.ones(1, 1, 2), [(0, 4), (4, 0)]) == 0
+
+
+def test_the_repetition_of_a_channel_weighs_as_much_as_it_varies(generator):
+    lattice = torch.zeros(1, 1, 64, 64)
+    lattice[..., ::4, ::4] = 1
+    scattered = 3 * lattice.flatten()[torch.randperm(64 * 64, generator=generator)].view_as(lattice)
+    lags = [(0, 4), (4, 0)]
+    both = losses.repetition_loss(torch.cat((lattice, scattered), dim=1), torch.zeros(1, 2, 2), lags)
+    alone = [losses.repetition_loss(each, torch.zeros(1, 1, 2), lags) for each in (lattice, scattered)]
+    torch.testing.assert_close(both, 0.1 * alone[0] + 0.9 * alone[1], rtol=1e-3, atol=0)
 
 
 def test_a_lattice_repeats_itself_more_than_scattered_spots_do(generator):

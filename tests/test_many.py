@@ -57,6 +57,20 @@ def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, mo
         many.photos_of([tmp_path / "photos.zip"] * 2, scratch)
 
 
+def test_more_photos_than_are_painted_at_a_time_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(many, "MOST_PHOTOS", 2)
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a.png", "b.png", "c.png"):
+            archive.writestr(name, name)
+    with pytest.raises(InvalidInput, match="fewer at a time"):
+        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+    assert not list(tmp_path.rglob("*.png"))  # nor unpacked
+    files = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    assert many.photos_of(files[:2], tmp_path) == files[:2]
+    with pytest.raises(InvalidInput, match="at most 2"):
+        many.photos_of(files, tmp_path)
+
+
 def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", bytes(range(256)) * 40)
@@ -100,3 +114,12 @@ def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
         many.paint_all(
             visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None
         )
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_whose_packing_knows_no_bounds_is_not_unpacked(tmp_path, monkeypatch, packing):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w", packing) as archive:
+        archive.writestr("a.png", bytes(10_000))
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    with pytest.raises(InvalidInput, match=r"photos\.zip is packed in a way .* ordinary zip"):
+        many.photos_of([tmp_path / "photos.zip"], tmp_path)

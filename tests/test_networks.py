@@ -152,12 +152,10 @@ def test_parts_are_measured_without_what_has_seen_their_border(network, rows, ge
     weights = torch.rand(2, 3, 100, 256) if maps else torch.rand(2, 3)
     images, shares = torch.rand(2, 3, 100, 256, generator=generator), torch.tensor([0.4, 0.6])
     network.measure(images, rows, weights.softmax(dim=1), torch.ones(2), shares)
-    assert seen[4] == (
-        13,
-        32,
-    )  # by the second convolution of the one block at 1/8, which then leaves out two columns
-    assert seen[5] == seen[6] == (26, 60)  # at 1/4, and not of the narrow side
-    assert seen[-1] == (52, 120)
+    down = [(52, 128), (26, 64), (13, 32)]
+    block = 2 * [(13, 32)]  # at 1/8, after which two columns are left out, but no row of the narrow side
+    up = 4 * [(26, 60)] + 4 * [(52, 120)]
+    assert seen == down + block + up
 
 
 @pytest.mark.parametrize("maps", [False, True])
@@ -176,6 +174,23 @@ def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, r
         painted = network(part, rows, shares, strength, (8, 5), statistics)
     # Not where the part sees its own border instead of what lies beyond.
     torch.testing.assert_close(painted[:, :, 80:, 80:], whole[:, :, 144:, 120:], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_a_part_with_three_times_the_share_counts_like_three_parts(network, rows, generator, maps):
+    images = torch.rand(2, 3, 64, 64, generator=generator)
+    images[1] *= 0.3
+    weights = torch.tensor([[0.5, 0.2, 0.3]]).expand(2, -1)
+    if maps:
+        weights = torch.randn(2, 3, 64, 64, generator=generator).softmax(dim=1)
+
+    def measured(parts, *shares):
+        strength = torch.full((len(parts),), 0.8)
+        return network.measure(images[parts], rows, weights[parts], strength, torch.tensor(shares))
+
+    weighted, repeated = measured([0, 1], 0.75, 0.25), measured([0, 0, 0, 1], *[0.25] * 4)
+    for found, expected in zip(weighted, repeated, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
 def test_statistics_are_measured_on_all_parts_together(network, rows, generator):

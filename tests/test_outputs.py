@@ -8,7 +8,8 @@ import torch
 
 from styletransfer import images
 from styletransfer.cli.outputs import is_finished, plan_outputs
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.files import check_place, recorded
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +90,15 @@ def test_a_painting_that_was_stopped_or_emptied_is_not_taken_for_a_finished_one(
     Path("empty.png").touch()
     names = ("whole.png", "part.png", "other.png", "empty.png", "none.png")
     assert [is_finished(Path(name)) for name in names] == [True, False, True, False, False]
+
+
+def test_a_link_in_a_loop_is_one_photo_that_cannot_be_read():
+    Path("in").mkdir()
+    Path("in/loop.jpg").symlink_to("loop.jpg")
+    photos("in/a.jpg")
+    names = {Path("in/a.jpg"): Path("out/a.jpg"), Path("in/loop.jpg"): Path("out/loop.jpg")}
+    assert plan_outputs([Path("in")], "out", "amber") == names
+    with pytest.raises(UnreadableImage, match=r"loop\.jpg cannot be read"):
+        images.read_picture(Path("in/loop.jpg"))
+    assert recorded("stylize", content=Path("in/loop.jpg")) == "styletransfer stylize --content loop.jpg"
+    check_place(Path("in/loop.jpg"))

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_numpys_numbers_say_how_long_a_style_is_learned(transfer, tmp_path):
         ({"steps": "10"}, "steps is '10'; it must be a whole number above 0"),
         ({"steps": 2.5}, "steps is 2.5"),
         ({"seconds": math.inf}, "seconds is inf; it must be a finite number above 0"),
-        ({"style_side": 80.5}, "style_side is 80.5; it must be a whole number"),
+        ({"style_side": 80.5}, "style size is 80.5; it must be a whole number"),
         ({"name": None}, "the name is None"),
     ],
 )
@@ -71,6 +72,24 @@ def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_st
         with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
             write()
     assert transfer.train_style(make_photo(60, 60), "Mine", steps=1, folder=tmp_path).info.slug == "mine"
+
+
+def test_a_home_that_is_not_known_is_no_folder_called_tilde(tiny_models, tiny_styles, monkeypatch):
+    folders = {"models": tiny_models, "styles": tiny_styles}
+    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    monkeypatch.setattr("styletransfer.api.user_data_path", lambda name: Path("~/.local/share") / name)
+    with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
+        StyleTransfer(device="cpu").train_style(make_photo(60, 60), "Mine", steps=1)
+
+
+def test_the_folder_of_the_shipped_styles_can_be_named_as_the_own_one(tiny_models, tmp_path, monkeypatch):
+    shipped = tmp_path / "styles"
+    shipped.mkdir()
+    folders = {"models": tiny_models, "styles": shipped}
+    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    transfer = StyleTransfer(device="cpu", styles_dir=shipped)
+    assert transfer.train_style(make_photo(60, 60), "Mine", steps=1).info.slug == "mine"
+    assert (shipped / "mine.safetensors").exists()
 
 
 def test_a_style_is_learned_and_at_once_usable(transfer, photo, tmp_path):

@@ -1,7 +1,11 @@
 """The page without a browser: what its controls and handlers make of what visitors do."""
 
 import math
+import os
+import shutil
 import socket
+import stat
+import tempfile
 import threading
 import time
 from dataclasses import asdict, replace
@@ -14,27 +18,38 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo, visitor_with
+from gradio import routes
 from PIL import Image, ImageChops, ImageStat
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
-from styletransfer.errors import InvalidInput
-from styletransfer.page import serve, visitors
+from styletransfer.errors import Cancelled, InvalidInput, UnreadableImage
+from styletransfer.estimate import matrix_rate
+from styletransfer.images.formats import LONGEST_SIDES
+from styletransfer.page import many, serve, visitors, work
 from styletransfer.page import site as site_module
-from styletransfer.page.controls import mix_text, region_of
+from styletransfer.page.controls import YOURS, mix_text, region_of, titles_of
+from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.gallery import LOOK_SIDE, StylePictures, title_of
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.pad import corner_weights, pad_place
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.restore import as_shown, not_restored
+from styletransfer.page.sheet import SheetTab
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.visitors import on_white
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
-from styletransfer.page.work import follow, telling
+from styletransfer.page.work import Dropped, Halt, alone, follow, telling
 from styletransfer.settings import STROKE_SIZE, Optimization
 from styletransfer.stylebank import load_style, save_style
+
+
+@pytest.fixture(autouse=True)
+def uploads_folder(tmp_path, monkeypatch):
+    """Given, or else `serve` would give one to the whole process."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
 
 
 @pytest.fixture
@@ -56,6 +71,17 @@ def click_on(picture):
     """What Gradio says of a click on a picture of a gallery."""
     value = {"image": {"orig_name": Path(picture).name}, "caption": ""}
     return gr.SelectData(None, {"index": 0, "value": value})
+
+
+def listeners(component, event):
+    """What runs at an event of a component, and after that."""
+    page = component
+    while page.parent:
+        page = page.parent
+    found = [each for each in page.fns.values() if (component._id, event) in each.targets]
+    for one in found:
+        found += [each for each in page.fns.values() if each.trigger_after == one._id]
+    return found
 
 
 def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
@@ -98,8 +124,9 @@ def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_nex
         raise InvalidInput("no")
 
     monkeypatch.setattr(Wish, "paint", fail)
-    with pytest.raises(gr.Error):
-        list(tab.paint(values | {tab.controls.strength: 0.5}, VISITOR))
+    with pytest.warns(UserWarning, match="no"):
+        *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert told[tab.controls.note] == "Nothing was painted."
     assert visitor.painted is painted
     visitor.file_format = "WebP"  # chosen meanwhile
     assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
@@ -114,9 +141,79 @@ def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(pain
         raise InvalidInput("no memory")
 
     monkeypatch.setattr(Wish, "paint", fail)
-    with pytest.raises(gr.Error):
-        list(tab.paint(values | {tab.controls.method: "Finest"}, VISITOR))
+    with pytest.warns(UserWarning, match="no memory"):
+        *_, told = tab.paint(values | {tab.controls.method: "Finest"}, VISITOR)
     assert tab.visitors.of(VISITOR).painted is None
+    assert not told[tab.controls.download]["interactive"]
+
+
+def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it = tab.controls
+    for strength in (0.4, 0.7):
+        list(tab.paint(values | {it.strength: strength}, VISITOR))
+    *_, first = tab.visitors.of(VISITOR).own.earlier
+
+    meanwhile = [lambda: tab._show_earlier(click_on(first.small), VISITOR), lambda: None, first.file.unlink]
+
+    def stopped(*_):
+        meanwhile.pop(0)()
+        raise Cancelled
+
+    monkeypatch.setattr(Wish, "paint", stopped)
+    for _ in range(2):
+        *_, told = tab.paint(values, VISITOR)
+        assert told[it.download] == gr.update(value=str(first.file), interactive=True)
+    assert tab._save_again("JPEG", VISITOR) == gr.skip()  # it is kept as it is
+    *_, told = tab.paint(values, VISITOR)
+    assert not told[it.download]["interactive"]
+
+
+def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it = tab.controls
+    monkeypatch.setitem(LONGEST_SIDES, "WEBP", 1000)
+    list(tab.paint(values, VISITOR))
+    painted = tab.visitors.of(VISITOR).painted
+    with pytest.raises(gr.Error, match=r"^'WebP files cannot have 1024 x 768 pixels; choose PNG"):
+        tab._save_again("WebP", VISITOR)
+    monkeypatch.setattr(Wish, "paint", lambda *_: pytest.fail("painted what cannot be saved"))
+    with pytest.warns(UserWarning, match="WebP files cannot have 1024 x 768 pixels"):
+        *_, told = tab.paint(values | {it.strength: 0.5}, VISITOR)
+    assert told[it.note] == "Nothing was painted."
+    assert tab.visitors.of(VISITOR).painted is painted
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(("gallery", "select"), ("picture", "change"), ("photo", "change"), ("method", "change")),
+        *(("pad", "input"), ("restore", "upload"), ("region", "apply"), ("region", "clear")),
+        *(("size", "input"), ("picture_place", "input"), ("elsewhere", "release"), ("strength", "release")),
+    ],
+)
+def test_whatever_changes_the_painting_paints_it(paint_tab, change):
+    tab, _ = paint_tab
+    name, event = change
+    assert "paint_live" in [each.name for each in listeners(getattr(tab.controls, name), event)]
+
+
+def test_what_the_finest_method_lacks_is_told_before_it_waits(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    ordered, *later = listeners(it.finest_button, "click")
+    assert all(each.trigger_only_on_success for each in later if each.trigger_after == ordered._id)
+    without = {it.sliders[0]: 0, it.sliders[1]: 0, it.chosen: ["amber", "blue"]}
+    for lacking, message in (
+        ({it.photo: None}, "Choose a photo first"),
+        ({it.chosen: []}, "Choose a style"),
+        (without, "give at least one"),
+        ({it.size: 16_384}, "choose a smaller size"),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            ordered.fn(values | lacking, VISITOR)
+    [order] = ordered.fn(values, VISITOR).values()
+    assert order == values
 
 
 @pytest.mark.parametrize("on_photo", [False, True])
@@ -161,6 +258,17 @@ def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_
         assert shown.getpixel((20, 20)) == (255, 255, 255)
 
 
+def test_a_name_in_a_file_of_others_is_text_in_all_messages(paint_tab):
+    tab, values = paint_tab
+    error, text = InvalidInput("no <img src=x>"), "no &lt;img src=x&gt;"
+    with pytest.raises(gr.Error, match=f"^'{text}'$"), telling():
+        raise error
+    with pytest.warns(UserWarning, match=f"^{text}$"):
+        work.tell(error)
+    with pytest.warns(UserWarning, match="not available here: &lt;img src=x&gt;"):
+        tab._settings_of({"styles": {"<img src=x>": 1.0}}, values, VISITOR)
+
+
 def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     with pytest.raises(gr.Error, match=r"^'my photo.png is no picture'$"), telling():
@@ -185,6 +293,29 @@ def test_beyond_this_machine_styles_are_the_visitors_own(transfer, monkeypatch, 
     assert built[0]["shared_styles"] == shared
 
 
+def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_path, monkeypatch):
+    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
+    monkeypatch.setattr(site_module, "build_page", lambda *_, **__: page)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given = os.environ["GRADIO_TEMP_DIR"]
+    serve(transfer, wait=False)
+    assert os.environ["GRADIO_TEMP_DIR"] == given
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
+    serve(transfer, wait=False)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    assert str(folder) == routes.DEFAULT_TEMP_DIR
+    assert folder.parent == tmp_path.resolve()
+    assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700  # other users cannot look into it
+
+
+def test_the_speed_of_the_machine_is_measured_before_anybody_paints(tiny_models, tiny_styles, monkeypatch):
+    monkeypatch.setattr("styletransfer.api.package_folder", lambda _: tiny_styles)
+    matrix_rate.cache_clear()
+    site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models))
+    assert matrix_rate.cache_info().currsize == 1
+
+
 def test_a_page_with_a_password_shows_nothing_without_it(transfer, photo_file):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -202,16 +333,16 @@ def test_a_page_with_a_password_shows_nothing_without_it(transfer, photo_file):
 
 
 def edited(*layers):
-    return {"background": Image.new("RGB", (40, 30)), "layers": list(layers), "composite": None}
+    return {"background": "photo.webp", "layers": list(layers), "composite": None}
 
 
 def test_a_region_is_what_was_painted_on_the_photo():
     empty = Image.new("RGBA", (40, 30))
-    first, second = empty.copy(), empty.copy()
-    first.paste((255, 0, 0, 255), (0, 0, 10, 30))
-    second.paste((0, 0, 255, 255), (20, 0, 30, 30))
+    layer = empty.copy()
+    layer.paste((255, 0, 0, 255), (0, 0, 10, 30))
+    layer.paste((0, 0, 255, 255), (20, 0, 30, 30))
     assert region_of(edited()) is region_of(edited(empty)) is region_of(None) is None
-    painted = np.asarray(region_of(edited(first, second))) > 0
+    painted = np.asarray(region_of(edited(layer))) > 0
     assert painted[:, :10].all()
     assert painted[:, 20:30].all()
     assert painted.mean() == 0.5
@@ -228,6 +359,19 @@ def test_the_first_region_is_where_the_styles_belong_and_others_leave_them_where
     none = tab._region_painted(values | {it.region: edited(), it.region_mask: first[it.region_mask]})
     assert none[it.region_mask] is None
     assert not none[it.where]["visible"]
+
+
+def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    values = values | {it.places[0]: OUTSIDE}
+    with gr.Blocks():
+        sheet = SheetTab(tab.visitors, tab, gr.Tabs())
+    for region, expected in ((None, EVERYWHERE), (Image.new("L", (40, 30), 255), INSIDE)):
+        updates = tab.rechosen(["blue", "coral"], values | {it.region_mask: region}, VISITOR)
+        assert [updates[place]["value"] for place in it.places[:2]] == [OUTSIDE, expected]
+        updates = sheet._choose(values | {it.region_mask: region}, click_on("coral-320.jpg"), VISITOR)
+        assert updates[it.places[0]]["value"] == expected
 
 
 @pytest.mark.parametrize(
@@ -322,6 +466,50 @@ def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
     assert {"amber", "blue", "coral"} <= visitor.looks.keys()
 
 
+def test_short_work_that_comes_without_end_does_not_stop_long_work():
+    done, given_up = threading.Event(), threading.Event()
+
+    def short(_):  # ends when the next one waits, so that one always does
+        while not (work._turns._waiting or done.is_set() or given_up.is_set()):
+            time.sleep(0.001)
+
+    def busy():
+        while not (done.is_set() or given_up.is_set()):
+            list(follow(short, Halt(), short=True))
+
+    def long_work(on_step):
+        for step in range(3):
+            on_step(Progress(step, 3))
+        done.set()
+
+    threads = [threading.Thread(target=busy, daemon=True) for _ in range(2)]
+    threads.append(threading.Thread(target=list, args=(follow(long_work, Halt()),), daemon=True))
+    for thread in threads:
+        thread.start()
+    is_done = done.wait(10)
+    given_up.set()
+    for thread in threads:
+        thread.join(10)
+    assert is_done
+
+
+def test_what_a_program_asked_for_is_dropped_when_it_is_gone(paint_tab):
+    tab, _ = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    before = (visitor.long, visitor.short)
+    visitor.on_page = True
+    tab.visitors.leave(VISITOR)  # as a phone does that is locked
+    assert (visitor.long, visitor.short) == before
+    visitor.on_page = False
+    tab.visitors.leave(VISITOR)
+    for halt, short in zip(before, (False, True), strict=True):
+        with pytest.raises(Dropped), alone(halt, short=short):
+            pytest.fail("began what nobody waits for")
+    for halt, short in ((visitor.long, False), (visitor.short, True)):  # it may come back
+        with alone(halt, short=short) as on_step:
+            on_step(Progress(0, 2))
+
+
 def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab):
     tab, values = paint_tab
     own = tab.visitors.of(VISITOR).own
@@ -353,6 +541,38 @@ def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(
     assert own.transfer.own_styles == ["mine"]
 
 
+def test_a_name_that_cannot_be_learned_is_told_before_it_waits(learn_tab, photo_file):
+    tab, values = learn_tab
+    tab.visitors.shared_styles = False
+    values = values | {tab.picture: str(photo_file), tab.name: "Mine"}
+    tab._check(values, VISITOR)
+    (tab.visitors.of(VISITOR).own.folder / "styles" / "mine.safetensors").touch()
+    for name, message in (("Mine", "exists already"), ("Amber", "never replaced"), ("!", "no letter")):
+        with pytest.raises(InvalidInput, match=message):
+            tab._check(values | {tab.name: name}, VISITOR)
+
+
+def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab, transfer, tmp_path):
+    tab, values = learn_tab
+    shared = transfer.with_styles(tmp_path)
+    shutil.copy(transfer._bank.find("amber"), tmp_path / "mine.safetensors")
+    one, other, stranger = (tab.visitors.of(gr.Request(session_hash=name)) for name in "abc")
+    painted = visitors.Painted("photo.png", Wish({"mine": 1.0}), Image.new("RGB", (8, 6)), "")
+    for visitor in (one, other, stranger):
+        visitor.own = visitors.Belongings(transfer if visitor is stranger else shared, tmp_path)
+        visitor.painted, visitor.looks = painted, {"mine": tmp_path, "amber": tmp_path}
+    tab._remove(values | {tab.own: "mine"}, VISITOR)
+    for visitor in (one, other):
+        assert visitor.painted is None
+        assert visitor.looks.keys() == {"amber"}
+    assert stranger.painted is painted
+    assert stranger.looks.keys() == {"mine", "amber"}
+
+
+def test_a_style_that_is_gone_is_not_taken_for_the_visitors_picture(transfer, tmp_path):
+    assert titles_of(transfer, ["blue", "gone", str(tmp_path / "a.png")]) == ["Blue", "gone", YOURS]
+
+
 def test_titles_of_learned_styles_are_whole():
     assert title_of(StyleInfo("a", "Sunset (warm)")) == "Sunset (warm)"
     assert title_of(StyleInfo("b", "Udnie (Young American Girl)", artist="Picabia")) == "Udnie"
@@ -375,7 +595,7 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
         assert all(Path(file).exists() for file in shown[it.result])
         assert "Blue" in shown[it.note]
-        assert visitor.painted is None  # what is wished for now is another one
+        assert visitor.painted.file == Path(shown[it.download]["value"])
     own = visitor.own.folder
     assert len(list(own.rglob("*-painted.png"))) == 2
     for painting in own.rglob("*-painted.png"):
@@ -428,6 +648,37 @@ def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monke
     assert "painted in" in told[tab.controls.note]
     assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
     assert list(tab.visitors.of(VISITOR).own.folder.iterdir()) == []
+
+
+def test_a_page_outlives_its_temporary_folders(paint_tab, tmp_path):
+    tab, values = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    for folder in (visitor.folder, visitor.own.folder):
+        shutil.rmtree(folder)
+    *_, told = tab.paint(values, VISITOR)
+    assert "painted in" in told[tab.controls.note]
+    assert len(visitor.own.earlier) == 1
+    for folder in (visitor.folder, visitor.own.folder):
+        assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700
+    visitor.own.folder = tmp_path / "photo.png" / "none"  # one that cannot be made again
+    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert "painted in" in told[tab.controls.note]
+    assert len(visitor.own.earlier) == 1
+
+
+def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    with gr.Blocks():
+        several, wishes = many.ManyTab(tab.visitors, tab), []
+
+    def paint_all(visitor, wish, *_):
+        wishes.append(wish)
+        return many.Outcome(None, 0, [], 0)
+
+    monkeypatch.setattr(many, "paint_all", paint_all)
+    region = {tab.controls.region_mask: Image.new("L", (40, 30), 255)}
+    list(several._paint(values | region | {several.files: ["photo.png"]}, VISITOR))
+    assert wishes[0].region is None
 
 
 def test_a_title_is_text_among_the_earlier_paintings_as_well(paint_tab, tmp_path):
@@ -543,3 +794,24 @@ def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfe
 )
 def test_the_pad_is_bilinear(count, x, y, expected):
     assert corner_weights(count, x, y) == pytest.approx(expected)
+
+
+def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wished_for(
+    learn_tab, transfer, photo_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.page.wish.MAX_PIL_PIXELS", 96 * 128 - 1)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    message = "128x96 pixels, more than the 12,287 that the page takes"
+    with pytest.raises(UnreadableImage, match=message):
+        Wish({"amber": 1.0}, size=10).painted_size(photo_file)
+    with pytest.raises(UnreadableImage, match=message):
+        Wish({str(photo_file): 1.0}, size=10).paint(transfer, make_photo(20, 20))
+    with pytest.raises(UnreadableImage, match=message):
+        visitor_with(transfer, tmp_path).shown(str(photo_file))
+    tab, values = learn_tab
+    with pytest.raises(UnreadableImage, match=message):
+        tab._check(values | {tab.picture: str(photo_file), tab.name: "Mine"}, VISITOR)
+    with gr.Blocks():
+        endpoints = Endpoints(tab.visitors)
+    with pytest.raises(gr.Error, match=message):
+        endpoints.train_style(str(photo_file), "Mine", 1, VISITOR)

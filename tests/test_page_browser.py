@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
@@ -23,9 +24,12 @@ from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
+from styletransfer.core import Progress
 from styletransfer.page import build_page, serve, visitors, work
 from styletransfer.page.look import look
+from styletransfer.page.site import LARGEST_UPLOAD
 from styletransfer.page.visitors import SHOWN_SIDE
+from styletransfer.page.wish import Wish
 from styletransfer.stylebank import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
@@ -71,6 +75,7 @@ def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory
     patch = pytest.MonkeyPatch()
     patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
     patch.setattr("styletransfer.page.site.keep_freed_memory", lambda: None)  # holds for the whole process
+    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", "1mb")
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
     patch.setattr(tempfile, "tempdir", str(visitors_folder))
     port = free_port()
@@ -104,6 +109,20 @@ def page(site, browser):
     yield page
     context.close()
     assert not troubles
+
+
+@pytest.fixture
+def slow_at_half_strength(monkeypatch):
+    """Painting takes a minute at strength 0.5, unless it is ended between two steps."""
+    paint = Wish.paint
+
+    def slow(wish, transfer, photo, on_step=None):
+        for step in range(1200 if wish.strength == 0.5 and on_step else 0):
+            on_step(Progress(step, 1200))
+            time.sleep(0.05)
+        return paint(wish, transfer, photo, on_step)
+
+    monkeypatch.setattr(Wish, "paint", slow)
 
 
 def _outside(url: str, site: str) -> bool:
@@ -157,7 +176,7 @@ def set_slider(page: Page, label: str, value: str) -> None:
 
 
 @needs_browser
-def test_from_upload_to_downloaded_painting(page, photo_file):
+def test_an_uploaded_photo_can_be_downloaded_as_a_painting(page, photo_file):
     paint_first(page, photo_file)
     content = download(page)
     assert settings_of(content)["styles"] == {"amber": 1.0}
@@ -398,6 +417,16 @@ def test_a_painting_given_as_the_photo_brings_its_settings(page, photo_file, tra
 
 
 @needs_browser
+def test_a_name_in_somebodys_painting_is_text_that_fetches_nothing(page, tmp_path):
+    name = "<img src='http://elsewhere.invalid/x.png'>"
+    painted = Image.new("RGB", (40, 30))
+    painted.info["styletransfer"] = json.dumps({"styles": {name: 1.0}})
+    images.save_picture(painted, tmp_path / "painted.png")
+    give(page, "#photo", tmp_path / "painted.png")
+    expect(page.locator(".toast-body").first).to_contain_text(name)
+
+
+@needs_browser
 def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file):
     paint_first(page, photo_file)
     page.get_by_label("Finest").check()
@@ -410,13 +439,33 @@ def test_the_finest_method_can_be_stopped_and_keeps_its_picture(page, photo_file
 
 
 @needs_browser
-def test_what_fails_leaves_nothing_going_on(page, tmp_path):
+@pytest.mark.usefixtures("slow_at_half_strength")
+def test_what_waits_behind_a_stopped_painting_is_painted(page, photo_file):
+    paint_first(page, photo_file)
+    box = page.get_by_label("number input for Strength", exact=True)
+    for value in ("0.5", "0.8"):
+        box.fill(value)
+        box.press("Enter")
+        expect(page.locator("#stop")).to_be_enabled(timeout=SLOW)
+    page.locator("#stop").click()
+    expect(page.locator(".toast-body").first).to_contain_text("Stopped", timeout=SLOW)
+    assert soon(lambda: settings_of(download(page))["strength"] == 0.8)
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [(None, "Amber", "which is never replaced"), (b"no picture", "Mine", "not a picture")],
+)
+def test_what_fails_leaves_nothing_going_on(page, tmp_path, content, name, told):
     make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
+    if content:
+        (tmp_path / "teacher.png").write_bytes(content)
     page.get_by_role("tab", name="Learn a style").click()
     give(page, "#teacher", tmp_path / "teacher.png")
-    page.get_by_label("Name of the style").fill("Amber")
+    page.get_by_label("Name of the style").fill(name)
     page.locator("#learn").click()
-    expect(page.get_by_text("which is never replaced")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".toast-body").first).to_contain_text(told, timeout=SLOW)
     expect(page.locator("#learning")).to_be_empty()
     expect(page.locator("#stop-learning")).to_be_disabled()
 
@@ -634,6 +683,54 @@ def test_programs_can_list_and_paint(client, photo_file):
     assert images.read_metadata(Path(path))["styles"] == {"amber": 0.75, "blue": 0.25}
 
 
+def test_a_picture_gets_what_the_weights_of_styles_leave(client, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
+    options["style_picture"] = handle_file(tmp_path / "painting.png")
+    path = client.predict(styles={"amber": 0.25}, **options)
+    assert images.read_metadata(Path(path))["styles"] == {"amber": 0.25, "painting.png": 0.75}
+    whole = {"amber": 0.7, "blue": 0.2, "coral": 0.1}  # but for rounding
+    with pytest.raises(Exception, match="leave nothing for the picture"):
+        client.predict(styles=whole, **options)
+
+
+@pytest.mark.parametrize("route", ["run", "api"])
+def test_nothing_is_painted_past_the_queue(site, photo_file, route):
+    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
+    values = [{"path": upload, "meta": {"_type": "gradio.FileData"}}, {"amber": 1}, None, 1, 0, 1, 64, "cin", 1]
+    assert httpx.post(f"{site}/gradio_api/{route}/stylize", json={"data": values}).status_code == 404
+
+
+def test_the_region_editor_takes_nothing_past_the_queue(site):
+    parts = httpx.get(f"{site}/config").json()["components"]
+    [editor] = [part["id"] for part in parts if part["type"] == "imageeditor"]
+    call = {"component_id": editor, "session_hash": "a", "fn_name": "accept_blobs"}
+    layer = {"type": "layer", "index": "9", "id": "b"}
+    told = httpx.post(f"{site}/gradio_api/component_server", data=call | layer, files={"file": b"x"})
+    assert told.status_code == 404
+
+
+@needs_browser
+def test_a_style_is_painted_inside_a_region(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "SHOWN_SIDE", 128)  # without a graphics card the editor is slow
+    Image.linear_gradient("L").save(tmp_path / "photo.png")
+    paint_first(page, tmp_path / "photo.png")
+    page.get_by_role("button", name="Regions").click()
+    canvas = page.locator("#region canvas").first
+    expect(canvas).to_be_visible()
+    page.wait_for_timeout(1000)  # until the photo is in it
+    page.mouse.wheel(0, 2000)  # a click outside the window would go nowhere
+    page.wait_for_timeout(500)
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    page.get_by_label("Save changes").click()
+    expect(page.get_by_label("Inside the area").first).to_be_checked()
+    assert soon(lambda: settings_of(download(page)).get("masks") == ["amber"])
+
+
 def test_programs_are_told_what_was_wrong(client, photo_file):
     with pytest.raises(Exception, match="did you mean 'amber'"):
         client.predict(
@@ -651,8 +748,10 @@ def test_programs_give_styles_with_weights(client, photo_file):
     [
         ({"styles": {"amber": "much"}}, "weight of 'amber' is 'much'"),
         ({"styles": {"amber": None}}, "weight of 'amber' is None"),
+        ({"styles": {"amber": 10**400}}, "weight of 'amber' is 10"),
         ({"styles": {"amber": 1}, "size": None}, "size is None"),
         ({"styles": {"amber": 1}, "seconds": None}, "seconds is None"),
+        ({"styles": {"amber": 1}, "seconds": 601}, "at most 600"),
     ],
 )
 def test_programs_give_numbers(client, photo_file, options, message):
@@ -672,7 +771,8 @@ def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, 
 
 
 def test_too_large_an_upload_is_refused(site):
-    files = {"files": bytes(100 * 2**20 + 1)}
+    assert LARGEST_UPLOAD == "100mb"  # `site` takes less
+    files = {"files": bytes(2**20 + 1)}
     assert httpx.post(f"{site}/gradio_api/upload", files=files, timeout=60).status_code == 413
 
 
@@ -691,6 +791,19 @@ def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, 
     assert "event: error" in told[str(tmp_path / "private.png")]
 
 
+@pytest.mark.usefixtures("slow_at_half_strength")
+def test_what_a_program_that_is_gone_asked_for_is_dropped(site, photo_file):
+    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
+    photo = {"path": upload, "meta": {"_type": "gradio.FileData"}}
+    order = {"data": [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "cin", 60], "session_hash": "program"}
+    with httpx.stream("GET", f"{site}/gradio_api/heartbeat/program") as connection:
+        lines = connection.iter_lines()  # kept, as the connection ends with it
+        next(lines)
+        httpx.post(f"{site}/gradio_api/call/stylize", json=order)
+        assert soon(lambda: work._turns._taken)
+    assert soon(lambda: not work._turns._taken)
+
+
 def test_programs_can_teach_a_style(client, photo_file, own_styles):
-    assert client.predict(handle_file(photo_file), "By program", 2, api_name="/train_style") == "by-program"
+    assert client.predict(handle_file(photo_file), "By program", 0.1, api_name="/train_style") == "by-program"
     (own_styles / "by-program.safetensors").unlink()

@@ -29,8 +29,7 @@ from styletransfer.stylebank import LONGEST_SLUG, check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
-from styletransfer.training.looks import Looks
-from styletransfer.training.repetition import LAGS, LAYER
+from styletransfer.training.looks import LAGS, REPETITION_LAYER, Looks
 from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.training.style_job import StyleJob, train_style
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
@@ -53,7 +52,7 @@ def make_fitter(vgg, network, settings=SMALL, repetition=1.0):
     crops = [torch.rand(1, 3, 32, 32, generator=generator) for _ in range(settings.crops)]
     target = style_target(vgg, torch.rand(1, 3, 64, 64, generator=generator))
     row = torch.randn(2, TINY.row_length, generator=generator)
-    allowed = torch.full((1, channels(LAYER), len(LAGS)), repetition)
+    allowed = torch.full((1, channels(REPETITION_LAYER), len(LAGS)), repetition)
     return StyleFitter(vgg, network, Start(row, torch.ones_like(row)), Looks(target, allowed), crops, settings)
 
 
@@ -103,6 +102,14 @@ def test_resuming_a_fit_is_exact(vgg, frozen):
     assert torch.equal(whole.row(), second.row())
 
 
+def test_without_averaging_the_row_is_the_last_one(vgg, frozen):
+    fitter = make_fitter(vgg, frozen, dataclasses.replace(SMALL, average=0.0))
+    fitter.take_step(0.0)
+    last = (fitter.start.row + fitter.start.std * fitter.offset).detach()
+    assert not torch.equal(last, fitter.start.row)
+    torch.testing.assert_close(fitter.row(), last)
+
+
 def test_numbers_that_are_not_finite_are_rolled_back_at_half_the_rate(vgg, frozen, monkeypatch):
     fitter = make_fitter(vgg, frozen)
     fitter.take_step(0.0)
@@ -129,6 +136,8 @@ def test_the_built_in_crops_are_of_photographs_and_some_textures(monkeypatch):
     crops = built_in_crops(8, 48, torch.Generator().manual_seed(0))
     assert [crop.shape for crop in crops] == [(1, 3, 48, 48)] * 8
     assert not torch.equal(crops[0], crops[1])
+    again = built_in_crops(8, 48, torch.Generator().manual_seed(0))
+    assert all(torch.equal(one, other) for one, other in zip(crops, again, strict=True))
     flat = [index for index, crop in enumerate(crops) if crop.std() == 0]
     assert flat == [3, 7]  # not the first one, which is shown as the preview
 
@@ -158,14 +167,13 @@ def test_transparency_is_laid_on_white():
 def learn(tmp_path, monkeypatch):
     """Learns a style with the tiny network: returns it; further arguments are those of the job."""
     torch.manual_seed(0)
-    base = CinStylizer(
-        TransformerNetwork(TINY).requires_grad_(False), "base", torch.device("cpu"), torch.float32
-    )
+    network = TransformerNetwork(TINY).requires_grad_(False)
     predictor = random_predictor()
     monkeypatch.setattr("styletransfer.training.style_job.CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr("styletransfer.training.style_job.PREVIEW_SECONDS", 0)
 
-    def learn(image=None, *, settings=SMALL, on_step=None, **more):
+    def learn(image=None, *, settings=SMALL, on_step=None, sha256="base", **more):
+        base = CinStylizer(network, sha256, torch.device("cpu"), torch.float32)
         picture = image or make_photo(80, 70, seed=9)
         named = {"title": "My Style", "slug": "my-style", "command": "test", **more}
         job = StyleJob(picture, folder=tmp_path / "own", **named)
@@ -184,6 +192,23 @@ def test_the_result_is_a_style_file_like_the_shipped_ones(learn, tmp_path):
     assert set(back.info.losses) == {"content", "style"}
     assert back.preview[:2] == b"\xff\xd8"
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["my-style.safetensors"]
+
+
+def test_a_fit_in_half_precision_sees_pictures_as_exactly_as_its_target_was_seen(tmp_path, monkeypatch):
+    seen = []
+
+    class Watched(StyleFitter):
+        def __init__(self, vgg, *more):
+            seen.append((vgg.mean.dtype, vgg.std.dtype, vgg.dtype))
+            super().__init__(vgg, *more)
+
+    monkeypatch.setattr(style_job, "StyleFitter", Watched)
+    torch.manual_seed(0)
+    network = TransformerNetwork(TINY).requires_grad_(False)
+    base = CinStylizer(network, "base", torch.device("cpu"), torch.bfloat16)
+    job = StyleJob(make_photo(80, 70), "Mine", "mine", tmp_path)
+    train_style(job, base, random_predictor(), dataclasses.replace(SMALL, steps=1))
+    assert seen == [(torch.float32, torch.float32, torch.bfloat16)]
 
 
 def test_a_title_that_is_no_unicode_is_written_nevertheless(learn, tmp_path):
@@ -266,13 +291,15 @@ def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
     assert seen[0].step == 5
 
 
-def test_an_unfinished_fit_of_another_picture_is_not_gone_on_with(learn):
+def test_an_unfinished_fit_of_another_picture_or_network_is_not_gone_on_with(learn):
     with pytest.raises(InvalidInput, match="no unfinished fit"):
         learn(resume=True)
     with pytest.raises(KeyboardInterrupt):
         learn(on_step=interrupt)
     with pytest.raises(InvalidInput, match="used another picture"):
         learn(make_photo(80, 70, seed=10), resume=True)
+    with pytest.raises(InvalidInput, match="used another"):
+        learn(resume=True, sha256="other")
 
 
 @pytest.mark.parametrize("missing", ["seconds", "offset"])
@@ -358,7 +385,6 @@ def test_a_disk_that_is_full_for_a_checkpoint_is_one_clear_line(learn, monkeypat
     def full(*_):
         raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos")  # PyTorch's way to say so
 
-    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 0)
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(UnwritableOutput, match="unfinished"):
         learn()
@@ -371,9 +397,8 @@ def test_a_fit_that_is_interrupted_at_once_can_be_gone_on_with(learn, monkeypatc
     assert learn(resume=True).info.recipe["steps"] == SMALL.steps
 
 
-def test_a_fit_that_its_caller_drops_leaves_nothing(learn, tmp_path, monkeypatch):
+def test_a_fit_that_its_caller_drops_leaves_nothing(learn, tmp_path):
     """Such as the page, once the visitor has left it."""
-    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 0)
 
     def drop(progress):
         if progress.step == 2:

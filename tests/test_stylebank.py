@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from safetensors.torch import save_file
 
 from styletransfer import stylebank
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
+from styletransfer.files import printable
 from styletransfer.stylebank import StyleBank, check_style, load_style, save_style, to_slug
+from styletransfer.weights import package_folder
 
 
 @pytest.fixture
@@ -207,6 +210,9 @@ def without(mapping, name):
         (lambda s: {"row": s.row[:, 1:]}, "gamma and beta"),
         (lambda s: {"means": {**s.means, "relu4_1": s.means["relu4_1"][:5]}}, "mean of relu4_1 is of shape"),
         (lambda s: {"stds": {**s.stds, "relu4_1": s.stds["relu4_1"] * 0}}, "not above 0"),
+        (lambda s: {"stds": {**s.stds, "relu4_1": s.stds["relu4_1"][:5]}}, "std of relu4_1 is of shape"),
+        (lambda s: {"grams": {**s.grams, "relu4_1": s.grams["relu4_1"][:5, :5]}}, "Gram matrix of relu4_1"),
+        (lambda s: {"bounds": {**s.bounds, "relu3_1": s.bounds["relu3_1"] * 0}}, "not above 0"),
         (lambda s: {"grams": without(s.grams, "relu5_1")}, "lacks the statistics of relu5_1"),
         (lambda s: {"info": dataclasses.replace(s.info, base_sha256="1")}, "different base network"),
         (lambda s: {"info": dataclasses.replace(s.info, slug="../coral")}, "invalid name"),
@@ -240,3 +246,87 @@ def test_a_title_becomes_a_name_that_is_safe_in_a_path(title, slug):
 def test_titles_that_make_no_name_are_refused(title):
     with pytest.raises(InvalidInput, match="name"):
         to_slug(title)
+
+
+def rewritten(path, info=None, **parts):
+    """Replace parts of a style file, and of its description, whatever they are."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        described = json.loads(file.metadata()["style"])
+    save_file(tensors | parts, path, {"style": json.dumps(described | (info or {}))})
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("gram_scale.relu5_1", torch.ones(3, 1, 1), "one element"),
+        ("gram.relu5_1", torch.zeros(10**6, 0), r"of shape \(1000000, 0\)"),
+    ],
+)
+def test_no_file_takes_more_memory_than_its_own_size_allows(given, part, value, message):
+    rewritten(given, **{part: value})
+    with pytest.raises(InvalidStyleFile, match=message):
+        load_style(given)
+
+
+def test_a_file_from_elsewhere_that_is_larger_than_any_style_is_not_read(bank, given, monkeypatch):
+    monkeypatch.setattr(stylebank, "LARGEST_FILE", given.stat().st_size - 1)
+    monkeypatch.setattr(stylebank, "load_style", None)
+    with pytest.raises(InvalidStyleFile, match="which no style file has"):
+        bank.add_file(given, BASE, TINY.row_length)
+
+
+def test_a_bound_of_several_numbers_and_layers_that_nothing_reads_are_refused(bank, given, tmp_path):
+    content = given.read_bytes()
+    rewritten(given, **{"bound.relu4_1": torch.ones(1, 5)})
+    with pytest.raises(InvalidStyleFile, match="bound of relu4_1 is of shape"):
+        bank.add_file(given, BASE, TINY.row_length)
+    given.write_bytes(content)
+    names = ("gram", "gram_scale", "bound", "mean", "std")
+    rewritten(given, **{f"{name}.relu9_9": torch.ones(1) for name in names})
+    with pytest.raises(InvalidStyleFile, match="unknown layer"):
+        bank.add_file(given, BASE, TINY.row_length)
+
+
+@pytest.mark.parametrize("part", ["title", "artist", "year"])
+@pytest.mark.parametrize("text", ["half \ud83d", "\x1b[2J", "\x9b2J", "two\nlines", "two\u2028lines"])
+def test_a_text_that_would_break_a_page_or_a_terminal_is_refused(bank, given, part, text):
+    rewritten(given, {part: text})
+    with pytest.raises(InvalidStyleFile, match="not of a style"):
+        bank.add_file(given, BASE, TINY.row_length)
+
+
+@pytest.mark.parametrize("title", ["L’été\xa0!", "می\u200cخواهم", "👩\u200d🎨", "神奈川　沖浪裏"])
+def test_spaces_and_marks_of_any_script_are_part_of_a_title(bank, given, title):
+    rewritten(given, {"title": title})
+    assert bank.add_file(given, BASE, TINY.row_length).title == title
+    assert to_slug(f"a {title}")
+
+
+@pytest.mark.parametrize("title", ["a\x1b[2J", "a\nb"])
+def test_no_style_is_learned_under_a_title_that_its_file_could_not_have(title):
+    with pytest.raises(InvalidInput, match="cannot be shown"):
+        to_slug(title)
+
+
+def test_half_a_letter_in_a_title_is_replaced():
+    assert to_slug("a \ud83d b") == "a-b"
+    assert printable("a \ud83d b \udcff") == "a \ufffd b \ufffd"
+
+
+@pytest.mark.parametrize("part", ["recipe", "losses"])
+def test_what_a_description_holds_is_written_as_json_again(given, part):
+    nested: object = 1
+    for _ in range(600):
+        nested = [nested]
+    content = given.read_bytes()
+    for value in (nested, {"a": "half \ud83d"}, {"half \ud83d": 1}):
+        given.write_bytes(content)
+        rewritten(given, {part: {"a": value}})
+        with pytest.raises(InvalidStyleFile, match="not of a style"):
+            load_style(given)
+
+
+def test_every_shipped_style_is_described():
+    shipped = StyleBank(package_folder("styles"))
+    assert shipped.infos().keys() == shipped.paths().keys() != set()

@@ -5,7 +5,7 @@ from conftest import make_photo
 from styletransfer.errors import InvalidInput
 from styletransfer.losses import gram, style_loss
 from styletransfer.targets import StyleTarget, as_batch, style_target
-from styletransfer.training.looks import Looks, look_at_paintings
+from styletransfer.training.looks import Looks, look_at_paintings, varied
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
 
 
@@ -72,7 +72,8 @@ def test_looks_are_drawn_evenly_and_a_share_of_them_is_mixed(singles):
     torch.testing.assert_close(sums, drawn.repetition[:, :, 0] @ own)  # targets and repetitions belong together
 
 
-def test_looks_that_were_kept_are_those_of_one_seed(tmp_path):
+def test_looks_that_were_kept_are_those_of_one_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr("styletransfer.training.looks.SIDES", (40, 48))
     vgg, painting = load_vgg19(STYLE_LAYERS[-1]), tmp_path / "painting.png"
     make_photo(60, 60).save(painting)
 
@@ -82,6 +83,13 @@ def test_looks_that_were_kept_are_those_of_one_seed(tmp_path):
     assert torch.equal(looks(1).repetition, looks(1).repetition)
     with pytest.raises(InvalidInput, match="another seed"):
         looks(2)
+
+
+def test_varied_paintings_are_mirrored_half_of_the_time_and_never_upside_down(generator):
+    down, right = torch.meshgrid(torch.linspace(0, 0.6, 40), torch.linspace(0, 0.3, 40), indexing="ij")
+    crops = [varied((down + right).expand(1, 3, 40, 40), generator) for _ in range(60)]
+    assert all((crop[:, :, -1] > crop[:, :, 0]).all() for crop in crops)
+    assert 15 < sum(bool(crop[0, 0, 0, -1] < crop[0, 0, 0, 0]) for crop in crops) < 45
 
 
 def test_looks_that_are_too_many_for_a_gpu_stay_where_they_are(singles, monkeypatch):

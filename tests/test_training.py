@@ -19,6 +19,9 @@ from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import load_pictures, random_crop, split_held_out
+from styletransfer.training.looks import LAGS
+from styletransfer.training.objective import judge, look_at_photos
+from styletransfer.training.trainer import crop_side, leaky_clamp
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, save_predictor
 
@@ -51,6 +54,23 @@ def test_training_keeps_from_repeating_what_neither_painting_nor_photo_repeats(v
     assert torch.equal(trained(-1.0, weight=0.0), trained(1.0))
 
 
+@pytest.mark.parametrize(
+    ("photo", "painting", "is_too_much"), [(0.0, 0.0, True), (1.0, 0.0, False), (0.0, 1.0, False)]
+)
+def test_what_the_photo_or_the_painting_repeats_may_be_repeated(vgg, photo, painting, is_too_much):
+    lag = LAGS.index((0, 4))
+    lattice = random_pictures(1, 2)[0][:, :, :40, :16].repeat(1, 1, 1, 4) / 255  # every 16 pixels, 4 places
+    looks = random_looks(vgg)[[0]]
+    allowed = torch.zeros_like(looks.repetition)
+    allowed[:, :, lag] = painting
+    seen = look_at_photos(vgg, lattice, [lag])
+    seen = dataclasses.replace(seen, repetition=torch.full_like(seen.repetition, photo))
+    looks = dataclasses.replace(looks, repetition=allowed)
+    found = judge(vgg, lattice, seen, looks, [lag], style_weight=2.0, repetition_weight=3.0)
+    assert (found.repetition > 0.5).item() == is_too_much
+    torch.testing.assert_close(found.loss, (found.objective + 6 * found.repetition).log())
+
+
 def test_kept_styles_are_trained_equally_often(vgg):
     run = base_trainer(vgg, BaseTraining(**{**vars(BASE), "wide_share": 0.0}))
     chosen = run._choose_styles(40)
@@ -68,6 +88,32 @@ def test_the_style_weight_rises_gently_and_the_rates_fall_to_nothing(vgg):
     assert all(group["lr"] == 0 for optimizer in run.optimizers for group in optimizer.param_groups)
 
 
+@pytest.mark.parametrize(
+    ("step", "share", "scale"), [(0, 0.0, 0.1), (9, 0.5, 1.0), (9, 0.875, 0.5), (9, 1.0, 0.0)]
+)
+def test_rates_rise_in_the_first_steps_and_fall_in_the_last_share(vgg, step, share, scale):
+    run = base_trainer(vgg, dataclasses.replace(BASE, warmup_steps=10, decay_share=0.25))
+    run.step = step
+    run._set_rates(share)
+    assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(scale * run.rates[0][0])
+
+
+def test_a_little_of_what_is_out_of_range_is_let_through():
+    torch.testing.assert_close(leaky_clamp(torch.tensor([-1.0, 0.5, 2.0])), torch.tensor([-0.05, 0.5, 1.05]))
+
+
+def test_crops_are_larger_in_the_last_steps():
+    assert [crop_side(BASE, share) for share in (0.0, 0.75, 0.85, 1.0)] == [32, 32, 40, 40]
+
+
+def test_the_style_weighs_strength_to_the_third(vgg, monkeypatch):
+    run = base_trainer(vgg, dataclasses.replace(BASE, contents=1, styles_per_content=1))
+    monkeypatch.setattr(run, "_choose_strength", lambda count: torch.full((count,), 0.5))
+    losses = run.take_step()
+    weight = 0.125 * losses["style_weight"]
+    assert losses["objective"] == pytest.approx(losses["content"] + weight * losses["style"], rel=1e-4)
+
+
 def test_a_share_of_the_samples_is_painted_at_part_strength(vgg):
     run = base_trainer(vgg, dataclasses.replace(BASE, part_strength_share=0.25))
     strengths = torch.stack([run._choose_strength(4) for _ in range(400)])
@@ -82,6 +128,14 @@ def test_crops_are_square_in_range_and_follow_the_seed():
     assert one.shape == (1, 3, 32, 32)
     assert 0 <= one.min() <= one.max() <= 1
     assert torch.equal(one, two)
+
+
+def test_crops_are_mirrored_half_of_the_time_and_never_upside_down(generator):
+    down, right = torch.meshgrid(2 * torch.arange(60), torch.arange(60), indexing="ij")
+    ramp = (down + right).to(torch.uint8).expand(1, 3, 60, 60)
+    crops = torch.cat([random_crop([ramp], 32, generator) for _ in range(60)])
+    assert (crops[:, :, -1] > crops[:, :, 0]).all()
+    assert 15 < (crops[:, 0, 0, -1] < crops[:, 0, 0, 0]).sum() < 45
 
 
 def test_a_crop_can_be_larger_than_the_picture():
@@ -251,14 +305,9 @@ def test_a_run_begins_with_what_is_predicted_for_further_paintings(tiny_job, tmp
     assert not torch.allclose(rows[0], predicted[0], atol=5e-2)  # the style has its own
 
 
-def test_a_run_with_other_paintings_is_refused_in_the_same_folder(tiny_job):
-    run_job(tiny_job, lambda progress: None)
-    tiny_job.catalogue.write_text("slug,picture\nsecond,styles1\n")
-    with pytest.raises(InvalidInput, match="another --out"):
-        run_job(tiny_job, lambda progress: None)
-
-
-@pytest.mark.parametrize("content", [None, "", "slug,title\na,b\n", "\0"])
+@pytest.mark.parametrize(
+    "content", [None, "", "slug,title\na,b\n", "\0", 'slug,picture,title\nx,styles0,"two\nlines"\n']
+)
 def test_a_catalogue_that_cannot_be_used_is_refused(job, content):
     job.catalogue.unlink()
     if content is not None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer import methods
-from styletransfer.cli.shared import Device, Quiet, app, console, progress, say
+from styletransfer.cli.shared import Device, app, console, progress, say
 from styletransfer.core import Style
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.estimate import matrix_rate, run_times
@@ -25,7 +25,6 @@ RUNS = 3
 def bench(
     side: Annotated[int, typer.Option(help="Pixels of the pictures' sides.", min=64, max=3000)] = 1024,
     device: Device = None,
-    quiet: Quiet = False,
 ) -> None:
     """Measure how fast this machine paints."""
     chosen = choose_device(device)
@@ -34,7 +33,7 @@ def bench(
     table = Table(
         "method", "s per megapixel", "megapixels per s", "multiply-adds per pixel", "of the matrix rate"
     )
-    with progress("measuring", len(FAST_METHODS), quiet) as bar:
+    with progress("measuring", len(FAST_METHODS), quiet=False) as bar:
         rate = matrix_rate(chosen)
         for method in FAST_METHODS:
             seconds, work = _measure(method, style, chosen, side)

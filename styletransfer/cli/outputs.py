@@ -13,7 +13,7 @@ from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
-from styletransfer.files import attempt, make_folder, plain_number, printable
+from styletransfer.files import attempt, make_folder, plain_number, printable, real
 
 LONGEST_NAME = 200  # bytes, of names that are made from styles
 
@@ -41,9 +41,9 @@ def plan_outputs(
         sources = _without_results(sources, photos, folder)
         planned = _named_apart({source: folder / place for source, place in sources.items()})
     _refuse_shared(planned)
-    photos_there = {source.resolve(): source for source in sources}
+    photos_there = {real(source): source for source in sources}
     for source, target in planned.items():
-        refuse_replacing(photos_there.get(target.resolve(), source), target)
+        refuse_replacing(photos_there.get(real(target), source), target)
         if one_file or target.parent.exists():  # a folder is made when painting begins
             images.check_writable(target)
     return planned
@@ -75,7 +75,7 @@ def is_finished(target: Path) -> bool:
 
 def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
     """Raise InvalidInput where a result would replace a file, by whichever of its names."""
-    if given.resolve() == target.resolve() or (target.exists() and given.exists() and target.samefile(given)):
+    if real(given) == real(target) or (target.exists() and given.exists() and target.samefile(given)):
         raise InvalidInput(f"the result would replace the {what} {given}; name another output")
 
 
@@ -162,7 +162,7 @@ def _without_results(sources: dict[Path, Path], named: Sequence[Path], folder: P
     """Without what an earlier run of the same command has painted, unless it is `named` or all there is."""
 
     def is_photo(source: Path, place: Path) -> bool:
-        elsewhere = (folder / place / source.name).resolve() != source.resolve()
+        elsewhere = real(folder / place / source.name) != real(source)
         return elsewhere or source in named or not _is_painting(source)
 
     photos = {source: place for source, place in sources.items() if is_photo(source, place)}

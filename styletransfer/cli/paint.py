@@ -29,6 +29,7 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
+from styletransfer.files import real
 
 Styles = Annotated[
     list[str],
@@ -150,7 +151,7 @@ def stylize(
             refuse_replacing(source, other)
             refuse_replacing(target, other, "painting")
     kept_apart = [*outputs, *outputs.values(), *map(Path, filter(isfile, looked_at))]
-    if previews and previews.resolve() in {path.parent.resolve() for path in kept_apart}:
+    if previews and real(previews) in {real(path.parent) for path in kept_apart}:
         raise InvalidInput(
             f"--previews {previews} holds pictures that are read or painted; name another folder"
         )

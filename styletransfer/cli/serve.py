@@ -12,12 +12,21 @@ from styletransfer.errors import InvalidInput
 @app.command()
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str,
+        typer.Option(
+            help="Address to listen on; 0.0.0.0 lets other machines in. Give it behind a proxy or tunnel as "
+            "well: visitors of a page on 127.0.0.1 share all learned styles."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
     auth: Annotated[str | None, typer.Option(help="NAME:PASSWORD that visitors are asked for.")] = None,
     share: Annotated[
-        bool, typer.Option("--share", help="Also create a public address, through Gradio's relay.")
+        bool,
+        typer.Option(
+            "--share",
+            help="Also create a public address through Gradio's relay, whose program is downloaded for it. "
+            "Whoever has the address can open the page: give --auth as well.",
+        ),
     ] = False,
     styles_dir: StylesDir = None,
     device: Device = None,

@@ -23,6 +23,7 @@ from rich.progress import (
 from styletransfer import core, settings
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.files import printable
+from styletransfer.stylebank import is_shown
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -101,9 +102,11 @@ def say(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print JSON, in ASCII where the output is not UTF-8."""
+    """Print JSON, in ASCII where the output is not UTF-8, or where it would say something to the terminal."""
     in_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(value, ensure_ascii=not in_utf8, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    plain = in_utf8 and all(is_shown(line) for line in text.split("\n"))
+    typer.echo(text if plain else json.dumps(value, indent=2))
 
 
 def report(error: StyleTransferError) -> None:

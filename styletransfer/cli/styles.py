@@ -1,6 +1,5 @@
 """Commands about styles: `styles`, `export`, `import`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,7 @@ def styles(
         return
     infos = transfer.styles
     if as_json:
-        print_json([{**asdict(info), "slug": name} for name, info in infos.items()])
+        print_json([{**vars(info), "slug": name} for name, info in infos.items()])
         return
     table = Table(box=None, header_style="bold")
     table.add_column("style", overflow="fold", min_width=max(map(cell_len, infos), default=0))  # to be typed

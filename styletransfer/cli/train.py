@@ -1,6 +1,8 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
+import os
 import shlex
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +94,7 @@ def train_style(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         folder = out or styles_dir
-        where = f" --styles-dir {shlex.quote(str(folder))}" if folder else ""
+        where = f" --styles-dir {_quoted(str(folder))}" if folder else ""
         say(f"ready for use: styletransfer stylize PHOTO --style {style.info.slug}{where}")
 
 
@@ -103,7 +105,10 @@ def train_base(
     out: Out,
     catalogue: Annotated[
         Path | None,
-        typer.Option(help="CSV of the paintings to keep: slug, picture, title, artist, year, rights."),
+        typer.Option(
+            help="CSV of the paintings to keep: slug, picture (file name without its ending), title, artist, "
+            "year, rights."
+        ),
     ] = None,
     wide: Annotated[
         Path | None,
@@ -175,6 +180,11 @@ def train_predictor(
     job = PredictorJob(content, styles, out, base, start)
     usual = settings.PredictorTraining(steps=steps, seed=seed)
     _train("train-predictor", train_predictor, job, usual, setting, device, quiet)
+
+
+def _quoted(text: str) -> str:
+    """As one word of a command line."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def _train(

@@ -38,7 +38,7 @@ class Watch:
     def on(self, bar: Progress) -> Iterator[None]:
         """Show the steps in a second line of `bar`, and handle Ctrl-C."""
         self._bar = bar
-        bar.add_task("optimizing", total=None)
+        bar.add_task("optimising", total=None)
         before = signal.getsignal(signal.SIGINT)
 
         def stop(*_: object) -> None:
@@ -69,8 +69,8 @@ class Watch:
             raise Cancelled
 
     def write_plot(self) -> None:
-        """Draw the losses of all steps, if a plot was asked for."""
-        if not self.plot:
+        """Draw the losses of all steps, if a plot was asked for and there were any."""
+        if not (self.plot and self._curve):
             return
         from matplotlib.figure import Figure
 

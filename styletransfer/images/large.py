@@ -100,7 +100,7 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
     """Encode a picture of bytes, (1, 3, H, W) and (1, 1, H, W), to `path`, whose suffix does not matter.
 
     Args:    file_format: as PIL calls it; described: fields of libvips' metadata and their text.
-    Raises:  UnwritableOutput.
+    Raises:  OSError.
     """
     image = _as_vips(rgb)
     if alpha is not None:
@@ -120,7 +120,7 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
         else:
             image.pngsave(target)
     except _libvips().Error as error:
-        raise UnwritableOutput(f"cannot write {path.name} as {file_format}: {_first_line(error)}") from error
+        raise OSError(_first_line(error)) from error
 
 
 def release() -> None:

@@ -36,7 +36,7 @@ TURNS = {
 }
 MOST_OVERSHOOT = 4  # largest value of a float picture whose white is 1: highlights and interpolation exceed it
 SHADE_FACTORS = {"L;2": 85, "L;4": 17}  # by PIL's names for greys of 2 and 4 bits
-STRIP_ROWS = 512  # rows that are turned into a tensor at a time
+BOX_SIDE = 1024  # pixels; more at a time would take several times the memory of the picture
 
 
 @dataclass(frozen=True)
@@ -255,35 +255,56 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     """Greyscale of 16 or 32 bits scaled to 8; other modes as they are."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64)
-        most = values.max(initial=0)
-        scale = most / 255 if most > 65_535 else 257 if most > 255 or image.mode != "I" else 1
-        if image.mode != "I" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO:
-            values = 65_535 - values  # for 8 bits PIL does that itself
-        grey = Image.fromarray(np.clip(values / scale, 0, 255).round().astype(np.uint8))
-        clear = image.info.get("transparency")
-        if isinstance(clear, int):  # the one shade that is transparent
-            grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-        return grey
-    if image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        most = values.max(initial=0, where=np.isfinite(values))
-        values = np.nan_to_num(values, posinf=most, neginf=0)
-        scale = 255 if most <= MOST_OVERSHOOT else 1
-        return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
-    return image
+    if image.mode != "F" and not image.mode.startswith("I"):
+        return image
+    boxes = (values for _, values in _boxes(image))
+    most = max(float(values.max(initial=0, where=np.isfinite(values))) for values in boxes)
+    is_negative = image.mode not in ("I", "F") and (
+        getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO  # for 8 bits PIL does that itself
+    )
+    clear = None if image.mode == "F" else image.info.get("transparency")  # the one shade that is transparent
+    grey = Image.new("L", image.size)
+    alpha = Image.new("L", image.size) if isinstance(clear, int) else None
+    for place, values in _boxes(image):
+        numbers = values.astype(np.float64)
+        if is_negative:
+            numbers = 65_535 - numbers
+        grey.paste(Image.fromarray(_shades(numbers, most, image.mode)), place)
+        if alpha is not None:
+            alpha.paste(Image.fromarray(np.where(numbers == clear, 0, 255).astype(np.uint8)), place)
+    if alpha is not None:
+        grey.putalpha(alpha)
+    return grey
+
+
+def _shades(numbers: np.ndarray, most: float, mode: str) -> np.ndarray:
+    """The numbers of a picture of that mode, `most` the largest in all of it, as uint8."""
+    if mode == "F":
+        numbers = np.nan_to_num(numbers, posinf=most, neginf=0) * (255 if most <= MOST_OVERSHOOT else 1)
+    else:
+        numbers = numbers / (most / 255 if most > 65_535 else 257 if most > 255 or mode != "I" else 1)
+    return np.clip(numbers, 0, 255).round().astype(np.uint8)
 
 
 def _to_tensor(image: Image.Image) -> Tensor:
     """(1, C, H, W), float32 or uint8 as in `Picture`, from an image of mode L or RGB."""
     width, height = image.size
     pixels = torch.empty(height, width, len(image.getbands()), dtype=torch.uint8)
-    for top in range(0, height, STRIP_ROWS):
-        strip = np.array(image.crop((0, top, width, min(top + STRIP_ROWS, height))))
-        pixels[top : top + STRIP_ROWS] = torch.from_numpy(strip).view(-1, width, pixels.shape[2])
+    for (left, top), box in _boxes(image):
+        rows, columns = box.shape[:2]
+        shades = torch.from_numpy(box).view(rows, columns, -1)
+        pixels[top : top + rows, left : left + columns] = shades
     pixels = pixels.permute(2, 0, 1)[None]  # (1, C, H, W)
     return pixels if width * height > WHOLE_PIXELS else as_float(pixels)
+
+
+def _boxes(image: Image.Image) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """All parts of a picture, at most BOX_SIDE wide and high: left and top, and a copy of the pixels."""
+    width, height = image.size
+    for top in range(0, height, BOX_SIDE):
+        for left in range(0, width, BOX_SIDE):
+            right, bottom = min(left + BOX_SIDE, width), min(top + BOX_SIDE, height)
+            yield (left, top), np.array(image.crop((left, top, right, bottom)))
 
 
 def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:

@@ -109,19 +109,18 @@ class AdainStylizer:
         photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
         own = own or statistics_of(features)
-        style = blended_statistics(styles, weights)
-        painted = self._decode(features, own, toward(own, style, strength), photo)
+        restyled: dict[str, Tensor] = {}
+        for layer, value in features.items():  # one by one: with masks, a goal takes more memory than its layer
+            mine = {layer: own[layer]}
+            goal = toward(mine, blended_statistics(styles, weights, [layer]), strength)
+            restyled |= restyle({layer: value}, mine, goal)
+        height, width = photo.shape[-2:]
+        painted = self.decoder(restyled)[..., :height, :width]
         if (strength < 1).any():
-            lost = photo - self._decode(features, own, own, photo)
+            lost = photo - self.decoder(features)[..., :height, :width]
             share = strength[:, None, None, None] if strength.ndim == 1 else strength[:, None]
             painted = painted + (1 - share) * lost
         return painted.clamp(0, 1)
-
-    def _decode(
-        self, features: dict[str, Tensor], own: FeatureStatistics, goal: FeatureStatistics, photo: Tensor
-    ) -> Tensor:
-        height, width = photo.shape[-2:]
-        return self.decoder(restyle(features, own, goal))[..., :height, :width]
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
         """Any style will do."""

@@ -126,5 +126,8 @@ def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
 
 def _with_rim(strength: Tensor) -> Tensor:
     """A map (H, W) of strength, continued into the zeros around the painted region."""
-    widened = F.max_pool2d(strength[None, None], 2 * RIM + 1, stride=1, padding=RIM)[0, 0]
+    side = 2 * RIM + 1
+    # Rows, then columns: PyTorch's maximum over a square of one map takes as long as painting it.
+    widened = F.max_pool2d(strength[None, None], (side, 1), stride=1, padding=(RIM, 0))
+    widened = F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[0, 0]
     return torch.where(strength > 0, strength, widened)

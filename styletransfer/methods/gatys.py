@@ -20,7 +20,7 @@ from styletransfer.methods.clock import Clock
 from styletransfer.methods.objective import Goal, Losses, Objective
 from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
-from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layers, load_vgg19, oxford_sha256, stride
+from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layer, load_vgg19, oxford_sha256, stride
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class GatysStylizer:
         """Raise InvalidInput for an unknown content layer, or if CIN cannot paint the start that is wanted."""
         if optimization is None:
             return
-        check_layers([optimization.content_layer], GRAM_LAYERS[-1])
+        check_layer(optimization.content_layer, GRAM_LAYERS[-1])
         if optimization.start != "fast" or self.can_paint_fast(styles):
             return
         reason = "not all of the styles have been learned for the fast method"
@@ -121,7 +121,7 @@ class GatysStylizer:
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
         """The cost of all steps; where `seconds` are given, they say how long it takes instead."""
         settings = optimization or Optimization()
-        check_layers([settings.content_layer], GRAM_LAYERS[-1])
+        check_layer(settings.content_layer, GRAM_LAYERS[-1])
         plans = _plans(size, settings)
         pixel_steps = sum(plan.pixels * plan.steps for plan in plans)
         height, width = plans[-1].size
@@ -196,8 +196,13 @@ class _Run:
         with contextlib.suppress(Cancelled):
             for index, plan in enumerate(self.plans):
                 if index:
-                    image = _with_detail(images.resize(image, plan.size), start, self.plans[index - 1].size)
-                adam_state = [_resized(part, plan.size) for part in adam_state]
+                    coarser = self.plans[index - 1]
+                    image = _with_detail(images.resize(image, plan.size), start, coarser.size)
+                    # Losses are means over the picture: the more pixels, the smaller is the gradient of each.
+                    shrink = coarser.pixels / plan.pixels
+                    adam_state = [
+                        _resized(part, plan.size) * shrink**power for power, part in enumerate(adam_state, 1)
+                    ]
                 image, adam_state = self._optimise(image, adam_state, index)
                 if plan.size != self.final and not self._has_time_for_step(self.plans[index + 1]):
                     self.plans = self.plans[: index + 1]

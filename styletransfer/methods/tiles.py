@@ -154,7 +154,7 @@ def paint_tiles(
     for step, tile in enumerate(planned, 1):
         tile.inner.paste(tile.own(paint(tile.outer)).cpu(), result)
         if on_step:
-            on_step(Progress(step, len(planned), preview=result if step == len(planned) else None))
+            on_step(Progress(step, len(planned)))
     return result
 
 

@@ -13,6 +13,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.page.gallery import title_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
+from styletransfer.page.region import RegionEditor
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
@@ -149,7 +150,7 @@ class Controls:
                 "Paint over a part of the photo and press ✓. Then choose for each style whether it is used "
                 "inside that area, outside it, or everywhere."
             )
-            self.region = gr.ImageEditor(
+            self.region = RegionEditor(
                 label="Region",
                 type="pil",
                 sources=[],
@@ -244,9 +245,12 @@ class Controls:
 
 
 def titles_of(transfer: StyleTransfer, styles: Iterable[str]) -> list[str]:
-    """Titles of the styles of a wish; a name that is not a style is the visitor's own picture."""
+    """Titles of the styles of a wish, in which a path is the visitor's own picture."""
     infos = transfer.styles
-    return [title_of(infos[name]) if name in infos else YOURS for name in styles]
+    return [
+        title_of(infos[name]) if name in infos else YOURS if Path(name).is_absolute() else name
+        for name in styles
+    ]
 
 
 def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None = None) -> str:
@@ -273,8 +277,5 @@ def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
     """What was painted in the editor, as a grey picture, or None if nothing was."""
     if not edited or not edited["layers"] or edited["background"] is None:
         return None
-    layers = edited["layers"]
-    alpha = layers[0].getchannel("A")
-    for layer in layers[1:]:
-        alpha = Image.composite(layer.getchannel("A"), alpha, layer.getchannel("A"))
+    alpha = edited["layers"][0].getchannel("A")
     return alpha if alpha.getbbox() else None

@@ -1,6 +1,7 @@
 """The page's functions for programs: named endpoints for `gradio_client`, documented in docs/page.md."""
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -8,15 +9,16 @@ from styletransfer import images
 from styletransfer.errors import InvalidInput
 from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
+from styletransfer.page.restore import is_finite
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.wish import Wish
+from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import LONG, alone, telling
 from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
 MOST_PROGRAMS = 8  # painting or waiting for their turn at a time
-LARGEST = 1e300  # beyond it an int from JSON does not fit a float
+LEAST_SHARE = 1e-6  # of the picture beside styles whose weights sum to 1 but for rounding
 
 
 class Endpoints:
@@ -81,7 +83,7 @@ class Endpoints:
                     raise unknown(name, list(known))
             if style_picture:
                 share = 1 - sum(weight for _, weight in mix)
-                if share <= 0:
+                if share < LEAST_SHARE:
                     raise InvalidInput("the weights of the styles leave nothing for the picture")
                 mix.append((style_picture, share))
             if not photo:
@@ -119,19 +121,20 @@ class Endpoints:
             if not isinstance(name, str):
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds = _within_reason(seconds)
+            readable_size(painting)
             visitor = self.visitors.of(request)
             with alone(visitor.long, short=False) as on_step:
                 style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
         return style.info.slug
 
 
-def _number(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or not -LARGEST < value < LARGEST:  # which NaN is not
+def _number(name: str, value: Any) -> float:
+    if not is_finite(value):
         raise InvalidInput(f"{name} is {value!r}; it must be a number")
     return float(value)
 
 
-def _within_reason(seconds: object) -> float:
+def _within_reason(seconds: Any) -> float:
     found = _number("seconds", seconds)
     if not 0 < found <= MOST_SECONDS:
         raise InvalidInput(f"seconds is {found:g}; it must be above 0 and at most {MOST_SECONDS}")

@@ -13,7 +13,7 @@ import gradio as gr
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidStyleFile
-from styletransfer.page.visitors import Visitor, on_white
+from styletransfer.page.visitors import Visitor, made, on_white
 from styletransfer.page.work import Halt, alone
 
 LOOK_SIDE = 256  # pixels; the strokes keep their size, so anything smaller leaves little of a face
@@ -64,7 +64,7 @@ class StylePictures:
         folder = visitor.folder if look.own else self.folder
         path = folder / f"{look.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)  # some systems clean up temporary folders
+            made(folder)
             path.write_bytes(content)
         return path
 

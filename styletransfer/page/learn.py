@@ -18,6 +18,7 @@ from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider
 from styletransfer.page.visitors import Visitor, Visitors
+from styletransfer.page.wish import readable_size
 from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
 from styletransfer.stylebank import SUFFIX
 
@@ -121,9 +122,12 @@ class LearnTab:
         choices = [(title_of(infos[name]), name) for name in visitor.transfer.own_styles if name in infos]
         return gr.update(choices=choices, value=None)
 
-    def _check(self, values: Values) -> None:
+    def _check(self, values: Values, request: gr.Request) -> None:
         if values[self.picture] is None or not values[self.name].strip():
             raise InvalidInput("give a picture to learn from, and a name for the style")
+        readable_size(values[self.picture])
+        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
+        visitor.transfer.check_name(values[self.name])
 
     def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
@@ -180,8 +184,7 @@ class LearnTab:
         title = title_of(visitor.transfer.styles[own]) if own in visitor.transfer.styles else own
         with telling():
             visitor.transfer.remove_style(own)
-        if visitor.painted is not None and own in visitor.painted.wish.styles:
-            visitor.painted = None  # another style may be learned under that name
+        self.visitors.style_removed(visitor.transfer, own)
         return {
             self.sure: gr.update(visible=False),
             self.progress: progress_bar(1, f"<b>{escape(title)}</b> is removed."),

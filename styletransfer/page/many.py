@@ -1,6 +1,5 @@
 """The tab for many photos, painted alike into a zip; and unpacking zips safely."""
 
-import lzma
 import re
 import shutil
 import tempfile
@@ -33,11 +32,9 @@ from styletransfer.page.work import Finished, follow, long_work, telling
 MOST_PHOTOS = 500
 SPARE = 2**20  # bytes of disk space for the end of a zip
 MOST_BYTES = 2_000_000_000  # of all zips, unpacked
-# What damaged zips raise, and those in ways of packing that are not known here.
-DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, OSError, ValueError, RuntimeError),
-)
+# Ways of packing: in the others, which are rare, a few bytes become any amount in memory at once.
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)  # what such zips raise
 NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # not allowed on Windows, where a colon could lead to another disk
 LONGEST_STEM = 50  # letters of a photo's name to keep; in UTF-8 up to four times as many bytes
 
@@ -81,7 +78,7 @@ class ManyTab:
             stop=visitors.stop,
         )
 
-    def _check(self, values: Values) -> None:
+    def _check(self, values: Values, _: gr.Request) -> None:
         styles = self.paint_tab.controls.wish(values).styles
         if not values[self.files] or not styles:
             raise InvalidInput("add photos here, and choose a style on the Paint tab")
@@ -127,6 +124,10 @@ def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
                     raise InvalidInput(
                         f"more than {MOST_PHOTOS} photos, or more than {MOST_BYTES / 1e9:.0f} GB unpacked; "
                         "upload fewer at a time"
+                    )
+                if any(member.compress_type not in PACKINGS for member in members):
+                    raise InvalidInput(
+                        f"{file.name} is packed in a way that is not read here; pack it as an ordinary zip"
                     )
                 found += [_unpacked(archive, member, folder) for member in members]
         except DAMAGED as error:

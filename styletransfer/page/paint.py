@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep, normalise_weights
-from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
+from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.page.controls import (
     FINEST,
     MOST_STYLES,
@@ -35,7 +37,7 @@ from styletransfer.page.restore import (
     size_in,
     weights_in,
 )
-from styletransfer.page.visitors import Painted, Visitor, Visitors, on_white
+from styletransfer.page.visitors import Earlier, Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import INSIDE, Wish
 from styletransfer.page.work import (
     LONG,
@@ -46,6 +48,7 @@ from styletransfer.page.work import (
     alone,
     follow,
     keep_order,
+    tell,
     tell_waiting,
     telling,
 )
@@ -74,15 +77,17 @@ class PaintTab:
         )
 
     def _nothing_painted(self, request: gr.Request) -> Updates:
-        """Say so, and offer the painting before for download again."""
-        it, before = self.controls, self.visitors.of(request).painted
+        """Say so, and offer the painting that the page shows for download again."""
+        it, visitor = self.controls, self.visitors.of(request)
         download = gr.update(interactive=False)
-        if before is not None:
-            download = gr.update(value=str(self._saved(before, request)), interactive=True)
+        with suppress(StyleTransferError):  # the format that is chosen by now may not hold it
+            file = _saved(visitor, visitor.painted) if visitor.painted else None
+            if file and file.exists():  # an earlier painting may be gone
+                download = gr.update(value=str(file), interactive=True)
         return {
             it.note: "Nothing was painted.",
             it.download: download,
-            it.stop_button: gr.update(interactive=bool(self.visitors.of(request).painting)),
+            it.stop_button: gr.update(interactive=bool(visitor.painting)),
         }
 
     @property
@@ -158,8 +163,8 @@ class PaintTab:
         self.painted_by(cleared.then)
         # A second click on the button is ignored; of a slider's moves the last one counts.
         self.painted_by(it.paint_button.click, trigger_mode="once")
-        ordered, order = keep_order(it.finest_button.click, it.all)
-        self.painted_by(ordered.then, fn=self.paint, inputs=order, trigger_mode="once", **LONG)
+        ordered, order = keep_order(it.finest_button.click, it.all, self._checked_size)
+        self.painted_by(ordered.success, fn=self.paint, inputs=order, trigger_mode="once", **LONG)
         it.stop_button.click(self.visitors.stop_painting, None, None, queue=False, **quiet)
         it.earlier.select(self._show_earlier, None, [it.result, it.note, it.download], **quiet)
 
@@ -186,8 +191,14 @@ class PaintTab:
         return self.rechosen(chosen, values, request)
 
     def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> Updates:
-        """`choice`, in which the styles that were chosen before keep their weights and places."""
-        return self.choice(chosen, values[self.controls.search], request, *self._kept(values))
+        """`choice`, in which the styles that were chosen before keep their weights and places.
+
+        A new one is used inside the region, if there is one.
+        """
+        weights, places, picture_weight = self._kept(values)
+        if values[self.controls.region_mask] is not None:
+            places = dict.fromkeys(chosen, INSIDE) | places
+        return self.choice(chosen, values[self.controls.search], request, weights, places, picture_weight)
 
     def _kept(self, values: Values) -> tuple[dict[str, float], dict[str, str], float | None]:
         """Weights and places of the chosen styles by name, and the weight of the visitor's picture."""
@@ -307,62 +318,75 @@ class PaintTab:
             yield {it.note: f"Finest takes about {wish.seconds:.0f} seconds. Press Paint to start."}
 
     def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        """Paint at full size, with updates until it is done."""
+        """Paint at full size, with updates until it is done or has failed."""
+        try:
+            yield from self._paint(values, request)
+        except StyleTransferError as error:
+            tell(error)
+            yield self._nothing_painted(request)
+
+    def _paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         visitor = self.visitors.recognised(values[it.key], request)
-        if photo is None or not wish.styles:
-            raise gr.Error(_next_step(photo is not None), title="Something is missing", print_exception=False)
-        with telling():
-            normalise_weights(wish.styles)  # an error must not cost the painting there is
-            visitor.file_format = visitor.file_format or values[it.file_format]
-            size = wish.painted_size(photo)
-            _check_fits(visitor.file_format, size)
-            expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
-            before, visitor.painted = visitor.painted, None
+        size = self._checked_size(values, request)  # an error must not cost the painting there is
+        expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
+        before, visitor.painted = visitor.painted, None
 
-            def work(on_step: OnStep) -> Image.Image:
-                nonlocal began
-                began = time.monotonic()  # without the time that it waited
-                return wish.paint(visitor.transfer, photo, on_step)
+        def work(on_step: OnStep) -> Image.Image:
+            nonlocal began
+            began = time.monotonic()  # without the time that it waited
+            return wish.paint(visitor.transfer, photo, on_step)
 
-            halt = visitor.long if wish.optimises else visitor.short
-            visitor.painting.append(halt)
-            try:
-                yield {
-                    it.note: expected,
-                    it.download: gr.update(interactive=False),
-                    it.stop_button: gr.update(interactive=True),
-                }
-                for event in follow(work, halt, short=not wish.optimises):
-                    if isinstance(event, Finished):
-                        painted = event.value
-                    elif event.preview is not None and wish.optimises:
-                        before = visitor.painted = None  # the page shows the preview instead
-                        yield {
-                            it.result: _compare(visitor, photo, images.to_pil(event.preview)),
-                            it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
-                            it.stop_button: gr.update(interactive=True),
-                        }
-            except BaseException:
-                visitor.painted = visitor.painted or before  # the new one failed
-                raise
-            finally:
-                visitor.painting.remove(halt)
-            note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
-            shown = _compare(visitor, photo, painted)
-            yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
-            done, file_format = Painted(photo, wish, painted, note), visitor.file_format
-            file = self._saved(done, request)
-            visitor.painted = done  # a format chosen from now on is saved by `_save_again`
-            if visitor.file_format != file_format:
-                file = self._saved(done, request)
-            title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
-            visitor.own.keep(painted, shown, file, title, note)
+        halt = visitor.long if wish.optimises else visitor.short
+        visitor.painting.append(halt)
+        try:
             yield {
-                it.note: note,
-                it.download: gr.update(value=str(file), interactive=True),
-                **self.earlier(request),
+                it.note: expected,
+                it.download: gr.update(interactive=False),
+                it.stop_button: gr.update(interactive=True),
             }
+            for event in follow(work, halt, short=not wish.optimises):
+                if isinstance(event, Finished):
+                    painted = event.value
+                elif event.preview is not None and wish.optimises:
+                    before = visitor.painted = None  # the page shows the preview instead
+                    yield {
+                        it.result: _compare(visitor, photo, images.to_pil(event.preview)),
+                        it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
+                        it.stop_button: gr.update(interactive=True),
+                    }
+        except BaseException:
+            visitor.painted = visitor.painted or before  # the new one failed
+            raise
+        finally:
+            visitor.painting.remove(halt)
+        note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
+        shown = _compare(visitor, photo, painted)
+        yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
+        done, file_format = Painted(photo, wish, painted, note), visitor.file_format
+        file = _saved(visitor, done)
+        visitor.painted = done  # a format chosen from now on is saved by `_save_again`
+        if visitor.file_format != file_format:
+            file = _saved(visitor, done)
+        title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
+        visitor.own.keep(painted, shown, file, title, note)
+        yield {
+            it.note: note,
+            it.download: gr.update(value=str(file), interactive=True),
+            **self.earlier(request),
+        }
+
+    def _checked_size(self, values: Values, request: gr.Request) -> tuple[int, int]:
+        """Height and width of the painting that is wished for. Raises StyleTransferError where it cannot be."""
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = self.visitors.of(request)
+        if photo is None or not wish.styles:
+            raise InvalidInput(_next_step(photo is not None))
+        normalise_weights(wish.styles)
+        visitor.file_format = visitor.file_format or values[it.file_format]
+        size = wish.painted_size(photo)
+        _check_fits(visitor.file_format, size)
+        return size
 
     def earlier(self, request: gr.Request) -> Updates:
         """Updates of the gallery of earlier paintings, and of the visitor's key."""
@@ -375,7 +399,7 @@ class PaintTab:
         found = next((each for each in list(visitor.own.earlier) if each.small.name == clicked), None)
         if found is None or not found.file.exists():
             raise gr.Error("This painting is no longer here.", print_exception=False)
-        visitor.painted = None  # the page shows another one
+        visitor.painted = found
         return {
             it.result: tuple(map(str, found.shown)),
             it.note: f"An earlier painting: {as_written(found.title)}. {found.note}",
@@ -383,20 +407,13 @@ class PaintTab:
         }
 
     def _save_again(self, file_format: str, request: gr.Request) -> Any:
-        """The last painting in another format."""
+        """The last painting in another format; earlier ones are kept in theirs."""
         visitor = self.visitors.of(request)
         visitor.file_format = file_format
-        if visitor.painted is None:
+        if not isinstance(visitor.painted, Painted):
             return gr.skip()
-        return gr.update(value=str(self._saved(visitor.painted, request)), interactive=True)
-
-    def _saved(self, painted: Painted, request: gr.Request) -> Path:
-        """The file of a painting, in the chosen format."""
-        visitor = self.visitors.of(request)
-        file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
         with telling():
-            images.save_picture(painted.painting, file)
-        return file
+            return gr.update(value=str(_saved(visitor, visitor.painted)), interactive=True)
 
     def _restore(self, values: Values, request: gr.Request) -> Updates:
         it = self.controls
@@ -419,7 +436,8 @@ class PaintTab:
         known = {name: weight for name, weight in weights.items() if name in transfer.styles}
         missing = [name for name in weights if name not in known and name != picture]
         if missing:
-            gr.Warning(f"Styles that are not available here: {', '.join(missing)}")
+            names = escape(", ".join(missing), quote=False)  # it is shown as HTML
+            gr.Warning(f"Styles that are not available here: {names}")
         if len(missing) == len(weights):
             return {}
         chosen = list(known)[:MOST_STYLES]
@@ -461,6 +479,19 @@ def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> 
         return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
     found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
     return f"Painting, about {found.seconds + 0.2:.1f} s…"
+
+
+def _saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
+    """The file of a painting: in the chosen format, or of an earlier one in its own.
+
+    Raises UnwritableOutput, InvalidInput.
+    """
+    if isinstance(painted, Earlier):
+        return painted.file
+    _check_fits(visitor.file_format, painted.painting.size[::-1])
+    file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
+    images.save_picture(painted.painting, file)
+    return file
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

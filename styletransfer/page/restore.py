@@ -13,7 +13,7 @@ from styletransfer.settings import Optimization, is_number
 def weights_in(found: Mapping[str, Any]) -> dict[str, float]:
     """Styles and weights in the parameters of a picture; {} if there are none."""
     styles = found.get("styles")
-    if not isinstance(styles, dict) or not all(map(_is_number, styles.values())):
+    if not isinstance(styles, dict) or not all(map(is_finite, styles.values())):
         return {}
     return styles
 
@@ -43,7 +43,7 @@ def seconds_in(found: Mapping[str, Any]) -> Any:
 
 def as_shown(slider: Slider, value: Any) -> float:
     """The value within the slider's range; its default if it is not a number."""
-    return slider.preprocess(value if _is_number(value) else None)
+    return slider.preprocess(value if is_finite(value) else None)
 
 
 def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
@@ -66,5 +66,6 @@ def _differs(optimization: object) -> bool:
     return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
 
 
-def _is_number(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether it is a finite number."""
     return is_number(value) and math.isfinite(value)

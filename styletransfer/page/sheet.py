@@ -58,13 +58,13 @@ class SheetTab:
         controls = paint_tab.controls
         chosen = self.gallery.select(
             self._choose,
-            [controls.search, controls.picture],
+            controls.all,
             [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
         paint_tab.painted_by(chosen.then)
 
-    def _check(self, values: Values) -> None:
+    def _check(self, values: Values, _: gr.Request) -> None:
         if values[self.paint_tab.controls.photo] is None:
             raise InvalidInput("choose a photo on the Paint tab first")
 
@@ -95,8 +95,9 @@ class SheetTab:
                     yield list(painted), gr.skip(), gr.skip()
         yield list(painted), gr.skip(), gr.update(interactive=False)
 
-    def _choose(self, search: str, picture: str | None, event: gr.SelectData, request: gr.Request) -> Updates:
+    def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Open the Paint tab with that style alone, without the visitor's picture."""
-        picked = self.paint_tab.choice([style_in(event)], search, request)
-        without = {self.paint_tab.controls.picture: None} if picture else {}
+        picture = self.paint_tab.controls.picture
+        picked = self.paint_tab.rechosen([style_in(event)], {**values, picture: None}, request)
+        without = {picture: None} if values[picture] else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}

@@ -4,6 +4,7 @@ import atexit
 import functools
 import ipaddress
 import logging
+import os
 import shutil
 import signal
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 import torch
+from gradio import routes
 
 from styletransfer.api import StyleTransfer
 from styletransfer.device import keep_freed_memory
@@ -118,8 +120,10 @@ def serve(
     keep_freed_memory()
     if wait and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
+    _keep_uploads_private()
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
-    page.queue(max_size=LONGEST_QUEUE)
+    # Without `api_open=False` Gradio also runs functions past the queue, with none of its limits.
+    page.queue(max_size=LONGEST_QUEUE, api_open=False)
     try:
         page.launch(
             server_name=host,
@@ -143,6 +147,17 @@ def serve(
     return page
 
 
+def _keep_uploads_private() -> None:
+    """Give Gradio a folder for uploads, unless there is one: its own is one for all users of the machine.
+
+    It belongs to the first of them, so that nobody else's page could start, and all can read in it.
+    """
+    if not os.environ.get("GRADIO_TEMP_DIR"):
+        uploads = Path(tempfile.mkdtemp(prefix="styletransfer-uploads-")).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = routes.DEFAULT_TEMP_DIR = str(uploads)  # the latter is set at import
+        atexit.register(shutil.rmtree, uploads, ignore_errors=True)
+
+
 def _is_local(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -157,10 +172,11 @@ def _examples() -> list[Path]:
 
 
 def _load_networks(transfer: StyleTransfer) -> None:
-    """Load them by painting once, while the visitor looks for a photo."""
+    """Load them by painting once, while the visitor looks for a photo, and measure how fast that is."""
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
         transfer.stylize(small, next(iter(transfer.styles)))
         transfer.stylize(small, small)
+        transfer.estimate((64, 64))
     except (StyleTransferError, StopIteration) as error:
         log.warning("not everything could be loaded: %s", error)

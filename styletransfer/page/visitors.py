@@ -13,7 +13,7 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.page.wish import Wish
+from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Halt
 
 KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
@@ -59,8 +59,10 @@ class Belongings:
 
     def keep(self, painting: Image.Image, shown: tuple[str, str], file: Path, title: str, note: str) -> None:
         """Add a painting as copies of its files, and remove the oldest; does nothing if the disk is full."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        folder = self.folder / secrets.token_hex(8)
         try:
+            made(self.folder)
+            folder.mkdir()
             before, after = (Path(shutil.copy(each, folder)) for each in shown)
             small = on_white(painting)
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
@@ -81,9 +83,9 @@ class Visitor:
 
     `looks` are small pictures of their photo by style, where they wish to see the styles on it.
     `painting` has those of `long` and `short` by which the Paint tab paints, the last one last.
-    `painted` is what was last painted in full, as long as it is what the page shows; `file_format` what
-    downloads are wanted in, once that is known, which may change while one waits or is painted; `on_page` says
-    that it is no program; `leaving` runs while the connection is cut.
+    `painted` is the painting that the page shows, if it shows one in full; `file_format` what downloads are
+    wanted in, once that is known, which may change while one waits or is painted; `on_page` says that it is no
+    program; `leaving` runs while the connection is cut.
     """
 
     own: Belongings
@@ -92,7 +94,7 @@ class Visitor:
     long: Halt = field(default_factory=Halt)
     short: Halt = field(default_factory=Halt)
     painting: list[Halt] = field(default_factory=list)
-    painted: Painted | None = None
+    painted: Painted | Earlier | None = None
     file_format: str = ""
     on_page: bool = False
     leaving: threading.Timer | None = None
@@ -107,7 +109,7 @@ class Visitor:
     def painting_of(self, photo: str, wish: Wish) -> Painted | None:
         """The painting that the page shows, if it was made from that photo and wish."""
         last = self.painted
-        return last if last is not None and (last.photo, last.wish) == (photo, wish) else None
+        return last if isinstance(last, Painted) and (last.photo, last.wish) == (photo, wish) else None
 
     @property
     def hold(self) -> int:
@@ -120,14 +122,14 @@ class Visitor:
 
     def emptied(self, name: str) -> Path:
         """The folder of that name, emptied: for results that must outlast the pictures in `new_folder`."""
-        folder = self.folder / name
+        folder = made(self.folder) / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir()
         return folder
 
     def new_folder(self) -> Path:
         """A folder for the next picture to show or download; the oldest ones are removed."""
-        self._folders.append(Path(tempfile.mkdtemp(dir=self.folder)))
+        self._folders.append(Path(tempfile.mkdtemp(dir=made(self.folder))))
         while len(self._folders) > KEPT_FOLDERS:
             shutil.rmtree(self._folders.popleft(), ignore_errors=True)
         return self._folders[-1]
@@ -141,6 +143,17 @@ class Visitor:
         if self.leaving is not None:
             self.leaving.cancel()
             self.leaving = None
+
+    def without_style(self, name: str) -> None:
+        """Show nothing more of a removed style, as another one may be learned under its name."""
+        self.looks.pop(name, None)
+        if isinstance(self.painted, Painted) and name in self.painted.wish.styles:
+            self.painted = None
+
+    def drop(self) -> None:
+        """Drop all jobs; later ones are done."""
+        self.long.dropped = self.short.dropped = True
+        self.long, self.short = Halt(), Halt()
 
     def forget(self) -> None:
         """Drop all jobs, and remove all files."""
@@ -159,12 +172,19 @@ class Visitor:
         """
         found = self._scaled.get((photo, side))
         if found is None:
+            readable_size(photo)
             picture = images.read_picture(photo)
             small = picture.resized(images.with_long_side(picture.size, side))
             found = images.to_pil(small.rgb, small.alpha)
             kept = {key: value for key, value in self._scaled.items() if key[0] == photo}
             self._scaled = {**kept, (photo, side): found}
         return found
+
+
+def made(folder: Path) -> Path:
+    """The folder, made again if need be: some systems clean up temporary folders."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def on_white(picture: Image.Image) -> Image.Image:
@@ -235,12 +255,24 @@ class Visitors:
             halt.stopped = True
 
     def leave(self, request: gr.Request) -> None:
-        """Forget the visitor and their files after a while; if they are back by then, a while after that."""
+        """Forget the visitor and their files after a while; if they are back by then, a while after that.
+
+        What a program wanted is dropped at once; for a page Gradio sees to that.
+        """
         key = request.session_hash or ""
         with self._lock:
             visitor = self._known.get(key)
             if visitor is not None:
+                if not visitor.on_page:
+                    visitor.drop()
                 self._leave_later(key, visitor)
+
+    def style_removed(self, transfer: StyleTransfer, name: str) -> None:
+        """To be called when one of the visitors who paint with `transfer` has removed a style."""
+        with self._lock:
+            for visitor in self._known.values():
+                if visitor.transfer is transfer:
+                    visitor.without_style(name)
 
     def _leave_later(self, key: str, visitor: Visitor) -> None:
         visitor.stay()

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import ImageSource
 from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE, Optimization
 
@@ -43,17 +43,23 @@ class Wish:
         return self.method == "gatys"
 
     def painted_size(self, photo: str | Path) -> tuple[int, int]:
-        """Height and width of the painting of a photo. Raises InvalidInput if it is too large for the page."""
+        """Height and width of the painting of a photo.
+
+        Raises InvalidInput or UnreadableImage if either is too large for the page.
+        """
         if self.size is not None:
             SIZE.check("size", self.size)
-        size = images.read_size(photo)
+        size = readable_size(photo)
         height, width = images.with_long_side(size, self.size) if self.size else size
         if height * width > MAX_PIL_PIXELS:
             raise InvalidInput(f"a painting of {width}x{height} pixels is too large; choose a smaller size")
         return height, width
 
     def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
-        """The painting."""
+        """The painting. Raises UnreadableImage if a style is a picture that is too large for the page."""
+        for style in self.styles:
+            if Path(style).is_absolute():
+                readable_size(style)
         optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
             photo,
@@ -80,3 +86,17 @@ class Wish:
             name = Path(style).name  # a picture goes by the name of its file
             found[name] = shades[self.places.get(style, EVERYWHERE)].convert("RGB")
         return found
+
+
+def readable_size(picture: str | Path) -> tuple[int, int]:
+    """Height and width of a picture. Raises UnreadableImage if it is too large to be read on the page.
+
+    Reading it may take several bytes a pixel, however small the file is.
+    """
+    height, width = images.read_size(picture)
+    if height * width > MAX_PIL_PIXELS:
+        raise UnreadableImage(
+            f"{picture} has {width}x{height} pixels, more than the {MAX_PIL_PIXELS:,} that the page takes; "
+            "reduce it first"
+        )
+    return height, width

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from queue import Empty, Queue
 from typing import Any
 
@@ -33,35 +34,49 @@ class Finished:
 
 
 class _Turns:
-    """Decides which job computes: one at a time, and short ones before long ones."""
+    """Decides which job computes: one at a time, and before each step of a long one the short ones that wait.
+
+    Those that come while they compute wait for the next step, or a few busy visitors would stop all long jobs.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = False
-        self._paused = False  # a long job, to let short ones pass
+        self._long = False  # whether a long job is under way, be it that short ones pass
         self._waiting = 0  # short ones
+        self._passing = 0  # short ones that the long job still lets go first
 
     def take(self, *, short: bool) -> None:
         with self._changed:
-            self._waiting += short
-            self._changed.wait_for(lambda: not self._taken and (short or not (self._waiting or self._paused)))
-            self._waiting -= short
+            if not short:
+                self._changed.wait_for(lambda: not self._long)
+                self._long = True
+                self._take_after_short_ones()
+                return
+            self._waiting += 1
+            self._changed.wait_for(lambda: not self._taken and (self._passing or not self._long))
+            self._waiting -= 1
+            self._passing = max(0, self._passing - 1)
             self._taken = True
 
-    def give(self) -> None:
+    def give(self, *, short: bool) -> None:
         with self._changed:
             self._taken = False
+            self._long = self._long and short
             self._changed.notify_all()
 
     def let_others_pass(self) -> None:
         """To be called between the steps of a long job: lets short ones go first, but no long ones."""
         with self._changed:
-            if not self._waiting:
-                return
-            self._paused, self._taken = True, False
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._taken and not self._waiting)
-            self._paused, self._taken = False, True
+            if self._waiting:
+                self._taken = False
+                self._changed.notify_all()
+                self._take_after_short_ones()
+
+    def _take_after_short_ones(self) -> None:
+        self._passing = self._waiting
+        self._changed.wait_for(lambda: not self._taken and not self._passing)
+        self._taken = True
 
 
 _turns = _Turns()  # a job keeps its turn until it has really ended, even after nobody waits for it
@@ -139,10 +154,12 @@ def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
     _turns.take(short=short)
     halt.working = True
     try:
+        if halt.dropped:
+            raise Dropped
         yield on_step
     finally:
         halt.working = False
-        _turns.give()
+        _turns.give(short=short)
 
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
@@ -164,7 +181,7 @@ def long_work(
     inputs: set[Any],
     outputs: list[Any],
     *,
-    check: Callable[[Any], None],
+    check: Callable[[Any, gr.Request], Any],
     told: Any,
     quiet: Any,
     stop: Callable[..., Any],
@@ -185,19 +202,20 @@ def long_work(
 
 
 def keep_order(
-    listener: Callable[..., Any], inputs: set[Any], check: Callable[[Any], None] = lambda values: None
+    listener: Callable[..., Any], inputs: set[Any], check: Callable[[Any, gr.Request], Any]
 ) -> tuple[Any, gr.State]:
     """Keep the values that `inputs` have at an event; returns Gradio's event, and the state with them.
 
-    The same event again, while the job waits, replaces them.
+    The same event again, while the job waits, replaces them. Values that `check` raises an error for are shown
+    as wrong at once, and not kept.
 
     Otherwise Gradio would read states only when the job's turn comes, and all other inputs now.
     """
     order = gr.State()
 
-    def keep(values: Any) -> Any:
+    def keep(values: Any, request: gr.Request) -> Any:
         with telling():
-            check(values)
+            check(values, request)
         return {order: dict(values)}
 
     # Through the queue, as Gradio shows no errors of other events, but without waiting there.
@@ -220,13 +238,22 @@ def telling() -> Iterator[None]:
     """Show our errors to the visitor."""
     try:
         yield
-    except Cancelled:
-        raise gr.Error("Stopped.", title="Stopped", duration=4, print_exception=False) from None
     except StyleTransferError as error:
-        raise gr.Error(_for_owners(str(error)), title="That did not work", print_exception=False) from error
+        raise gr.Error(_for_owners(error), title="That did not work", print_exception=False) from error
 
 
-def _for_owners(message: str) -> str:
-    """The message with pictures called as their owner calls them, without the folders of our copies."""
+def tell(error: StyleTransferError) -> None:
+    """Show an error to the visitor without failing: after a failure Gradio drops what waits behind it."""
+    if isinstance(error, Cancelled):
+        gr.Info("Stopped.", duration=4)
+    else:
+        gr.Warning(_for_owners(error), title="That did not work")
+
+
+def _for_owners(error: StyleTransferError) -> str:
+    """Its message with pictures called as their owner calls them, without the folders of our copies.
+
+    Escaped, as what is shown there is HTML: the name in a file of somebody else's could fetch a picture.
+    """
     uploads = re.escape(f"{get_upload_folder()}{os.sep}")
-    return re.sub(uploads + r"[0-9a-f]+[/\\]", "", message)
+    return escape(re.sub(uploads + r"[0-9a-f]+[/\\]", "", str(error)), quote=False)

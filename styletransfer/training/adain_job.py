@@ -74,7 +74,6 @@ def train_adain(
         "losses": held_out.losses(painter()),
         "licence": LICENCE,
     }
-    make_folder(job.out / "models")
     save_decoder(job.out / "models", trainer.averaged(), description)
 
 

@@ -20,12 +20,11 @@ from styletransfer.networks import (
     initial_row,
 )
 from styletransfer.settings import BaseTraining
-from styletransfer.training import repetition
 from styletransfer.training.chance import integer, uniform
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.objective import judge, look_at_photos
+from styletransfer.training.objective import choose_lags, judge, look_at_photos
 from styletransfer.training.trainer import CPU, Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import VGG19
 
@@ -103,7 +102,7 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         photos = random_crops(self.contents, settings.contents, side, self.generator).to(self.device)
         chosen = self._choose_styles(settings.contents * settings.styles_per_content)
         rows = self.model.rows(chosen)
-        lags = repetition.choose_lags(settings.lags, self.generator)
+        lags = choose_lags(settings.lags, self.generator)
         seen = look_at_photos(self.vgg, photos, lags).repeated(settings.styles_per_content)
         strength = self._choose_strength(len(chosen))
         each_time = photos.repeat_interleave(settings.styles_per_content, dim=0)

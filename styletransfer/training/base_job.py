@@ -12,7 +12,7 @@ from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder, printable
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
-from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
+from styletransfer.stylebank import SUFFIX, StyleBank, check_base, is_shown, save_style, to_slug
 from styletransfer.targets import style_target
 from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.chance import integer
@@ -89,8 +89,8 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     for line in lines:
         if not line.get("slug") or line.get("picture") not in found:
             raise InvalidInput(
-                f"the catalogue names {line.get('slug')!r} with the picture {line.get('picture')!r}, "
-                f"which is not in {job.styles}"
+                f"the catalogue names {line.get('slug')!r} with the picture {line.get('picture')!r}; write the "
+                f"name of a picture in {job.styles} without its ending, and separate columns by commas"
             )
         info = StyleInfo(
             slug=line["slug"],
@@ -102,6 +102,11 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
         )
         if info.slug != to_slug(info.slug):
             raise InvalidInput(f"the catalogue names {info.slug!r}; write {to_slug(info.slug)!r}")
+        for text in (info.title, info.artist, info.year, info.rights):
+            if not is_shown(text):
+                raise InvalidInput(
+                    f"the catalogue says {text!r} of {info.slug}; write it without control characters"
+                )
         infos.append((info, found[line["picture"]]))
     slugs = [info.slug for info, _ in infos]
     twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
@@ -172,7 +177,6 @@ def _export(
     preview: Tensor,
 ) -> None:
     """Write the base network, and a style file for every kept painting; `photos` are held-out ones."""
-    make_folder(job.out / "models")
     make_folder(job.out / "styles")
     model = trainer.averaged()
     losses = []

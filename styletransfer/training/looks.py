@@ -20,7 +20,6 @@ from styletransfer.losses import autocorrelation
 from styletransfer.targets import StyleTarget, as_batch, target_of
 from styletransfer.training.chance import integer
 from styletransfer.training.data import MOST_ON_DEVICE
-from styletransfer.training.repetition import LAGS, LAYER
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
 from styletransfer.vgg import STYLE_LAYERS, VGG19
@@ -29,6 +28,14 @@ log = logging.getLogger(__name__)
 
 SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
 LEAST_CROP = 0.5  # of either side of a painting
+
+# A motif must not be painted on a lattice: pictures are compared with themselves, moved by 8, 16 and 24 pixels,
+# as the network paints in blocks of eight. In places of a layer at 1/4.
+REPETITION_LAYER = "relu3_1"
+LAGS = (
+    *((0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0), (4, 4), (4, -4)),
+    *((2, 4), (2, -4), (4, 2), (4, -2), (0, 6), (6, 0)),
+)
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,8 @@ def look(vgg: VGG19, picture: Tensor, layers: Sequence[str] = STYLE_LAYERS) -> L
     """One look at a picture (1, 3, H, W) in [0, 1], at the size that it has; on the CPU."""
     with torch.no_grad():
         features = vgg(picture.to(vgg.mean.device), layers)
-        return Looks(target_of(features), autocorrelation(features[LAYER], LAGS)).to(torch.device("cpu"))
+        repetition = autocorrelation(features[REPETITION_LAYER], LAGS)
+        return Looks(target_of(features), repetition).to(torch.device("cpu"))
 
 
 def _views(paintings: Sequence[Path], variants: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from styletransfer.losses import autocorrelation, content_loss
-from styletransfer.training import repetition
-from styletransfer.training.looks import Looks
+from styletransfer.losses import autocorrelation, content_loss, repetition_loss
+from styletransfer.training.looks import LAGS, REPETITION_LAYER, Looks
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 
@@ -39,11 +38,16 @@ class Judged:
         return found | {name: getattr(self, name).mean().item() for name in parts}
 
 
+def choose_lags(count: int, generator: torch.Generator) -> list[int]:
+    """Indices of some random LAGS: computing all of them in every step would take too long."""
+    return torch.randperm(len(LAGS), generator=generator)[:count].tolist()
+
+
 def look_at_photos(vgg: VGG19, photos: Tensor, lags: list[int]) -> Seen:
     """Look at photos (B, 3, H, W) in [0, 1], without gradients; `lags` are indices into LAGS."""
     with torch.no_grad():
-        found = vgg(photos, [repetition.LAYER, CONTENT_LAYER])
-        own = autocorrelation(found[repetition.LAYER], [repetition.LAGS[lag] for lag in lags])
+        found = vgg(photos, [REPETITION_LAYER, CONTENT_LAYER])
+        own = autocorrelation(found[REPETITION_LAYER], [LAGS[lag] for lag in lags])
     return Seen(found[CONTENT_LAYER], own)
 
 
@@ -64,9 +68,9 @@ def judge(
     features = vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
     content = content_loss(features[CONTENT_LAYER], photos.content)
     style = looks.targets.loss(features)
-    too_much = repetition.excess_repetition(
-        features[repetition.LAYER], photos.repetition, looks.repetition, lags
-    )
+    # What the photo or the painting repeats may be repeated.
+    allowed = torch.maximum(photos.repetition, looks.repetition[:, :, lags])
+    too_much = repetition_loss(features[REPETITION_LAYER], allowed, [LAGS[lag] for lag in lags]) / len(lags)
     objective = content + style_weight * style
     # The lowest possible loss differs tenfold between paintings; by the logarithm all improve alike.
     loss = (objective + style_weight * repetition_weight * too_much).log()

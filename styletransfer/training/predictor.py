@@ -9,11 +9,10 @@ from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
-from styletransfer.training import repetition
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.objective import judge, look_at_photos
+from styletransfer.training.objective import choose_lags, judge, look_at_photos
 from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
 from styletransfer.vgg import VGG19
 
@@ -83,7 +82,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         settings = self.settings
         style_weight = self._style_weight(share)
         photos = random_crops(self.contents, settings.contents, settings.side, self.generator).to(self.device)
-        lags = repetition.choose_lags(settings.lags, self.generator)
+        lags = choose_lags(settings.lags, self.generator)
         seen = look_at_photos(self.vgg, photos, lags).repeated(settings.styles_per_content)
         photos = photos.repeat_interleave(settings.styles_per_content, dim=0)
         looks = self.looks.draw(len(photos), settings.mix_share, self.generator).to(self.device)

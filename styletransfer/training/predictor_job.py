@@ -102,7 +102,6 @@ def train_predictor(
         "losses": held_out.losses(painter()),
         "licence": LICENCE,
     }
-    make_folder(job.out / "models")
     save_predictor(job.out / "models", trainer.averaged(), base.sha256, description)
 
 

@@ -14,9 +14,8 @@ from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import StyleTraining
 from styletransfer.targets import StyleTarget
-from styletransfer.training import repetition
-from styletransfer.training.looks import Looks
-from styletransfer.training.objective import Seen, judge, look_at_photos
+from styletransfer.training.looks import LAGS, Looks
+from styletransfer.training.objective import Seen, choose_lags, judge, look_at_photos
 from styletransfer.vgg import VGG19
 
 SNAPSHOT_STEPS = 10
@@ -104,7 +103,7 @@ class StyleFitter:
         chosen = self._choose_crops()
         photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
         seen = [self._seen(index) for index in chosen]
-        lags = repetition.choose_lags(settings.lags, self.generator)
+        lags = choose_lags(settings.lags, self.generator)
         repeated = torch.cat([each.repetition for each in seen])[:, :, lags]
         kept = Seen(torch.cat([each.content for each in seen]), repeated)
         row = self.start.row + self.start.std * self.offset
@@ -132,7 +131,7 @@ class StyleFitter:
     def _seen(self, index: int) -> Seen:
         """What the losses need of a crop, at all lags; computed when it is first used."""
         if index not in self._contents:
-            crop, lags = self.crops[index].to(self.device), list(range(len(repetition.LAGS)))
+            crop, lags = self.crops[index].to(self.device), list(range(len(LAGS)))
             self._contents[index] = look_at_photos(self.vgg, crop, lags)
         return self._contents[index]
 

@@ -77,7 +77,8 @@ def train_style(
     seen = look(vgg, picture, GRAM_LAYERS)
     goal = Looks(seen.targets.at(STYLE_LAYERS), seen.repetition)
     start = predicted_start(goal.targets, predictor)
-    fitter = StyleFitter(vgg.to(base.dtype), base.network, start, goal, crops, settings)
+    vgg.convolutions.to(base.dtype)  # mean and std of the input keep their digits
+    fitter = StyleFitter(vgg, base.network, start, goal, crops, settings)
     fingerprint = hashlib.sha256(picture.numpy().tobytes() + base.sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)

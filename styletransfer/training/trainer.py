@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import InvalidInput, TrainingDiverged, UnwritableOutput
-from styletransfer.files import load_checkpoint, replacing, save_checkpoint
+from styletransfer.errors import InvalidInput, TrainingDiverged
+from styletransfer.files import attempt, load_checkpoint, replacing, save_checkpoint
 from styletransfer.settings import AdainTraining, BaseTraining, NetworkTraining
 
 CHECKPOINT_SECONDS = 30
@@ -227,11 +227,8 @@ def _log(path: Path, step: int, recent: list[dict[str, float]]) -> None:
     """Append the means of the last steps to a table."""
     means = mean_losses(recent)
     new = not path.exists()
-    try:
-        with path.open("a", encoding="ascii") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["step", *means])
-            writer.writerow([step, *(f"{mean:.4f}" for mean in means.values())])
-    except OSError as error:
-        raise UnwritableOutput(f"cannot write {path}: {error.strerror or error}") from error
+    with attempt(f"write {path}"), path.open("a", encoding="ascii") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(["step", *means])
+        writer.writerow([step, *(f"{mean:.4f}" for mean in means.values())])

@@ -1,0 +1,49 @@
+"""The editor in which a region is painted on the photo."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.components.image_editor import EditorData, EditorValue
+from PIL import Image
+
+from styletransfer import images
+from styletransfer.errors import InvalidInput
+from styletransfer.page.quick_import import no_stubs
+from styletransfer.page.work import telling
+
+MOST_PIXELS = 2**22  # of what was painted; the photo in the editor has at most a quarter of that
+
+with no_stubs():
+
+    class RegionEditor(gr.ImageEditor):
+        """Its value has one layer at most, and of the photo under it no more than where it is, if there is one.
+
+        Gradio itself would open all that it is given, of any format and size, as often as it is named.
+        """
+
+        is_template = True  # for the browser it is an ordinary editor
+
+        def accept_blobs(self, data: object) -> None:
+            """Not served, unlike Gradio's own: it would keep in memory whatever anybody sends.
+
+            Browsers need it only where every stroke is an event.
+            """
+
+        def preprocess(self, payload: EditorData | None) -> EditorValue | None:
+            if payload is None:
+                return None
+            with telling():
+                if len(payload.layers) > 1:
+                    raise InvalidInput("a region is painted in one layer")
+                layers: list[Any] = [_opened(layer.path) for layer in payload.layers]
+            background = None if payload.background is None else payload.background.path
+            return {"background": background, "layers": layers, "composite": None}
+
+
+def _opened(layer: str) -> Image.Image:
+    """A layer as RGBA. Raises UnreadableImage, InvalidInput."""
+    height, width = images.read_size(layer)
+    if height * width > MOST_PIXELS:
+        raise InvalidInput(f"a region of {width}x{height} pixels is too large")
+    picture = images.read_picture(layer)
+    return images.to_pil(picture.rgb, picture.alpha).convert("RGBA")
