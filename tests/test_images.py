@@ -493,13 +493,6 @@ def test_a_large_painting_is_saved_like_a_small_one(tmp_path, monkeypatch, suffi
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_large_painting_that_cannot_be_written_leaves_nothing(tmp_path):
-    long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
-    with pytest.raises(UnwritableOutput, match="image too large"):
-        long.save(tmp_path / "long.webp")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_no_room_for_a_large_painting_is_said_in_one_line(tmp_path, monkeypatch):
     large = torch.zeros(1, 3, 40, 50, dtype=torch.uint8)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
@@ -689,7 +682,7 @@ def test_a_picture_is_converted_part_by_part_and_none_shows(monkeypatch, mode):
     parts = images.read_picture(image)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * image.width * image.height  # a copy in double precision has 8 bytes a pixel
+    assert peak < 2 * image.width * image.height  # a copy of the picture has 2 to 4 bytes a pixel
     assert torch.equal(parts.rgb, whole.rgb)
     assert len(whole.rgb.unique()) > 100
     if mode.startswith("I"):
@@ -697,8 +690,9 @@ def test_a_picture_is_converted_part_by_part_and_none_shows(monkeypatch, mode):
         assert whole.alpha.min() == 0
 
 
-def test_a_large_painting_that_cannot_be_written_is_reported_under_its_own_name(tmp_path):
+def test_a_large_painting_that_cannot_be_written_is_reported_under_its_own_name_and_leaves_nothing(tmp_path):
     long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
     with pytest.raises(UnwritableOutput) as told:
         long.save(tmp_path / "long.webp")
     assert str(told.value) == f"cannot write {tmp_path / 'long.webp'}: webpsave: image too large"
+    assert list(tmp_path.iterdir()) == []

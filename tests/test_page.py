@@ -19,6 +19,7 @@ import pytest
 import torch
 from conftest import make_photo, visitor_with
 from gradio import routes
+from gradio.data_classes import ImageData
 from PIL import Image, ImageChops, ImageStat
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -36,6 +37,7 @@ from styletransfer.page.gallery import LOOK_SIDE, StylePictures, title_of
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.pad import corner_weights, pad_place
 from styletransfer.page.paint import PaintTab
+from styletransfer.page.photo import PhotoInput
 from styletransfer.page.restore import as_shown, not_restored
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.slider import slider, slider_of
@@ -111,6 +113,31 @@ def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
     tab._save_again("JPEG", VISITOR)
     *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
     assert told[tab.controls.download]["value"].endswith(".jpeg")
+
+
+def test_a_painting_is_encoded_once_in_a_format_as_long_as_its_file_is_there(paint_tab):
+    tab, values = paint_tab
+    *_, told = tab.paint(values, VISITOR)
+    file = Path(told[tab.controls.download]["value"])
+    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"] == str(file)
+    file.unlink()
+    again = Path(tab._nothing_painted(VISITOR)[tab.controls.download]["value"])
+    assert again.exists()
+    assert again != file
+
+
+def test_a_painting_that_the_chosen_format_cannot_hold_can_be_saved_in_another(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    visitor, paint = tab.visitors.of(VISITOR), Wish.paint
+
+    def long(*given):
+        visitor.file_format = "WebP"  # chosen while it is painted
+        return paint(*given).resize((17_000, 1))
+
+    monkeypatch.setattr(Wish, "paint", long)
+    with pytest.warns(UserWarning, match="WebP"):
+        list(tab.paint(values, VISITOR))
+    assert tab._save_again("PNG", VISITOR)["value"].endswith(".png")
 
 
 def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
@@ -309,10 +336,12 @@ def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_
     assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700  # other users cannot look into it
 
 
-def test_the_speed_of_the_machine_is_measured_before_anybody_paints(tiny_models, tiny_styles, monkeypatch):
+def test_the_speed_of_the_machine_is_measured_before_anybody_paints(
+    tiny_models, tiny_styles, tmp_path, monkeypatch
+):
     monkeypatch.setattr("styletransfer.api.package_folder", lambda _: tiny_styles)
     matrix_rate.cache_clear()
-    site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models))
+    site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path))
     assert matrix_rate.cache_info().currsize == 1
 
 
@@ -796,6 +825,20 @@ def test_the_pad_is_bilinear(count, x, y, expected):
     assert corner_weights(count, x, y) == pytest.approx(expected)
 
 
+def test_a_picture_is_known_by_its_absolute_path_however_it_was_sent(photo_file, monkeypatch):
+    monkeypatch.setattr("styletransfer.page.photo.check_all_files_in_cache", lambda _: None)
+    for sent in (str(photo_file), os.path.relpath(photo_file)):
+        found = Path(PhotoInput().preprocess(ImageData(path=sent)))
+        assert found.is_absolute()
+        assert found.samefile(photo_file)
+
+
+def test_a_job_that_is_dropped_is_no_accident_of_the_server():
+    with pytest.raises(gr.Error, match="connection was lost") as told, telling():
+        raise Dropped
+    assert not told.value.print_exception
+
+
 def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wished_for(
     learn_tab, transfer, photo_file, tmp_path, monkeypatch
 ):
@@ -804,8 +847,11 @@ def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wi
     message = "128x96 pixels, more than the 12,287 that the page takes"
     with pytest.raises(UnreadableImage, match=message):
         Wish({"amber": 1.0}, size=10).painted_size(photo_file)
-    with pytest.raises(UnreadableImage, match=message):
-        Wish({str(photo_file): 1.0}, size=10).paint(transfer, make_photo(20, 20))
+    small = tmp_path / "small.png"
+    make_photo(20, 20).save(small)
+    for use in (Wish.painted_size, lambda wish, photo: wish.paint(transfer, photo)):
+        with pytest.raises(UnreadableImage, match=message):
+            use(Wish({str(photo_file): 1.0}, size=10), small)
     with pytest.raises(UnreadableImage, match=message):
         visitor_with(transfer, tmp_path).shown(str(photo_file))
     tab, values = learn_tab

@@ -269,6 +269,15 @@ def test_no_file_takes_more_memory_than_its_own_size_allows(given, part, value, 
         load_style(given)
 
 
+@pytest.mark.parametrize("part", ["gamma", "mean.relu2_1", "gram_scale.relu3_1"])
+def test_numbers_that_are_too_large_for_a_float_are_refused(bank, given, part):
+    with safe_open(given, framework="pt") as file:
+        shape = file.get_tensor(part).shape
+    rewritten(given, **{part: torch.full(shape, 1e300, dtype=torch.float64)})
+    with pytest.raises(InvalidStyleFile, match="not finite"):
+        bank.add_file(given, BASE, TINY.row_length)
+
+
 def test_a_file_from_elsewhere_that_is_larger_than_any_style_is_not_read(bank, given, monkeypatch):
     monkeypatch.setattr(stylebank, "LARGEST_FILE", given.stat().st_size - 1)
     monkeypatch.setattr(stylebank, "load_style", None)

@@ -110,4 +110,6 @@ def print_json(value: object) -> None:
 
 
 def report(error: StyleTransferError) -> None:
-    errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+    # Libraries quote what a file says, which must not command the terminal.
+    text = "".join(letter if letter == "\n" or is_shown(letter) else "\ufffd" for letter in str(error))
+    errors.print(f"[red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)

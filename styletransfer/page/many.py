@@ -79,10 +79,11 @@ class ManyTab:
         )
 
     def _check(self, values: Values, _: gr.Request) -> None:
-        styles = self.paint_tab.controls.wish(values).styles
-        if not values[self.files] or not styles:
+        wish = self.paint_tab.controls.wish(values)
+        if not values[self.files] or not wish.styles:
             raise InvalidInput("add photos here, and choose a style on the Paint tab")
-        normalise_weights(styles)
+        normalise_weights(wish.styles)
+        wish.check_pictures()
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls

@@ -364,9 +364,9 @@ class PaintTab:
         shown = _compare(visitor, photo, painted)
         yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
         done, file_format = Painted(photo, wish, painted, note), visitor.file_format
+        visitor.painted = done  # from now on `_save_again` saves it, also where this format cannot hold it
         file = _saved(visitor, done)
-        visitor.painted = done  # a format chosen from now on is saved by `_save_again`
-        if visitor.file_format != file_format:
+        if visitor.file_format != file_format:  # one was chosen meanwhile
             file = _saved(visitor, done)
         title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
         visitor.own.keep(painted, shown, file, title, note)
@@ -488,10 +488,14 @@ def _saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
     """
     if isinstance(painted, Earlier):
         return painted.file
-    _check_fits(visitor.file_format, painted.painting.size[::-1])
-    file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{visitor.file_format.lower()}")
-    images.save_picture(painted.painting, file)
-    return file
+    file_format = visitor.file_format  # another may be chosen meanwhile
+    _check_fits(file_format, painted.painting.size[::-1])
+    saved = painted.files.get(file_format)
+    if saved is None or not saved.exists():  # the oldest files are removed
+        saved = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
+        images.save_picture(painted.painting, saved)
+        painted.files[file_format] = saved
+    return saved
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

@@ -33,7 +33,8 @@ with no_stubs():
                 return None
             named: Any = {"path": payload.path}
             check_all_files_in_cache(named)
-            return _originals.get(Path(payload.path).name, payload.path)
+            # Whoever sends it may write it relative to our folder; pictures among styles are absolute paths.
+            return _originals.get(Path(payload.path).name, str(Path(payload.path).absolute()))
 
 
 def photo_input(

@@ -154,8 +154,9 @@ def _keep_uploads_private() -> None:
     """
     if not os.environ.get("GRADIO_TEMP_DIR"):
         uploads = Path(tempfile.mkdtemp(prefix="styletransfer-uploads-")).resolve()
-        os.environ["GRADIO_TEMP_DIR"] = routes.DEFAULT_TEMP_DIR = str(uploads)  # the latter is set at import
+        os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         atexit.register(shutil.rmtree, uploads, ignore_errors=True)
+    routes.DEFAULT_TEMP_DIR = os.environ["GRADIO_TEMP_DIR"]  # which Gradio has read when it was imported
 
 
 def _is_local(host: str) -> bool:
@@ -172,11 +173,11 @@ def _examples() -> list[Path]:
 
 
 def _load_networks(transfer: StyleTransfer) -> None:
-    """Load them by painting once, while the visitor looks for a photo, and measure how fast that is."""
+    """Measure the speed, and load the networks by painting once, while the visitor looks for a photo."""
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
-        transfer.stylize(small, next(iter(transfer.styles)))
-        transfer.stylize(small, small)
         transfer.estimate((64, 64))
+        transfer.stylize(small, small)
+        transfer.stylize(small, next(iter(transfer.styles)))
     except (StyleTransferError, StopIteration) as error:
         log.warning("not everything could be loaded: %s", error)

@@ -26,12 +26,13 @@ KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also c
 
 @dataclass(frozen=True)
 class Painted:
-    """A full painting, with its photo, its wish and the note that was shown."""
+    """A full painting, with its photo, its wish, the note that was shown, and its files by format."""
 
     photo: str
     wish: Wish
     painting: Image.Image
     note: str
+    files: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

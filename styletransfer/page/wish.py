@@ -45,8 +45,9 @@ class Wish:
     def painted_size(self, photo: str | Path) -> tuple[int, int]:
         """Height and width of the painting of a photo.
 
-        Raises InvalidInput or UnreadableImage if either is too large for the page.
+        Raises InvalidInput or UnreadableImage if either, or a picture among the styles, is too large for the page.
         """
+        self.check_pictures()
         if self.size is not None:
             SIZE.check("size", self.size)
         size = readable_size(photo)
@@ -55,11 +56,15 @@ class Wish:
             raise InvalidInput(f"a painting of {width}x{height} pixels is too large; choose a smaller size")
         return height, width
 
-    def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
-        """The painting. Raises UnreadableImage if a style is a picture that is too large for the page."""
+    def check_pictures(self) -> None:
+        """Raise UnreadableImage if a style is a picture that is too large for the page, or none."""
         for style in self.styles:
             if Path(style).is_absolute():
                 readable_size(style)
+
+    def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
+        """The painting. Raises UnreadableImage as `check_pictures` does."""
+        self.check_pictures()
         optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
             photo,

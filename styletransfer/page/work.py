@@ -238,6 +238,8 @@ def telling() -> Iterator[None]:
     """Show our errors to the visitor."""
     try:
         yield
+    except Dropped:  # no accident: nothing for the server's log
+        raise gr.Error("The connection was lost, and the job with it.", print_exception=False) from None
     except StyleTransferError as error:
         raise gr.Error(_for_owners(error), title="That did not work", print_exception=False) from error
 
