@@ -1,6 +1,7 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,14 @@ def narrow_vgg() -> Iterator[None]:
 def vgg_weights() -> Iterator[None]:
     """A module that wants the real ones has a fixture of this name that does nothing."""
     with narrow_vgg():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The folders of visitors, most of whom never leave here, are removed with those of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
         yield
 
 

@@ -45,7 +45,7 @@ class Wish:
     def painted_size(self, photo: str | Path) -> tuple[int, int]:
         """Height and width of the painting of a photo.
 
-        Raises InvalidInput or UnreadableImage if either, or a picture among the styles, is too large for the page.
+        Raises InvalidInput or UnreadableImage if either, or a picture among the styles, is too large here.
         """
         self.check_pictures()
         if self.size is not None:
