@@ -196,7 +196,7 @@ def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     return Visitor(Belongings(transfer, folder), folder)
 
 
-def soon(is_so: Callable[[], bool], seconds: float = 30) -> bool:
+def soon(is_so: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether something becomes true that comes about by itself."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
