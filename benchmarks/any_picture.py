@@ -18,11 +18,11 @@ import torch
 from benchmarks import Objective
 from styletransfer import images, methods
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.files import package_folder
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, load_vgg19
-from styletransfer.weights import package_folder
 
 LAYERS = ((CONTENT_LAYER, STYLE_LAYERS), ("relu4_2", GRAM_LAYERS))  # of the training, and of the yardstick
 COLUMNS = ("J", "content", "style", "yardstick J", "yardstick content", "yardstick style")

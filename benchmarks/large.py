@@ -28,10 +28,10 @@ from PIL import Image
 from styletransfer import StyleTransfer, images, methods
 from styletransfer.cli.outputs import write_results
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory, release_freed_memory
+from styletransfer.files import package_folder
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.training.data import split_held_out
-from styletransfer.weights import package_folder
 
 STYLES = ("udnie", "starry-night", "the-scream", "great-wave")
 WIDTHS = (400, 640, 800, 1024, 1600)

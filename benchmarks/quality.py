@@ -22,11 +22,11 @@ from torch import Tensor
 from benchmarks import Objective
 from styletransfer import images, methods
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.files import package_folder
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import package_folder
 
 J = Callable[[Tensor], Tensor]  # of a picture
 

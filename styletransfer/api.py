@@ -4,11 +4,11 @@ import copy
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from os.path import isfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL.Image import Image
 from platformdirs import user_data_path
 
@@ -17,9 +17,8 @@ from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_wei
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.files import printable, recorded
+from styletransfer.files import package_folder
 from styletransfer.images import ImageSource
-from styletransfer.methods import cin
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.request import BatchResult, Options, Request, painted_size
 from styletransfer.settings import (
@@ -35,10 +34,13 @@ from styletransfer.settings import (
     is_number,
 )
 from styletransfer.stylebank import SUFFIX, StyleBank, to_slug
-from styletransfer.weights import load_base, load_predictor, package_folder
+from styletransfer.text import encodable, recorded
+from styletransfer.weights import load_base
 
 StyleName = str | Path | Image | Style  # the name of a style, or a style; or a picture to take the style from
-StyleMix = StyleName | Mapping[str | Path, float] | Sequence[tuple[StyleName, float]]
+# A mapping's type of keys is exact: of one of strings alone, each has to be named.
+StyleShares = Mapping[str, float] | Mapping[Path, float] | Mapping[str | Path, float]
+StyleMix = StyleName | StyleShares | Sequence[tuple[StyleName, float]]
 
 
 class StyleTransfer:
@@ -46,7 +48,7 @@ class StyleTransfer:
 
     Args:  device: such as "cpu", "cuda" or "mps"; default: the best one available;
            models_dir: folder of the weight files; default: the ones that came with the package;
-           styles_dir: folder of your own styles; default: one in the user's data folder.
+           styles_dir: folder of your own styles, which has to exist; default: one in the user's data folder.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class StyleTransfer:
         """Names of the styles that did not come with the package, and can be removed."""
         return [name for name in self._bank.paths() if not self._bank.is_shipped(name)]
 
+    @torch.inference_mode(mode=False)
     def train_style(
         self,
         image: ImageSource,
@@ -94,7 +97,8 @@ class StyleTransfer:
 
         Args:    image: the painting, a file or a PIL image; name: its title, such as "My style", from which the
                  name of the style is made, "my-style";
-                 content: folder of photographs to learn on; default: a few that come with the installation;
+                 content: folder of photographs to learn on, subfolders left out; default: a few that come with
+                 the installation;
                  steps, seconds: how long to learn, whichever ends first: 240 steps unless either is given, and
                  never more than 5,000;
                  style_side: pixels of the picture's short side when it is looked at, 64 to 2048: the size of
@@ -127,6 +131,7 @@ class StyleTransfer:
             title=name,
             slug=slug,
             folder=bank.own,
+            models=self._models_dir,
             content=Path(content) if content else None,
             resume=resume,
             command=recorded(
@@ -139,20 +144,18 @@ class StyleTransfer:
                 style_size=style_side if style_side != STYLE_SIDE else None,
             ),
         )
-        base = cin.load(self._models_dir, self._device, choose_dtype(self._device))
-        predictor, _ = load_predictor(self._models_dir)
-        return train_style(job, base, predictor, settings, on_step)
+        return train_style(job, settings, self._device, choose_dtype(self._device), on_step)
 
     def check_name(self, name: str) -> None:
         """Raise InvalidInput unless a style of that title can be learned into the user's own styles."""
         self._bank_for_own().check_free(to_slug(name))
 
     def style_preview(self, name: str) -> bytes:
-        """A small JPEG: what a shipped style paints, or what an own one was learned from; b"" if none."""
+        """A small JPEG: what a shipped style paints, or what one of your own was learned from; b"" if none."""
         return self._bank.preview(name)
 
     def with_styles(self, styles_dir: str | Path) -> "StyleTransfer":
-        """A copy that shares the networks, for another folder of own styles.
+        """A copy that shares the networks, for another folder of the user's own styles.
 
         The styles of this one's `styles_dir` can still be used, as if they were shipped.
         """
@@ -161,7 +164,7 @@ class StyleTransfer:
         return other
 
     def remove_style(self, name: str) -> None:
-        """Delete an own style. Raises UnknownStyle, InvalidInput for a shipped one, UnwritableOutput."""
+        """Delete one of your own styles. Raises UnknownStyle, InvalidInput for others, UnwritableOutput."""
         self._bank.remove(name)
 
     def export_style(self, name: str, path: str | Path) -> None:
@@ -174,7 +177,7 @@ class StyleTransfer:
         self._bank.export(name, Path(path))
 
     def import_style(self, path: str | Path) -> StyleInfo:
-        """Check a style file from elsewhere and copy it into the own styles, under the name that it carries.
+        """Check a style file from elsewhere and copy it into your own styles, under the name that it carries.
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
@@ -207,7 +210,8 @@ class StyleTransfer:
                  a picture more than its brushwork; "gatys", which optimises for a minute or more;
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, 1 to 16384; default: the photo's own;
-                 stroke_size: 0.25 to 4 times the usual one: the photo is painted so much smaller, and enlarged;
+                 stroke_size: 0.25 to 4 times the usual one: the photo is painted at 1/stroke_size of its size,
+                 and the painting scaled back;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
@@ -221,7 +225,8 @@ class StyleTransfer:
                  then returns what it has.
         Returns: RGB or RGBA of 8 bits, at most 178 megapixels, its parameters in `info`, which `save_picture`
                  embeds in the file.
-        Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others.
+        Raises:  StyleTransferError: UnreadableImage, UnknownStyle, InvalidInput, MissingWeights and others, all
+                 in `styletransfer.errors`.
         """
         options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
         request = self._request(style, method, masks or {}, style_masks or {}, options)
@@ -287,13 +292,11 @@ class StyleTransfer:
         STROKE_SIZE.check("stroke_size", stroke_size)
         if not _is_size(size):
             raise InvalidInput(f"size is {size!r}; give height and width in pixels")
-        wish = _optimization(optimization)
-        cost = self._stylizer(method).cost(painted_size(size, stroke_size), wish)
-        found = estimate(cost, self._device)
-        if method == "gatys" and wish and wish.seconds > 0:
-            return replace(found, seconds=wish.seconds)
-        return found
+        cost = self._stylizer(method).cost(painted_size(size, stroke_size), _optimization(optimization))
+        return estimate(cost, self._device)
 
+    # A caller's mode does not hold: what is kept here could not take part in a gradient later on.
+    @torch.inference_mode(mode=False)
     def _request(
         self,
         style: StyleMix,
@@ -314,7 +317,7 @@ class StyleTransfer:
                     raise UnreadableImage(f"{known}: no such file; give a picture, or the name of a style")
                 slug, found = known, self._bank.load(known)
             else:
-                title = "picture" if isinstance(name, Image) else printable(Path(name).name)
+                title = "picture" if isinstance(name, Image) else encodable(Path(name).name)
                 slug = next(each for each in _numbered(title) if each not in {*taken, *styles})
                 found = self._pictures.get(name, slug, style_masks.get(slug))
             if slug in styles:
@@ -355,6 +358,7 @@ class StyleTransfer:
             raise InvalidInput("there is no folder for your own styles; set HOME or give --styles-dir")
         return self._bank
 
+    @torch.inference_mode(mode=False)  # see `_request`
     def _stylizer(self, method: str) -> Stylizer:
         if method not in self._stylizers:
             self._stylizers[method] = methods.load(method, self._models_dir, self._device)

@@ -1,6 +1,7 @@
-"""The types that every part of the package shares: styles, their blend, progress."""
+"""The types that every part of the package shares: styles, their blend, progress and its clock."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -93,12 +94,32 @@ class Progress:
 OnStep = Callable[[Progress], None]
 
 
+class Clock:
+    """Seconds of a work, without those spent in `on_step`: a slow watcher takes no time from the picture."""
+
+    def __init__(self) -> None:
+        self._outside = 0.0
+
+    def now(self) -> float:
+        """Seconds since an arbitrary moment; only differences mean something."""
+        return time.monotonic() - self._outside
+
+    def report(self, on_step: OnStep, progress: Progress) -> None:
+        """Call `on_step`, and leave out the time that it takes."""
+        before = time.monotonic()
+        try:
+            on_step(progress)
+        finally:
+            self._outside += time.monotonic() - before
+
+
 @dataclass(frozen=True)
 class Cost:
-    """The multiply-adds and the bytes of memory that painting a picture takes."""
+    """The multiply-adds and the bytes of memory that painting a picture takes, or the `seconds` it is given."""
 
     multiply_adds: float
     memory: float
+    seconds: float | None = None
 
 
 class Stylizer(Protocol):

@@ -11,15 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styletransfer.convolution import SUBPIXELS, Conv3, fit_stride
 from styletransfer.core import Style, blend
-from styletransfer.networks import SUBPIXELS, Conv3, fit_stride
-from styletransfer.norm import adain, channel_statistics
+from styletransfer.norm import channel_statistics
 from styletransfer.targets import StyleTarget
 from styletransfer.vgg import VGG19, channels, stride
 
 ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 
-FeatureStatistics = dict[str, tuple[Tensor, Tensor]]  # layer -> mean and std, (B, C, 1, 1) or (B, C, H, W)
+Statistics = tuple[Tensor, Tensor]  # mean and std, (B, C, 1, 1) or (B, C, H, W)
 
 
 class AdainDecoder(nn.Module):
@@ -67,52 +67,35 @@ def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
     return vgg(fit_stride(images), ADAIN_LAYERS)
 
 
-def statistics_of(features: Mapping[str, Tensor]) -> FeatureStatistics:
+def statistics_of(features: Mapping[str, Tensor]) -> dict[str, Statistics]:
     """Mean and std of every channel, by layer."""
     return {layer: channel_statistics(value) for layer, value in features.items()}
 
 
-def statistics_in(target: StyleTarget) -> FeatureStatistics:
-    """The statistics of a batch of styles."""
+def statistics_in(target: StyleTarget) -> dict[str, Statistics]:
+    """The statistics of a batch of styles, by layer."""
     return {layer: (_as_map(target.means[layer]), _as_map(target.stds[layer])) for layer in ADAIN_LAYERS}
 
 
-def blended_statistics(
-    styles: Sequence[Style], weights: Tensor, layers: Sequence[str] = ADAIN_LAYERS
-) -> FeatureStatistics:
-    """Statistics of a mix of styles.
+def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
+    """Statistics of a mix of styles at a layer.
 
     Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
     """
-    found = {}
-    for layer in layers:
-        shares = weights if weights.ndim == 2 else _at(layer, weights)
-        parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
-        mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)
-        found[layer] = (mean, std)
-    return found
+    shares = weights if weights.ndim == 2 else _at(layer, weights)
+    parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
+    mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)
+    return mean, std
 
 
-def toward(own: FeatureStatistics, style: FeatureStatistics, strength: Tensor) -> FeatureStatistics:
-    """Statistics between a photo's own and those of a style.
+def toward(own: Statistics, style: Statistics, strength: Tensor, layer: str) -> Statistics:
+    """Statistics between a photo's own at a layer and those of a style.
 
     Args:    strength: (B,), or maps (B, H, W) of the photo's size: 0 is the photo, 1 the style.
     """
-    found = {}
-    for layer, (mean, std) in own.items():
-        style_mean, style_std = style[layer]
-        share = strength[:, None, None, None]
-        if strength.ndim == 3:
-            share = _at(layer, strength[:, None])
-        found[layer] = (mean + share * (style_mean - mean), std + share * (style_std - std))
-    return found
-
-
-def restyle(
-    features: Mapping[str, Tensor], own: FeatureStatistics, goal: FeatureStatistics
-) -> dict[str, Tensor]:
-    """Features with the statistics `goal` instead of their `own`."""
-    return {layer: adain(value, own[layer], *goal[layer]) for layer, value in features.items()}
+    share = strength[:, None, None, None] if strength.ndim == 1 else _at(layer, strength[:, None])
+    (mean, std), (style_mean, style_std) = own, style
+    return mean + share * (style_mean - mean), std + share * (style_std - std)
 
 
 def _at(layer: str, maps: Tensor) -> Tensor:

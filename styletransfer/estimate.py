@@ -28,6 +28,8 @@ class Estimate:
 
 def estimate(cost: Cost, device: torch.device) -> Estimate:
     """The time and memory for work of that cost on this machine, by the rate measured on it."""
+    if cost.seconds is not None:
+        return Estimate(cost.seconds, cost.memory)
     return Estimate(cost.multiply_adds / (USUAL_SHARE * matrix_rate(device)), cost.memory)
 
 

@@ -1,12 +1,10 @@
-"""Writing files so that a half-written one is never seen."""
+"""Files: written so that a half-written one is never seen, and found where a package lies."""
 
 import contextlib
 import hashlib
 import importlib.util
 import os
 import pickle
-import re
-import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,35 +102,16 @@ def in_package(package: str, *parts: str) -> Path | None:
     return path if path.exists() else None
 
 
+def package_folder(name: str) -> Path:
+    """Where `models/` or `styles/` is: inside an installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / name
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def plain_number(value: Any) -> int | float:
-    """A number of NumPy's as one of Python's, for JSON."""
-    return value.item()
-
-
-def printable(name: str) -> str:
-    """A text, such as a file's name, that can be encoded: bytes in it that are not UTF-8 become U+FFFD."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", name)  # Python reads such bytes as halves of surrogate pairs
-
-
-def recorded(command: str, *words: str, **options: object) -> str:
-    """A command that makes the same again, to be kept in files that are passed on.
-
-    Of paths only the last part is recorded, as the rest is private. Options that are None are left out, and a
-    list gives its option several times.
-    """
-    told = [*words]
-    for name, value in options.items():
-        for each in value if isinstance(value, list) else [value]:
-            if each is not None:
-                text = real(each).name if isinstance(each, Path) else str(each)
-                told += [f"--{name.replace('_', '-')}", text]
-    return printable(shlex.join(["styletransfer", command, *told]))
 
 
 def make_folder(path: Path) -> None:

@@ -54,7 +54,8 @@ def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_m
     """Squared 2-Wasserstein distance of two Gaussians with the moments of feature maps.
 
     Args:    mean, target_mean: (B, C); matrix, target_matrix: (B, C, C), Gram matrices.
-    Returns: (B,) one value a sample, relative to the trace of the target's covariance; 0 for equal moments.
+    Returns: (B,) one value a sample, relative to the trace of the target's covariance, or to a small part of
+             its Gram matrix's where it has hardly any covariance; 0 for equal moments.
     Source:  Olkin and Pukelsheim 1982: |m - t|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), A and B the covariances.
     """
     device = mean.device
@@ -67,11 +68,16 @@ def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_m
     values, vectors = torch.linalg.eigh(target)
     root = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT  # (B, C, C)
     between = torch.linalg.eigvalsh(root @ own @ root)
-    scale = target.diagonal(dim1=1, dim2=2).sum(dim=1).clamp_min(TINY)
+    scale = torch.maximum(_trace(target), 1e-2 * _trace(target_matrix)).clamp_min(TINY)
     least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root is infinite at 0
     overlap = ((between.clamp_min(0) + least.square()).sqrt() - least).sum(dim=1)
-    traces = own.diagonal(dim1=1, dim2=2).sum(dim=1) + values.clamp_min(0).sum(dim=1)
+    traces = _trace(own) + values.clamp_min(0).sum(dim=1)
     return (((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale).to(device)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    """(B,) of (B, C, C)."""
+    return matrices.diagonal(dim1=1, dim2=2).sum(dim=1)
 
 
 def style_bound(features: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """A request: everything about a painting except the photo, checked; and the painting of one photo or many."""
 
 import itertools
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +19,6 @@ from styletransfer.color import keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
-from styletransfer.files import printable
 from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.methods.tiles import computed_pixels
 from styletransfer.settings import (
@@ -30,6 +31,7 @@ from styletransfer.settings import (
     VERSION,
     Optimization,
 )
+from styletransfer.text import encodable
 
 FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows through a weak painting
 MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
@@ -101,15 +103,18 @@ class Request:
             options["masks"] = sorted(self.masks)
         if self.options.optimization:
             chosen = asdict(self.options.optimization)
-            start = printable(Path(chosen["start"]).name)  # where it lies is private
+            start = encodable(Path(chosen["start"]).name)  # where it lies is private
             options["optimization"] = chosen | {"start": start}
-        return {
+        found = {
             "method": self.method,
             "styles": {name: round(weight, 6) for name, weight in self.weights.items()},
             "network": self.stylizer.sha256,
             "version": VERSION,
             **options,
         }
+        # NumPy's numbers become plain ones.
+        plain: dict[str, object] = json.loads(json.dumps(found, default=lambda number: number.item()))
+        return plain
 
     def read(self, source: ImageSource) -> Picture:
         """A photo in the wanted size. Raises UnreadableImage, or InvalidInput where the memory is too small."""
@@ -138,11 +143,8 @@ class Request:
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
         """The photos as they are, which is what strength 0 asks for."""
         if on_step:
-            try:
+            with suppress(Cancelled):  # all is done
                 on_step(Progress(1, 1))
-            except Cancelled:
-                if self.method != "gatys":  # which returns what it has
-                    raise
         return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
 
     @torch.inference_mode()

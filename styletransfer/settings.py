@@ -85,8 +85,9 @@ class Optimization:
              content_weight, style_weight, variation_weight: of the losses; variation smooths;
              statistic: how features are compared: "gram", or "wasserstein" of mean and covariance;
              optimizer: "adam", or "lbfgs";
-             rate: of Adam, of pixel values from 0 to 1;
-             average: of the pictures of successive steps, 0 to below 1, whose mean is the result;
+             rate: Adam's learning rate, for pixels in [0, 1];
+             average: the result is a running average of the pictures of all steps, and this is its decay: from
+             0, the last picture alone, to below 1;
              least_side: pixels, the long side at which it begins; less makes larger motifs, and distorts faces;
              patience: steps without progress that end a size.
     Raises:  InvalidInput.
@@ -213,7 +214,7 @@ class AdainTraining(NetworkTraining):
 
     contents: int = 4
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
-    textures: int = 100  # drawn by chance, as further looks
+    textures: int = 100  # randomly generated, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     photo_share: float = 0.125  # of the samples, which keep the photo's own statistics and must give it back
     final_side: int = 256
@@ -235,7 +236,7 @@ class PredictorTraining(NetworkTraining):
 
     steps: int = 3200
     variants: int = 2  # looks at every painting: as it is, then at crops with other colours
-    textures: int = 150  # drawn by chance, as further looks
+    textures: int = 150  # randomly generated, as further looks
     techniques: int = 500  # paintings and photos redone in another technique, as further looks
     mix_share: float = 0.3  # of the samples, in a mix of two paintings
     style_weight_start: float = 1.0
@@ -263,6 +264,7 @@ class StyleTraining(_Training):
     lags: int = 4  # of the lattice, looked at in a step
     rate: float = 0.3  # Adam, in units of the spread of the known styles
     momentum: float = 0.8  # Adam's first beta
+    square_momentum: float = 0.99  # Adam's second beta
     warmup_steps: int = 10
     average: float = 0.9  # of the row, a step
     seed: int = 0

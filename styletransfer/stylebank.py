@@ -16,7 +16,8 @@ from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.files import attempt, make_folder, printable, replacing
+from styletransfer.files import attempt, make_folder, replacing
+from styletransfer.text import encodable, is_shown
 from styletransfer.vgg import GRAM_LAYERS, channels
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ MOST_KEPT = 64  # styles in memory, 2.4 MB each
 LARGEST_FILE = 2**22  # bytes, of a style file from elsewhere; ours have 0.65 MB
 _ACCENTS = 200  # combining classes of Unicode from here on are accents above and below letters
 _DEEPEST = 8  # levels of lists and tables in a description; ours have three
-_HIDDEN = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: control characters, half pairs, ends of lines
 _INFO = "style"
 _TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # fields of StyleInfo
 _NO_PREVIEW = b"\0"
@@ -96,7 +96,7 @@ def load_style(path: Path) -> Style:
 
 def to_slug(title: str) -> str:
     """The name that a title is used by: "My Style, II" becomes "my-style-ii". Raises InvalidInput."""
-    if not is_shown(printable(title)):
+    if not is_shown(encodable(title)):
         raise InvalidInput(f"the name {title!r} has letters that cannot be shown; leave them out")
     plain = unicodedata.normalize("NFKD", title).casefold()
     bare = (letter for letter in plain if unicodedata.combining(letter) < _ACCENTS)
@@ -111,11 +111,6 @@ def to_slug(title: str) -> str:
     return slug
 
 
-def is_shown(text: str) -> bool:
-    """Whether a terminal and a page show it as it is, without characters that command or break them."""
-    return not any(unicodedata.category(letter) in _HIDDEN for letter in text)
-
-
 def _is_written(letter: str) -> bool:
     """Whether it is a letter, a digit, or a mark that some scripts spell words with."""
     return letter.isalnum() or unicodedata.category(letter).startswith("M")
@@ -128,8 +123,8 @@ def check_base(style: Style, base_sha256: str) -> None:
     """
     if style.picture is not None and style.row.numel() == 0:
         raise InvalidInput(
-            f"{style.info.slug} is a picture, and the models hold no predictor for this method: learn it with "
-            "'styletransfer train-style', or use the method adain or gatys"
+            f"{style.info.slug} is a picture, and there is no predictor for this base network: train one with "
+            "'styletransfer train-predictor', or use the method adain or gatys"
         )
     if style.info.base_sha256 != base_sha256:
         raise InvalidStyleFile(
@@ -191,10 +186,13 @@ class StyleBank:
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never replaced; choose another name")
         if name in self.paths():
-            raise InvalidInput(f"a style {name!r} exists already; remove it first, or choose another name")
+            raise InvalidInput(
+                f"a style {name!r} exists already; choose another name, or remove it first, with "
+                f"'styletransfer styles --remove {name}', or `remove_style` in Python"
+            )
 
     def remove(self, name: str) -> None:
-        """Delete the file of an own style. Raises UnknownStyle, InvalidInput, UnwritableOutput."""
+        """Delete the file of a style of the user's. Raises UnknownStyle, InvalidInput, UnwritableOutput."""
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never removed")
         path = self.find(name)
@@ -202,7 +200,7 @@ class StyleBank:
             path.unlink()
 
     def add_file(self, path: Path, base_sha256: str, row_length: int) -> StyleInfo:
-        """Check a style file from elsewhere and copy it into the own styles.
+        """Check a style file from elsewhere and copy it into the user's own styles.
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """

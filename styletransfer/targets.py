@@ -1,7 +1,7 @@
 """Style targets: the Gram matrices of a picture, their bounds, and the means and stds of its features."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,8 @@ from styletransfer.core import Style, StyleInfo
 from styletransfer.losses import gram, style_bound, style_loss
 from styletransfer.norm import channel_statistics
 from styletransfer.vgg import STYLE_LAYERS, VGG19, stride
+
+FEW_PLACES = 16  # of a layer: their covariance says little
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,19 @@ def style_target(
 ) -> StyleTarget:
     """The target of a style picture (1, 3, H, W) in [0, 1], at the size that it has; on the CPU.
 
-    With a `mask` (1, 1, H, W) in [0, 1], only of the places where it is at least half.
+    With a `mask` (1, 1, H, W) in [0, 1], only of the places where it is at least half. Where these are few, the
+    bound is that of the whole picture: few places hardly differ, and the layer would outweigh all others.
     """
     with torch.no_grad():
         features = vgg(image.to(vgg.mean.device), layers)
-        if mask is not None:
-            shares = {name: F.avg_pool2d(mask, stride(name)).to(vgg.mean.device) for name in features}
-            features = {name: _where(value, shares[name]) for name, value in features.items()}
-        return target_of(features).to(torch.device("cpu"))
+        if mask is None:
+            return target_of(features).to(torch.device("cpu"))
+        shares = {name: F.avg_pool2d(mask, stride(name)).to(vgg.mean.device) for name in features}
+        parts = {name: _where(value, shares[name]) for name, value in features.items()}
+        few = [name for name, part in parts.items() if part.shape[-1] < FEW_PLACES]
+        found = target_of(parts)
+        bounds = found.bounds | {name: style_bound(features[name].float()) for name in few}
+        return replace(found, bounds=bounds).to(torch.device("cpu"))
 
 
 def target_of(features: Mapping[str, Tensor]) -> StyleTarget:

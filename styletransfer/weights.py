@@ -28,12 +28,6 @@ MANIFEST_FILE = "manifest.json"
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def package_folder(name: str) -> Path:
-    """Where `models/` or `styles/` is: inside an installed package, or beside it in a checkout."""
-    inside = Path(__file__).parent / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / name
-
-
 def save_base(folder: Path, network: TransformerNetwork, description: Mapping[str, object]) -> str:
     """Write the base network in half precision, and the manifest beside it.
 
@@ -123,7 +117,10 @@ def _load(
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
     digest = sha256_of(path)
     if digest != _manifest(folder).get(name, {}).get("sha256"):
-        raise MissingWeights(f"{path} is not the file that {MANIFEST_FILE} names; it is damaged: reinstall")
+        raise MissingWeights(
+            f"{path} is not the file that {MANIFEST_FILE} names: it is damaged (reinstall), or the manifest "
+            "beside it is of another training (merge the two: see the README)"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads(file.metadata()["config"])

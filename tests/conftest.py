@@ -1,6 +1,7 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
-from styletransfer import StyleTransfer, estimate, vgg
+from styletransfer import StyleTransfer, estimate, images, vgg
 from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
@@ -56,6 +57,13 @@ def vgg_weights() -> Iterator[None]:
     """A module that wants the real ones has a fixture of this name that does nothing."""
     with narrow_vgg():
         yield
+
+
+@pytest.fixture(name="vgg", scope="session")
+def narrow_network() -> vgg.VGG19:
+    """The narrow one, to relu4_1."""
+    with narrow_vgg():
+        return vgg.load_vgg19(vgg.STYLE_LAYERS[-1])
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -179,6 +187,104 @@ def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))
 
 
+@pytest.fixture
+def uploads_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, or else `serve` would give one to the whole process."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+
+
+@pytest.fixture
+def paint_tab(transfer, tmp_path, uploads_folder):
+    """The first tab without a browser, and what its controls hold, a photo and a style among it."""
+    import gradio as gr
+
+    from styletransfer.page.gallery import StylePictures
+    from styletransfer.page.paint import PaintTab
+    from styletransfer.page.visitors import Visitors
+
+    make_photo(60, 80).save(tmp_path / "photo.png")
+    with gr.Blocks():
+        tab = PaintTab(Visitors(transfer, shared_styles=True), StylePictures(tmp_path), [])
+    it = tab.controls
+    values = {component: component.value for component in it.all}
+    chosen = {it.chosen: ["blue"], it.named: ["blue"]}
+    yield tab, values | chosen | {it.photo: str(tmp_path / "photo.png"), it.search: ""}
+    tab.visitors.close()
+
+
+@pytest.fixture
+def learn_tab(paint_tab):
+    """The second one, and what the controls of the first hold."""
+    import gradio as gr
+
+    from styletransfer.page.learn import LearnTab
+
+    tab, values = paint_tab
+    with gr.Blocks():
+        return LearnTab(tab.visitors, tab), values
+
+
+@pytest.fixture(scope="module")
+def own_styles(tmp_path_factory):
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def visitors_folder(tmp_path_factory):
+    """Where the page keeps what visitors bring."""
+    return tmp_path_factory.mktemp("visitors")
+
+
+@pytest.fixture(scope="module")
+def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory):
+    """Address of the page with three tiny styles, which are shipped as far as the page can tell."""
+    from styletransfer.page import serve
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
+    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", "1mb")
+    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    patch.setattr(tempfile, "tempdir", str(visitors_folder))
+    port = free_port()
+    page = serve(
+        StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=own_styles), port=port, wait=False
+    )
+    yield f"http://127.0.0.1:{port}"
+    page.close()
+    patch.undo()
+
+
+@pytest.fixture
+def slow_at_half_strength(monkeypatch):
+    """Painting takes a minute at strength 0.5, unless it is ended between two steps."""
+    from styletransfer.core import Progress
+    from styletransfer.page.wish import Wish
+
+    paint = Wish.paint
+
+    def slow(wish, transfer, photo, on_step=None):
+        for step in range(1200 if wish.strength == 0.5 and on_step else 0):
+            on_step(Progress(step, 1200))
+            time.sleep(0.05)
+        return paint(wish, transfer, photo, on_step)
+
+    monkeypatch.setattr(Wish, "paint", slow)
+
+
+def photo_pixels(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    return images.read_picture(make_photo(height, width, seed)).rgb
+
+
+def same(first: Image.Image, second: Image.Image) -> bool:
+    return np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def near(first: Image.Image, second: Image.Image) -> bool:
+    """But for rounding: which one of many sums comes first depends on how many there are."""
+    difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
+    return max(most for _, most in difference.getextrema()) <= 1
+
+
 class Intruder:
     """What makes a folder when a file of it is read as more than data."""
 
@@ -194,6 +300,12 @@ def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     from styletransfer.page.visitors import Belongings, Visitor
 
     return Visitor(Belongings(transfer, folder), folder)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def soon(is_so: Callable[[], bool], seconds: float = 60) -> bool:

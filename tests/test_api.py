@@ -1,18 +1,14 @@
 import json
 import math
-import os
 import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo, random_predictor
-from PIL import Image, ImageChops, ImageSequence, ImageStat
+from conftest import make_photo, near, random_predictor, same
+from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
 from styletransfer.errors import (
@@ -20,11 +16,9 @@ from styletransfer.errors import (
     InvalidInput,
     InvalidStyleFile,
     MissingWeights,
-    UnknownStyle,
     UnreadableImage,
-    UnwritableOutput,
 )
-from styletransfer.methods import cin
+from styletransfer.methods import METHODS, cin
 from styletransfer.methods.tiles import Sampling, Window
 from styletransfer.request import Options
 from styletransfer.settings import VERSION
@@ -32,16 +26,7 @@ from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_predictor
 
 MIX = {"amber": 0.75, "blue": 0.25}
-
-
-def same(first: Image.Image, second: Image.Image) -> bool:
-    return np.array_equal(np.asarray(first), np.asarray(second))
-
-
-def near(first: Image.Image, second: Image.Image) -> bool:
-    """But for rounding: which one of many sums comes first depends on how many there are."""
-    difference = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
-    return max(most for _, most in difference.getextrema()) <= 1
+FEW = Optimization(steps=2, least_side=64, start="photo")
 
 
 def test_a_style_of_an_earlier_network_is_refused_before_the_first_photo(tiny_models, tiny_styles, tmp_path):
@@ -92,11 +77,6 @@ def test_fields_of_an_optimization_can_be_given_by_name(transfer, photo):
 def test_a_setting_that_is_no_number_is_told(transfer, photo, wrong):
     with pytest.raises(InvalidInput, match=r"must be a (whole )?number"):
         transfer.stylize(photo, "amber", **wrong)
-
-
-def test_workers_are_a_whole_number(transfer, photo):
-    with pytest.raises(InvalidInput, match=r"workers is 4\.0; it must be a whole number"):
-        transfer.stylize_batch([photo], "amber", workers=4.0)
 
 
 def test_a_file_that_is_called_like_a_start_is_not_taken_for_one(transfer, photo, tmp_path, monkeypatch):
@@ -178,9 +158,7 @@ def test_a_style_is_learned_for_the_steps_or_the_time_given(
     transfer, tmp_path, monkeypatch, given, steps, seconds
 ):
     seen = []
-    monkeypatch.setattr(
-        "styletransfer.training.style_job.train_style", lambda job, base, predictor, *more: seen.extend(more)
-    )
+    monkeypatch.setattr("styletransfer.training.style_job.train_style", lambda job, *more: seen.extend(more))
     transfer.train_style(make_photo(60, 60), "Mine", folder=tmp_path, **given)
     assert (seen[0].steps, seen[0].seconds) == (steps, seconds)
 
@@ -263,81 +241,6 @@ def test_styles_are_listed_in_order_with_what_is_known(transfer):
     assert own["amber"].title == "Amber"
 
 
-@pytest.mark.parametrize("workers", [1, 2, 8])
-def test_a_batch_is_its_singles_in_order(transfer, workers):
-    photos = [make_photo(40 + 8 * (i // 2), 48, seed=i) for i in range(3)]
-    results = list(transfer.stylize_batch(photos, MIX, workers=workers))
-    assert [result.source for result in results] == photos
-    assert all(
-        near(result.image, transfer.stylize(photo, MIX)) for result, photo in zip(results, photos, strict=True)
-    )
-
-
-@pytest.mark.parametrize("stroke_size", [1, 2])
-@pytest.mark.parametrize("preserve_color", [0, 0.5])
-def test_photos_of_one_size_that_follow_one_another_are_painted_together(
-    transfer, tmp_path, monkeypatch, stroke_size, preserve_color
-):
-    wish = {"stroke_size": stroke_size, "preserve_color": preserve_color}
-    photos = [make_photo(48, 48 if i != 3 else 40, seed=i) for i in range(8)]
-    photos += [make_photo(24, 24, seed=i) for i in range(13)] + [make_photo(600, 900)]
-    photos += [make_photo(24, 24, seed=i) for i in range(6)]
-    photos[1].putalpha(100)
-    sources = [*photos[:6], tmp_path / "none.jpg", *photos[6:]]
-    monkeypatch.setattr("styletransfer.methods.computes_int8", lambda device: False)
-    stylizer = transfer._stylizer("cin")
-    with patch.object(stylizer, "stylize", side_effect=stylizer.stylize) as painting:
-        results = list(transfer.stylize_batch(sources, MIX, workers=2, **wish))
-    assert [len(call.args[0]) for call in painting.call_args_list] == [
-        3,  # until one of another size
-        1,
-        2,  # until one that cannot be read
-        2,  # until one of another size
-        8,  # MOST_TOGETHER
-        5,  # until one of another size
-        1,
-        6,  # until the end
-    ]
-    assert [result.source for result in results] == sources
-    assert isinstance(results.pop(6).error, UnreadableImage)
-    for photo, result in zip(photos, results, strict=True):
-        assert near(result.image, transfer.stylize(photo, MIX, **wish))
-
-
-def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_path):
-    results = list(transfer.stylize_batch([photo, tmp_path / "none.jpg", photo], "amber"))
-    assert [result.image is not None for result in results] == [True, False, True]
-    assert isinstance(results[1].error, UnreadableImage)
-
-
-def test_a_photo_that_the_disk_has_no_room_for_is_passed_over(transfer, photo, monkeypatch):
-    read = images.read_picture
-
-    def fill_the_disk(source):
-        if source == "huge.tif":
-            raise UnwritableOutput("no space left")
-        return read(source)
-
-    monkeypatch.setattr(images, "read_picture", fill_the_disk)
-    results = list(transfer.stylize_batch([photo, "huge.tif", photo], "amber"))
-    assert [result.error is None for result in results] == [True, False, True]
-
-
-def test_a_batch_needs_at_least_one_worker(transfer, photo):
-    with pytest.raises(InvalidInput, match="workers is 0"):
-        transfer.stylize_batch([photo], MIX, workers=0)
-
-
-def test_a_batch_is_lazy_but_refuses_a_bad_wish_at_once(transfer):
-    def photos():
-        raise AssertionError("a photo was asked for")
-        yield
-
-    transfer.stylize_batch(photos(), "amber")
-    with pytest.raises(UnknownStyle):
-        transfer.stylize_batch(photos(), "nothing like it")
-
-
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
@@ -365,16 +268,6 @@ def test_nothing_is_loaded_before_it_is_needed(tmp_path, tiny_styles, photo):
 def test_an_impossible_device_is_refused():
     with pytest.raises(InvalidInput, match="abacus"):
         StyleTransfer(device="abacus")
-
-
-def test_a_mask_paints_one_side_only(transfer, photo):
-    mask = Image.new("L", (2, 1))
-    mask.putpixel((0, 0), 255)
-    masked = np.asarray(transfer.stylize(photo, "amber", masks={"amber": mask}), float)
-    whole = np.asarray(transfer.stylize(photo, "amber"), float)
-    plain = np.asarray(transfer.stylize(photo, "amber", strength=0), float)
-    assert np.abs(masked - whole)[:, :12].mean() < np.abs(masked - plain)[:, :12].mean()
-    assert np.abs(masked - whole)[:, -12:].mean() > np.abs(masked - plain)[:, -12:].mean()
 
 
 @pytest.mark.parametrize("method", ["cin", "adain", "gatys"])
@@ -420,9 +313,14 @@ def test_the_random_numbers_of_the_caller_stay_as_they_are(tiny_models, tiny_sty
 @pytest.mark.parametrize("wish", [{}, {"stroke_size": 4.0, "method": "gatys"}])
 def test_strength_zero_is_the_photo_to_the_pixel(transfer, photo, wish):
     seen = []
-    painted = transfer.stylize(photo, "amber", strength=0, on_step=seen.append, **wish)
+
+    def stop(progress):
+        seen.append(progress)
+        raise Cancelled
+
+    painted = transfer.stylize(photo, "amber", strength=0, on_step=stop, **wish)
     assert painted.tobytes() == photo.tobytes()
-    assert seen[-1].step == seen[-1].steps
+    assert [(progress.step, progress.steps) for progress in seen] == [(1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -440,37 +338,6 @@ def test_what_is_no_photo_and_no_style_is_told(transfer, photo, style, message):
         transfer.stylize(photo, style)
 
 
-def test_one_photo_is_no_batch(transfer, photo):
-    with pytest.raises(InvalidInput, match="give a list"):
-        transfer.stylize_batch("photo.png", "amber")
-    with pytest.raises(InvalidInput, match="give a list"):
-        transfer.stylize_batch(photo, "amber")
-
-
-def test_pictures_are_read_before_their_owner_goes_on_to_the_next(transfer, tmp_path):
-    frames = [make_photo(40, 50, seed=seed) for seed in range(5)]
-    frames[0].save(tmp_path / "film.tif", save_all=True, append_images=frames[1:])
-    for index, frame in enumerate(frames):
-        frame.save(tmp_path / f"{index}.png")
-
-    def opened():
-        for index in range(5):
-            with Image.open(tmp_path / f"{index}.png") as frame:
-                yield frame
-
-    with Image.open(tmp_path / "film.tif") as film:
-        for sources in (opened(), ImageSequence.Iterator(film)):
-            results = list(transfer.stylize_batch(sources, "amber", strength=0))
-            for result, frame in zip(results, frames, strict=True):
-                assert result.image.tobytes() == frame.tobytes()
-    with Image.open(tmp_path / "0.png") as closed:
-        pass
-    with pytest.raises(UnreadableImage):
-        transfer.stylize(closed, "amber")
-    (result,) = transfer.stylize_batch([closed], "amber")
-    assert isinstance(result.error, UnreadableImage)
-
-
 def test_a_weak_painting_is_as_strong_under_a_white_mask(transfer, photo):
     white = Image.new("L", (9, 9), 255)
     masked = np.asarray(transfer.stylize(photo, "amber", strength=0.1, masks={"amber": white}), float)
@@ -485,47 +352,6 @@ def test_a_grey_mask_is_that_much_strength(transfer, photo):
     assert np.abs(masked - plain).mean() < 2
 
 
-def test_photos_that_were_given_before_a_source_fails_are_painted(transfer, photo):
-    def given():
-        yield from [photo, photo]
-        raise KeyError("the source is gone")
-
-    results = transfer.stylize_batch(given(), "amber")
-    assert [next(results).error, next(results).error] == [None, None]
-    with pytest.raises(KeyError, match="gone"):
-        next(results)
-
-
-def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch, tmp_path):
-    photo.save(tmp_path / "photo.png")
-    read = []
-
-    def slowly(source):
-        time.sleep(0.05)
-        read.append(source)
-        return images.read_picture(source)
-
-    monkeypatch.setattr("styletransfer.request.Request.read", lambda self, source: slowly(source))
-    monkeypatch.setattr(
-        "styletransfer.request.ThreadPoolExecutor", lambda _, **more: ThreadPoolExecutor(1, **more)
-    )
-    results = transfer.stylize_batch([tmp_path / "photo.png"] * 64, "amber", workers=64)
-    next(results)
-    results.close()
-    assert len(read) < 50
-
-
-def test_what_would_fail_for_every_photo_is_told_at_once(transfer, photo, tmp_path):
-    (tmp_path / "words.png").write_text("no picture")
-    start = Optimization(start=str(tmp_path / "words.png"))
-    with pytest.raises(UnreadableImage):
-        transfer.stylize_batch([photo], "amber", method="gatys", optimization=start)
-    with pytest.raises(InvalidInput, match="layer 'relu9_1' of VGG-19 cannot"):
-        transfer.stylize_batch(
-            [photo], "amber", method="gatys", optimization=Optimization(content_layer="relu9_1")
-        )
-
-
 @pytest.mark.parametrize("method", ["cin", "adain"])
 def test_numpys_doubles_are_numbers(transfer, photo, method):
     mix = {"amber": 0.5, "blue": 0.5}
@@ -535,10 +361,11 @@ def test_numpys_doubles_are_numbers(transfer, photo, method):
 
 
 def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
-    painted = transfer.stylize(photo, "amber", size=np.int64(40), strength=np.float32(0.5))
-    save_picture(painted, tmp_path / "painted.png")
-    size = read_metadata(tmp_path / "painted.png")["size"]
-    assert (size, type(size)) == (40, int)
+    few, wish = {"steps": np.int64(3)}, {"size": np.int64(40), "strength": np.float32(0.5)}
+    [result] = transfer.stylize_batch([photo], {"amber": np.float32(0.7)}, optimization=few, **wish)
+    parameters = result.painting.parameters
+    assert json.loads(json.dumps(parameters)) == parameters
+    assert (parameters["size"], parameters["strength"], parameters["optimization"]["steps"]) == (40, 0.5, 3)
 
 
 def test_a_style_mask_is_of_the_picture_that_it_names(transfer, photo):
@@ -577,46 +404,44 @@ def test_a_mask_of_a_style_that_weighs_nothing_is_no_mistake(transfer, photo):
     assert same(painted, transfer.stylize(photo, "amber", masks={"amber": masks["amber"]}))
 
 
-def test_a_picture_is_a_style_like_any_other(transfer, photo, tmp_path):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_picture_is_a_style_like_any_other(transfer, photo, tmp_path, method):
     painting = make_photo(40, 40, seed=4)
     painting.save(tmp_path / "painting.png")
-    painted = {
-        transfer.stylize(photo, picture).tobytes()
-        for picture in (painting, tmp_path / "painting.png", str(tmp_path / "painting.png"))
-    }
-    assert len(painted) == 1
-    mixed = transfer.stylize(photo, [(painting, 0.5), ("amber", 0.5)])
-    assert mixed.tobytes() not in painted
+
+    def painted(style):
+        return transfer.stylize(photo, style, method=method, optimization=FEW).tobytes()
+
+    alone = {painted(style) for style in (painting, tmp_path / "painting.png", str(tmp_path / "painting.png"))}
+    assert len(alone) == 1
+    assert len({*alone, painted([(painting, 0.5), ("amber", 0.5)]), painted("amber"), photo.tobytes()}) == 4
 
 
-def test_without_a_predictor_a_picture_is_a_style_of_the_other_methods_alone(transfer, photo, tmp_path):
+@pytest.mark.parametrize("method", METHODS)
+def test_a_callers_inference_mode_is_no_hindrance_during_it_or_after_it(
+    tiny_models, tiny_styles, photo, method
+):
+    transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+    mix = [(make_photo(40, 40, seed=4), 0.5), ("amber", 0.5)]
+    with torch.inference_mode():
+        transfer.estimate((40, 40), method=method)
+        within = transfer.stylize(photo, mix, method=method, optimization=FEW)
+    assert same(transfer.stylize(photo, mix, method=method, optimization=FEW), within)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_without_a_predictor_of_the_base_network_a_picture_is_a_style_of_the_other_methods_alone(
+    transfer, photo, tmp_path, earlier
+):
     models = shutil.copytree(transfer._models_dir, tmp_path / "models")
     (models / PREDICTOR_FILE).unlink()
+    if earlier:
+        save_predictor(models, random_predictor(), "0" * 64, {"command": "none"})
     without = StyleTransfer(device="cpu", models_dir=models, styles_dir=transfer._bank.own)
     picture = make_photo(40, 40, seed=4)
-    with pytest.raises(InvalidInput, match="train-style"):
+    with pytest.raises(InvalidInput, match="train one with 'styletransfer train-predictor'"):
         without.stylize(photo, picture)
     assert without.stylize(photo, picture, method="adain").size == photo.size
-
-
-def test_a_predictor_of_an_earlier_network_is_no_hindrance_to_the_other_methods(transfer, photo, tmp_path):
-    models = shutil.copytree(transfer._models_dir, tmp_path / "models")
-    save_predictor(models, random_predictor(), "0" * 64, {"command": "none"})
-    with_it = StyleTransfer(device="cpu", models_dir=models, styles_dir=transfer._bank.own)
-    picture = make_photo(40, 40, seed=4)
-    with pytest.raises(InvalidInput, match="train-style"):
-        with_it.stylize(photo, picture)
-    assert with_it.stylize(photo, picture, method="adain").size == photo.size
-
-
-def test_a_picture_or_a_mix_with_one_is_a_style_of_gatys(transfer, photo):
-    few = Optimization(steps=2, least_side=64, start="photo")
-    picture = make_photo(40, 40, seed=4)
-    alone, mixed, without = (
-        transfer.stylize(photo, style, method="gatys", optimization=few).tobytes()
-        for style in (picture, [(picture, 0.5), ("amber", 0.5)], "amber")
-    )
-    assert len({alone, mixed, without, photo.tobytes()}) == 4
 
 
 def test_a_style_mask_changes_what_a_picture_asks_for(transfer, photo):
@@ -708,24 +533,3 @@ def test_a_painting_too_large_for_pil_is_refused_before_it_is_painted(transfer, 
     monkeypatch.setattr("styletransfer.api.MAX_PIL_PIXELS", 100)
     with pytest.raises(InvalidInput, match="stylize_batch"):
         transfer.stylize(photo, "amber")
-
-
-def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
-    file = tmp_path / "painting.png"
-    looks = []
-    pictures = transfer._pictures
-    look_at = pictures._look_at
-    monkeypatch.setattr(pictures, "_look_at", lambda *given: looks.append(given) or look_at(*given))
-    make_photo(60, 60, seed=3).save(file)
-    first, second = (transfer.stylize(photo, file) for _ in range(2))
-    assert len(looks) == 1
-    assert first.tobytes() == second.tobytes()
-    make_photo(60, 60, seed=9).save(file)
-    os.utime(file, (1, 1))
-    assert transfer.stylize(photo, file).tobytes() != first.tobytes()
-    assert len(looks) == 2
-    make_photo(50, 60, seed=9).save(tmp_path / "other.png")
-    os.utime(tmp_path / "other.png", (1, 1))
-    (tmp_path / "other.png").replace(file)
-    transfer.stylize(photo, file)
-    assert len(looks) == 3

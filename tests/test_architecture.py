@@ -15,7 +15,7 @@ LAYERS = (
     ("errors",),
     ("settings",),
     ("core", "files", "int8", "padding", "torchvision_guard"),
-    ("images", "device", "losses", "norm", "vgg"),
+    ("images", "convolution", "device", "losses", "norm", "text", "vgg"),
     ("color", "estimate", "networks", "targets", "predictor"),
     ("decoder",),
     ("weights", "stylebank"),

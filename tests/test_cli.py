@@ -7,14 +7,14 @@ import shlex
 import signal
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from conftest import make_photo
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from trainers import look_small, write_pictures
 
-from styletransfer import api, cli, files, images, read_metadata
+from styletransfer import api, cli, images, read_metadata
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
@@ -31,7 +31,6 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
     """Runs the program in an empty folder with the tiny models: returns (exit code, stdout, stderr)."""
     folders = {"models": tiny_models, "styles": tiny_styles}
     monkeypatch.setattr(api, "package_folder", folders.__getitem__)
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
 
@@ -48,16 +47,10 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
         signal.signal(number, handler)
 
 
-@pytest.fixture
-def photo(tmp_path):
-    make_photo(48, 64).save(tmp_path / "photo.png")
-    return tmp_path / "photo.png"
-
-
-def test_a_photo_is_painted_into_the_named_file(run, photo, tmp_path):
+def test_a_photo_is_painted_into_the_named_file(run, photo_file, tmp_path):
     code, out, _ = run(
         "stylize",
-        photo,
+        photo_file,
         "--style",
         "amber=0.7",
         "--style",
@@ -87,13 +80,13 @@ def test_a_photo_is_painted_into_the_named_file(run, photo, tmp_path):
     assert {name: found[name] for name in wished} == wished
 
 
-def test_without_an_output_the_result_lies_in_the_current_folder(run, photo, tmp_path):
-    run("stylize", photo, "--style", "amber")
+def test_without_an_output_the_result_lies_in_the_current_folder(run, photo_file, tmp_path):
+    run("stylize", photo_file, "--style", "amber")
     assert (tmp_path / "photo-amber.png").exists()
 
 
-def test_one_photo_can_be_painted_into_a_new_folder(run, photo, tmp_path):
-    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "new")[0] == 0
+def test_one_photo_can_be_painted_into_a_new_folder(run, photo_file, tmp_path):
+    assert run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "new")[0] == 0
     assert (tmp_path / "new" / "photo.png").exists()
 
 
@@ -195,14 +188,14 @@ def test_hidden_files_and_folders_with_the_name_of_a_picture_are_no_photos(run, 
 
 
 def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(
-    run, photo, tiny_models, tiny_styles, tmp_path, monkeypatch
+    run, photo_file, tiny_models, tiny_styles, tmp_path, monkeypatch
 ):
     styles = tmp_path / "styles"
     styles.mkdir()
     stale = load_style(tiny_styles / "amber.safetensors")
     stale = replace(stale, info=replace(stale.info, slug="old", base_sha256="0" * 64))
     save_style(styles / "old.safetensors", stale)
-    wishes = ("sheet", photo, "-o", tmp_path / "sheet.png", "--size", "40", "--styles-dir", styles)
+    wishes = ("sheet", photo_file, "-o", tmp_path / "sheet.png", "--size", "40", "--styles-dir", styles)
     code, _, err = run(*wishes)
     assert code == 0
     assert "different base network" in err
@@ -210,15 +203,6 @@ def test_a_style_of_an_earlier_network_is_left_out_of_the_sheet(
     monkeypatch.setattr(api, "package_folder", {"models": tiny_models, "styles": styles}.__getitem__)
     code, _, err = run(*wishes, "--no-photo")
     assert (code, "none of the styles" in err) == (2, True)
-
-
-def test_a_recorded_command_can_be_given_again(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folders = {"content": Path("my photos"), "start": Path(), "wide": None}
-    command = files.recorded("train-base", "a b.jpg", **folders, set=["side=64", "lags=2"], seed=0)
-    expected = ["a b.jpg", "--content", "my photos", "--start", tmp_path.name]
-    expected += ["--set", "side=64", "--set", "lags=2", "--seed", "0"]
-    assert shlex.split(command) == ["styletransfer", "train-base", *expected]
 
 
 def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):
@@ -231,8 +215,8 @@ def test_a_manifest_says_what_became_of_every_photo(run, album, tmp_path):
     assert "not a picture" in lines[1]["error"]
 
 
-def test_quiet_prints_nothing(run, photo, tmp_path):
-    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "o.png", "--quiet") == (0, "", "")
+def test_quiet_prints_nothing(run, photo_file, tmp_path):
+    assert run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "o.png", "--quiet") == (0, "", "")
 
 
 @pytest.mark.parametrize(
@@ -263,12 +247,16 @@ def test_quiet_prints_nothing(run, photo, tmp_path):
         (["photo.png", "--style", "amber", "--size", "100000000"], "size is 1e+08"),
         (["", "--style", "amber"], "an argument is empty"),
         (["photo.png", "--style", "amber", "--output="], "an argument is empty"),
+        (["photo.png", "--style", "amber", "--manifest", "-"], "not written to the standard output"),
+        (["photo.png", "--style", "amber", "--color-mode", "statistics"], "needs --preserve-color"),
     ],
 )
-def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo, tmp_path, arguments, message):
+def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(
+    run, photo_file, tmp_path, arguments, message
+):
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
-    (tmp_path / "half.png").write_bytes(photo.read_bytes()[:2000])
+    (tmp_path / "half.png").write_bytes(photo_file.read_bytes()[:2000])
     make_photo(40, 40).save(tmp_path / "art.png")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = run("stylize", *arguments)
@@ -279,15 +267,15 @@ def test_bad_input_is_one_clear_line_exit_code_2_and_nothing_written(run, photo,
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_pictures_with_an_equals_sign_in_their_names_are_styles_and_masks_too(run, photo, tmp_path):
+def test_pictures_with_an_equals_sign_in_their_names_are_styles_and_masks_too(run, photo_file, tmp_path):
     for name in ("a=b.png", "white=.png"):
         Image.new("L", (40, 40), 255).save(tmp_path / name)
     more = ("--mask", "a=b.png=white=.png", "-o", "out.png")
-    assert run("stylize", photo, "--style", "a=b.png", "--style", "amber=2", *more)[0] == 0
+    assert run("stylize", photo_file, "--style", "a=b.png", "--style", "amber=2", *more)[0] == 0
     assert read_metadata(tmp_path / "out.png")["styles"] == pytest.approx({"a=b.png": 1 / 3, "amber": 2 / 3})
 
 
-def test_no_photo_is_replaced_by_the_painting_of_another(run, photo, tmp_path):
+def test_no_photo_is_replaced_by_the_painting_of_another(run, photo_file, tmp_path):
     (tmp_path / "sub").mkdir()
     original = make_photo(40, 40, seed=3)
     original.save(tmp_path / "sub" / "photo.png")
@@ -298,9 +286,9 @@ def test_no_photo_is_replaced_by_the_painting_of_another(run, photo, tmp_path):
     assert (tmp_path / "sub" / "photo.png").read_bytes() == before
 
 
-def test_names_that_are_no_text_are_no_trouble(run, photo, tmp_path):
+def test_names_that_are_no_text_are_no_trouble(run, photo_file, tmp_path):
     odd = os.fsdecode(b"caf\xe9.png")
-    photo.rename(tmp_path / odd)
+    photo_file.rename(tmp_path / odd)
     options = (
         "--style",
         odd,
@@ -310,12 +298,17 @@ def test_names_that_are_no_text_are_no_trouble(run, photo, tmp_path):
         tmp_path / "out.png",
         "--manifest",
         tmp_path / "lines",
+        "--mask",
+        f"{odd}={odd}",
+        "--style-mask",
+        f"{odd}={odd}",
     )
     code, _, err = run("stylize", tmp_path / odd, *options)
     assert (code, err) == (0, "")
     [line] = (tmp_path / "lines").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["photo"].endswith("caf\ufffd.png")
-    assert read_metadata(tmp_path / "out.png")["styles"] == {"caf\ufffd.png": 1.0}
+    told = read_metadata(tmp_path / "out.png")
+    assert (told["styles"], told["masks"]) == ({"caf\ufffd.png": 1.0}, ["caf\ufffd.png"])
 
 
 def test_a_style_is_not_exported_to_a_folder(run):
@@ -324,14 +317,14 @@ def test_a_style_is_not_exported_to_a_folder(run):
     assert "must end in .safetensors" in err
 
 
-def test_a_style_is_not_exported_over_a_photo(run, photo):
-    before = photo.read_bytes()
-    assert run("export", "amber", "-o", photo)[0] == 2
-    assert photo.read_bytes() == before
+def test_a_style_is_not_exported_over_a_photo(run, photo_file):
+    before = photo_file.read_bytes()
+    assert run("export", "amber", "-o", photo_file)[0] == 2
+    assert photo_file.read_bytes() == before
 
 
-def test_a_sheet_of_no_size_is_refused(run, photo, tmp_path):
-    code, _, err = run("sheet", photo, "-o", tmp_path / "all.png", "--size", 0)
+def test_a_sheet_of_no_size_is_refused(run, photo_file, tmp_path):
+    code, _, err = run("sheet", photo_file, "-o", tmp_path / "all.png", "--size", 0)
     assert code == 2
     assert "size is 0" in err
 
@@ -351,38 +344,38 @@ def test_styles_are_a_table_and_json(run):
     assert [style["slug"] for style in json.loads(text)] == ["amber", "blue", "coral"]
 
 
-def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo, tmp_path):
-    assert run("sheet", photo, "-o", tmp_path / "all.png", "--size", 40)[0] == 0
-    assert run("sheet", photo, "-o", tmp_path / "by.png", "--size", 40, "--strengths", "0.5,1")[0] == 0
+def test_a_sheet_has_a_cell_for_every_style_and_strength(run, photo_file, tmp_path):
+    assert run("sheet", photo_file, "-o", tmp_path / "all.png", "--size", 40)[0] == 0
+    assert run("sheet", photo_file, "-o", tmp_path / "by.png", "--size", 40, "--strengths", "0.5,1")[0] == 0
     every, strengths = Image.open(tmp_path / "all.png"), Image.open(tmp_path / "by.png")
     assert every.width > 4 * 40  # the photo and three styles in a row
     assert strengths.width < 4 * 40
     assert strengths.height > 3 * 30  # a row a style
 
 
-def test_a_style_can_be_taken_from_a_part_of_a_picture(run, photo, tmp_path):
+def test_a_style_can_be_taken_from_a_part_of_a_picture(run, photo_file, tmp_path):
     make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
     corner = Image.new("L", (70, 60))
     corner.paste(255, (0, 0, 20, 20))
     corner.save(tmp_path / "corner.png")
-    wish = ("stylize", photo, "--style", "painting.png")
+    wish = ("stylize", photo_file, "--style", "painting.png")
     assert run(*wish, "-o", "whole.png")[0] == 0
     assert run(*wish, "--style-mask", "painting.png=corner.png", "-o", "part.png")[0] == 0
     assert (tmp_path / "whole.png").read_bytes() != (tmp_path / "part.png").read_bytes()
 
 
-def test_a_sheet_can_be_of_some_styles_only(run, photo, tmp_path):
-    run("sheet", photo, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
+def test_a_sheet_can_be_of_some_styles_only(run, photo_file, tmp_path):
+    run("sheet", photo_file, "-o", tmp_path / "one.png", "--size", 40, "--style", "blue", "--no-photo")
     assert Image.open(tmp_path / "one.png").width < 2 * 40
 
 
-def test_a_sheet_is_refused_before_the_work_where_a_style_is_unknown(run, photo, tmp_path, monkeypatch):
+def test_a_sheet_is_refused_before_the_work_where_a_style_is_unknown(run, photo_file, tmp_path, monkeypatch):
     monkeypatch.setattr(Request, "paint", None)
-    code, _, err = run("sheet", photo, "-o", tmp_path / "all.png", "-s", "amber", "-s", "ambre")
+    code, _, err = run("sheet", photo_file, "-o", tmp_path / "all.png", "-s", "amber", "-s", "ambre")
     assert (code, "did you mean 'amber'" in err) == (2, True)
 
 
-def test_the_label_of_a_picture_in_a_sheet_is_its_name(run, photo, tmp_path, monkeypatch):
+def test_the_label_of_a_picture_in_a_sheet_is_its_name(run, photo_file, tmp_path, monkeypatch):
     labels, contact_sheet = [], images.contact_sheet
 
     def noting(cells, columns):
@@ -390,26 +383,27 @@ def test_the_label_of_a_picture_in_a_sheet_is_its_name(run, photo, tmp_path, mon
         return contact_sheet(cells, columns)
 
     monkeypatch.setattr(images, "contact_sheet", noting)
-    assert run("sheet", photo, "-o", tmp_path / "all.png", "--size", 40, "-s", photo, "-s", "amber")[0] == 0
+    wishes = ("--size", 40, "-s", photo_file, "-s", "amber")
+    assert run("sheet", photo_file, "-o", tmp_path / "all.png", *wishes)[0] == 0
     assert labels == ["photo", "photo.png", "amber"]
 
 
-def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, photo, tmp_path):
-    code, _, err = run("sheet", photo, "-o", tmp_path / "all.webp", "--size", 4096, "--columns", 4)
+def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, photo_file, tmp_path):
+    code, _, err = run("sheet", photo_file, "-o", tmp_path / "all.webp", "--size", 4096, "--columns", 4)
     assert code == 2
     assert "WEBP allows at most" in err
 
 
-def test_a_sheet_does_not_replace_its_photo(run, photo):
-    code, _, err = run("sheet", photo, "-o", photo)
+def test_a_sheet_does_not_replace_its_photo(run, photo_file):
+    code, _, err = run("sheet", photo_file, "-o", photo_file)
     assert code == 2
     assert "would replace the photo" in err
 
 
-def test_nothing_that_is_looked_at_is_replaced(run, photo, album, tmp_path):
+def test_nothing_that_is_looked_at_is_replaced(run, photo_file, album, tmp_path):
     make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
     before = (tmp_path / "painting.png").read_bytes()
-    code, _, err = run("sheet", photo, "-s", tmp_path / "painting.png", "-o", tmp_path / "painting.png")
+    code, _, err = run("sheet", photo_file, "-s", tmp_path / "painting.png", "-o", tmp_path / "painting.png")
     assert (code, "would replace the picture" in err) == (2, True)
     assert (tmp_path / "painting.png").read_bytes() == before
     wish = ("stylize", album, "--style", "amber", *FEW_STEPS, "-o", tmp_path / "out")
@@ -419,8 +413,8 @@ def test_nothing_that_is_looked_at_is_replaced(run, photo, album, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out[b].png", "out:smile:.png"])
-def test_a_name_is_printed_as_it_is(run, photo, tmp_path, name):
-    _, out, _ = run("stylize", photo, "--style", "amber", "-o", tmp_path / name)
+def test_a_name_is_printed_as_it_is(run, photo_file, tmp_path, name):
+    _, out, _ = run("stylize", photo_file, "--style", "amber", "-o", tmp_path / name)
     assert name in out
 
 
@@ -433,10 +427,12 @@ def test_names_of_styles_are_whole_in_a_narrow_terminal(run, tiny_styles, tmp_pa
     assert name in run("styles", "--styles-dir", tmp_path)[1]
 
 
-def test_letters_that_the_output_cannot_hold_are_no_trouble(run, photo, tiny_styles, tmp_path, monkeypatch):
+def test_letters_that_the_output_cannot_hold_are_no_trouble(
+    run, photo_file, tiny_styles, tmp_path, monkeypatch
+):
     style = load_style(tiny_styles / "amber.safetensors")
     save_style(tmp_path / "amber2.safetensors", replace(style, info=replace(style.info, artist="Renée 神")))
-    for command in (("styles",), ("styles", "--json"), ("stylize", photo, "-s", "amber", "-o", "né.png")):
+    for command in (("styles",), ("styles", "--json"), ("stylize", photo_file, "-s", "amber", "-o", "né.png")):
         out = io.TextIOWrapper(io.BytesIO(), encoding="cp1251")
         monkeypatch.setattr(sys, "stdout", out)
         where = ("--styles-dir", tmp_path)
@@ -464,15 +460,15 @@ def test_a_pipe_is_no_photo(run, tmp_path):
     assert (code, "save it as one first" in err) == (2, True)
 
 
-def test_info_tells_what_a_picture_was_made_with(run, photo, tmp_path):
-    run("stylize", photo, "--style", "amber", "-o", tmp_path / "out.png")
+def test_info_tells_what_a_picture_was_made_with(run, photo_file, tmp_path):
+    run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "out.png")
     code, out, _ = run("info", tmp_path / "out.png")
     assert code == 0
     assert json.loads(out)["styles"] == {"amber": 1.0}
 
 
-def test_info_of_another_picture_says_so(run, photo):
-    code, _, err = run("info", photo)
+def test_info_of_another_picture_says_so(run, photo_file):
+    code, _, err = run("info", photo_file)
     assert code == 2
     assert "carries no parameters" in err
 
@@ -488,16 +484,17 @@ def test_the_settings_of_a_training_are_set_by_name():
 
 
 @pytest.mark.parametrize(
-    ("option", "message"), [("rate=1", "unknown setting 'rate'"), ("side=big", "a number")]
+    ("option", "message"),
+    [("rate=1", "unknown setting 'rate'.* steps=6000, .*lags=4"), ("side=big", "a number")],
 )
 def test_settings_that_do_not_exist_or_are_no_numbers_are_refused(option, message):
     with pytest.raises(InvalidInput, match=message):
         parse_settings([option], BaseTraining())
 
 
-def test_what_a_picture_from_elsewhere_says_does_not_command_the_terminal(run, photo, tmp_path):
+def test_what_a_picture_from_elsewhere_says_does_not_command_the_terminal(run, photo_file, tmp_path):
     painted = tmp_path / "painted.png"
-    assert run("stylize", photo, "--style", "amber", "-o", painted)[0] == 0
+    assert run("stylize", photo_file, "--style", "amber", "-o", painted)[0] == 0
     with Image.open(painted) as picture:
         text = PngInfo()
         text.add_itxt("styletransfer", json.dumps({"note": "\x9b2J"}, ensure_ascii=False))
@@ -511,35 +508,50 @@ def test_what_libraries_quote_of_a_file_does_not_command_the_terminal(run, tmp_p
     (tmp_path / "evil.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     code, _, err = run("import", tmp_path / "evil.safetensors")
     assert (code, "\x1b[2J" in err, "\ufffd[2J" in err) == (2, False, True)
+    code, _, err = run("styles", "--styles-dir", tmp_path)  # which logs that it is left out
+    assert (code, "\x1b[2J" in err, "\ufffd[2J" in err) == (0, False, True)
+
+
+def test_the_name_of_a_file_does_not_command_the_terminal(run, photo_file):
+    code, out, _ = run("stylize", photo_file, "--style", "amber", "-o", "a\x1b[2J.png")
+    assert (code, out) == (0, "wrote a\ufffd[2J.png\n")
 
 
 # Optimisation
 
 
-def test_an_optimisation_can_be_watched(run, photo, tmp_path, monkeypatch):
+def test_an_optimisation_can_be_watched(run, photo_file, tmp_path, monkeypatch):
     monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", 0)
-    watched = ("--plot", tmp_path / "plot.svg", "--previews", tmp_path / "previews")
-    assert run("stylize", photo, "--style", "amber", *FEW_STEPS, *watched, "-o", tmp_path / "out.png")[0] == 0
+    watched = ("--plot", tmp_path / "plot.svg", "--previews", tmp_path / "previews", "-o", tmp_path / "out.png")
+    assert run("stylize", photo_file, "--style", "amber", *FEW_STEPS, *watched)[0] == 0
     assert "</svg>" in (tmp_path / "plot.svg").read_text()
     assert list((tmp_path / "previews").glob("*.png"))
     assert read_metadata(tmp_path / "out.png")["optimization"]["steps"] == 1
 
 
-def test_where_nothing_is_painted_an_earlier_plot_stays(run, photo, tmp_path):
+def test_a_photo_too_large_for_the_method_is_passed_over(run, photo_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("styletransfer.methods.gatys.MAX_PIXELS", 100 * 130)
+    make_photo(100, 140).save(tmp_path / "large.png")
+    code, _, err = run("stylize", "large.png", photo_file, "--style", "amber", *FEW_STEPS, "-o", "out")
+    assert (code, "140x100 pixels has more than 13,000" in err) == (2, True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
+
+
+def test_where_nothing_is_painted_an_earlier_plot_stays(run, photo_file, tmp_path):
     (tmp_path / "plot.svg").write_text("of the first run")
     kept = ("--plot", tmp_path / "plot.svg", "--strength", "0", "-o", tmp_path / "out.png")
-    assert run("stylize", photo, "--style", "amber", *FEW_STEPS, *kept)[0] == 0
+    assert run("stylize", photo_file, "--style", "amber", *FEW_STEPS, *kept)[0] == 0
     assert (tmp_path / "plot.svg").read_text() == "of the first run"
 
 
-def test_a_picture_is_a_style(run, photo, tmp_path):
+def test_a_picture_is_a_style(run, photo_file, tmp_path):
     make_photo(60, 70, seed=3).save(tmp_path / "painting.png")
-    assert run("stylize", photo, "--style", "painting.png=0.5", "--style", "amber=0.5", *FEW_STEPS)[0] == 0
+    assert run("stylize", photo_file, "--style", "painting.png=0.5", "--style", "amber=0.5", *FEW_STEPS)[0] == 0
     assert (tmp_path / "photo-painting-amber.png").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch, number):
+def test_ctrl_c_keeps_the_picture_so_far(run, photo_file, tmp_path, monkeypatch, number):
     show, presses = Watch.__call__, [number]
 
     def interrupt(self, progress):
@@ -549,17 +561,17 @@ def test_ctrl_c_keeps_the_picture_so_far(run, photo, tmp_path, monkeypatch, numb
 
     monkeypatch.setattr(Watch, "__call__", interrupt)
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
-    assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
-    assert Image.open(tmp_path / "out.png").size == (64, 48)
+    assert run("stylize", photo_file, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
+    assert Image.open(tmp_path / "out.png").size == (128, 96)
     assert read_metadata(tmp_path / "out.png")["stopped"]
 
 
-def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatch):
+def test_ctrl_c_ends_everything_the_second_time(run, photo_file, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     monkeypatch.setattr(Watch, "__call__", lambda self, progress: signal.raise_signal(signal.SIGINT))
     wishes = ("--method", "gatys", "--steps", 500, "--set", "least_side=64", "--set", "patience=500")
     try:
-        assert run("stylize", photo, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
+        assert run("stylize", photo_file, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 130
     finally:
         signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "out.png").exists()
@@ -567,11 +579,13 @@ def test_ctrl_c_ends_everything_the_second_time(run, photo, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 @pytest.mark.parametrize("number", END_SIGNALS)
-def test_a_command_that_is_told_to_end_does_so_as_by_ctrl_c(run, photo, tmp_path, monkeypatch, number, ctrl_c):
+def test_a_command_that_is_told_to_end_does_so_as_by_ctrl_c(
+    run, photo_file, tmp_path, monkeypatch, number, ctrl_c
+):
     signal.signal(signal.SIGINT, ctrl_c)
     signal.signal(number, signal.SIG_DFL)
     monkeypatch.setattr(Request, "paint", lambda *_: signal.raise_signal(number))
-    assert run("stylize", photo, "--style", "amber", "-o", tmp_path / "out.png")[0] == 130
+    assert run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "out.png")[0] == 130
     assert painted(tmp_path) == ["photo.png"]
 
 
@@ -600,14 +614,14 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", "content_weight=nan"], "content_weight is nan"),
         (["--method", "gatys", "--set", f"seed={10**23}"], "whole number from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
-        (["--mask", "amber"], "write STYLE=PICTURE"),
+        (["--mask", "amber"], "write STYLE=MASK"),
         (["--mask", "amber=a.png", "--mask", "amber=b.png"], "--mask is given twice for amber"),
         (["--mask", "blue=photo.png"], "not in the mix"),
         (["--mask", "amber=none.png"], "no such file"),
     ],
 )
-def test_bad_wishes_are_one_clear_line(run, photo, arguments, message):
-    code, out, err = run("stylize", photo, "--style", "amber", *arguments)
+def test_bad_wishes_are_one_clear_line(run, photo_file, arguments, message):
+    code, out, err = run("stylize", photo_file, "--style", "amber", *arguments)
     assert code == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
@@ -623,7 +637,7 @@ def painting(tmp_path):
     return tmp_path / "painting.png"
 
 
-def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tmp_path):
+def test_a_style_is_learned_used_given_away_and_removed(run, photo_file, painting, tmp_path):
     own = tmp_path / "my own"
     code, out, _ = run("train-style", painting, "--name", "My Style", "--steps", 1, "--out", own)
     assert code == 0
@@ -631,7 +645,7 @@ def test_a_style_is_learned_used_given_away_and_removed(run, photo, painting, tm
     recorded = load_style(own / "my-style.safetensors").info.recipe["command"]
     assert recorded == "styletransfer train-style painting.png --name 'My Style' --steps 1"
     here = ("--styles-dir", own)
-    assert run("stylize", photo, "--style", "my-style=0.5", "--style", "amber=0.5", *here)[0] == 0
+    assert run("stylize", photo_file, "--style", "my-style=0.5", "--style", "amber=0.5", *here)[0] == 0
     assert "My Style" in run("styles", *here)[1]
     assert run("export", "my-style", "-o", tmp_path / "gift.safetensors", *here)[0] == 0
     assert run("styles", "--remove", "my-style", *here)[0] == 0
@@ -689,11 +703,11 @@ def test_a_picture_too_long_for_its_format_is_refused_before_the_work(run, tmp_p
     assert not (tmp_path / "out.webp").exists()
 
 
-def test_what_takes_long_is_said_beforehand(run, photo, tmp_path, monkeypatch):
+def test_what_takes_long_is_said_beforehand(run, photo_file, tmp_path, monkeypatch):
     monkeypatch.setattr("styletransfer.cli.forecast.LEAST_PIXELS", 0)
-    quick = run("stylize", photo, "--style", "amber", "-o", tmp_path / "a.png")
+    quick = run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "a.png")
     monkeypatch.setattr("styletransfer.cli.forecast.LONG", 0)
-    slow = run("stylize", photo, "--style", "amber", "-o", tmp_path / "b.png")
+    slow = run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "b.png")
     assert "this takes about" not in quick[1]
     assert "this takes about" in slow[1]
 
@@ -720,13 +734,8 @@ def test_the_page_is_served_as_it_is_wished_for(run, monkeypatch):
 
 def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
     """As the README has them, on little pictures and for two steps."""
-    for folder, count in (("photographs", 18), ("paintings", 2), ("more-paintings", 3)):
-        (tmp_path / folder).mkdir()
-        for index in range(count):
-            make_photo(44, 52, index).save(tmp_path / folder / f"{folder}-{index}.png")
-    monkeypatch.setattr("styletransfer.training.data.CONTENT_SIDE", 40)
-    monkeypatch.setattr("styletransfer.training.base_job.WIDE_SIDES", (40, 48))
-    monkeypatch.setattr("styletransfer.training.looks.SIDES", (40, 48))
+    write_pictures(tmp_path, photographs=18, paintings=2, **{"more-paintings": 3})
+    look_small(monkeypatch)
     photos, more = ("--content", "photographs"), ("--styles", "more-paintings")
     small = ("--steps", 2, "--set", "side=32", "--set", "contents=1", "--device", "cpu")
     large = ("--set", "final_side=32")
@@ -746,6 +755,6 @@ def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
         assert told[0] == "styletransfer"
         assert sorted(told[1:]) == sorted(given)
     assert sorted(path.name for path in (tmp_path / "run" / "styles").glob("*.safetensors")) == [
-        "paintings-0.safetensors",
-        "paintings-1.safetensors",
+        "paintings-00.safetensors",
+        "paintings-01.safetensors",
     ]

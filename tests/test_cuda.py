@@ -32,6 +32,7 @@ def test_a_step_of_training_is_the_same():
     losses = []
     for device in map(torch.device, DEVICES):
         vgg = load_vgg19(STYLE_LAYERS[-1]).to(device)
-        run = BaseTrainer(vgg, pictures, random_looks(vgg), 2, settings, config=TINY, device=device)
+        given = {"config": TINY, "dtype": torch.float32, "device": device}
+        run = BaseTrainer(vgg, pictures, random_looks(vgg), 2, settings, **given)
         losses.append([list(run.take_step().values()) for _ in range(2)])
     torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)

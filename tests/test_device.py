@@ -31,8 +31,13 @@ def test_integers_only_where_the_processor_multiplies_them_fast(monkeypatch, the
     assert not device.computes_int8(torch.device("cuda"))
 
 
-def test_some_device_is_always_found():
-    assert torch.zeros(1, device=device.choose_device()).item() == 0
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_a_gpu_is_used_if_there_is_one(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert device.choose_device() == torch.device(expected)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")

@@ -7,13 +7,13 @@ import time
 
 import pytest
 import torch
-from conftest import make_photo, random_style
+from conftest import make_photo, photo_pixels, random_style
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.losses import content_loss, total_variation, wasserstein_loss
+from styletransfer.losses import content_loss, total_variation
 from styletransfer.methods import gatys
 from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
 from styletransfer.methods.tiles import tiles
@@ -35,10 +35,6 @@ def stylizer(vgg):
     return gatys.GatysStylizer(vgg, None, torch.float32)
 
 
-def picture(height, width, seed=0):
-    return images.read_picture(make_photo(height, width, seed)).rgb
-
-
 def painting():
     """Coloured blots of several sizes."""
     generator = torch.Generator().manual_seed(3)
@@ -58,14 +54,15 @@ def paint(stylizer, style, photo, settings=FEW, strength=1.0, on_step=None):
 # The objective
 
 
+@pytest.mark.parametrize(("width", "tile_side"), [(160, 144), (225, 160)])  # the last tile: usual, one pixel
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("statistic", ["gram", "wasserstein"])
-def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, masked):
-    photo, image = picture(96, 160), painting()[:, :, :96]
+def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, masked, width, tile_side):
+    photo, image = photo_pixels(96, width), painting().repeat(1, 1, 1, 2)[:, :, :96, :width]
     settings = Optimization(statistic=statistic)
-    mask = torch.linspace(0, 1, 160).expand(1, 1, 96, 160) if masked else None
+    mask = torch.linspace(0, 1, width).expand(1, 1, 96, width) if masked else None
     goals = [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0, mask)]
-    whole, tiled = (Objective(vgg, photo, goals, settings, side) for side in (512, 144))
+    whole, tiled = (Objective(vgg, photo, goals, settings, side) for side in (512, tile_side))
     expected, losses = whole.gradient(image)
     found, tiled_losses = tiled.gradient(image)
     assert tiled_losses.style == pytest.approx(losses.style, rel=0.1)
@@ -77,7 +74,7 @@ def test_tiles_have_nearly_the_gradient_of_the_whole(vgg, style, statistic, mask
 def test_tiles_have_the_gradient_of_the_whole_where_their_margins_cover_what_the_layers_see(
     vgg, style, statistic
 ):
-    photo, image = picture(96, 160), painting()[:, :, :96]
+    photo, image = photo_pixels(96, 160), painting()[:, :, :96]
     goals, settings = [Goal(StyleTarget.of(style), 1.0, None)], Optimization(statistic=statistic)
     (expected, _), (found, _) = (
         Objective(vgg, photo, goals, settings, side).gradient(image) for side in (512, 144)
@@ -88,7 +85,7 @@ def test_tiles_have_the_gradient_of_the_whole_where_their_margins_cover_what_the
 @pytest.mark.parametrize("layer", ["relu2_2", "relu4_2"])
 @pytest.mark.parametrize("side", [512, 144])  # the whole, and in tiles
 def test_the_objective_is_content_at_its_layer_and_the_mean_style_loss_of_the_layers(vgg, style, layer, side):
-    photo, image = picture(64, 160), painting()[:, :, :64]
+    photo, image = photo_pixels(64, 160), painting()[:, :, :64]
     target = StyleTarget.of(style, GRAM_LAYERS)
     settings = Optimization(content_layer=layer, content_weight=2.0)
     found = Objective(vgg, photo, [Goal(target, 0.5)], settings, side).gradient(image)[1]
@@ -114,30 +111,6 @@ def test_the_own_features_of_all_tiles_are_those_of_the_picture_once(vgg, layer,
     assert (seen == 1).all()
 
 
-def test_wasserstein_is_the_known_distance_of_diagonal_gaussians():
-    mean, target_mean = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])
-    own, target = torch.diag(torch.tensor([4.0, 9.0])), torch.diag(torch.tensor([1.0, 1.0]))
-    grams = [(covariance + m.T @ m)[None].double() for covariance, m in ((own, mean), (target, target_mean))]
-    found = wasserstein_loss(mean.double(), grams[0], target_mean.double(), grams[1])
-    assert found.item() == pytest.approx((1 + 4 + (2 - 1) ** 2 + (3 - 1) ** 2) / 2, rel=1e-2)
-    assert wasserstein_loss(mean.double(), grams[0], mean.double(), grams[0]).abs() < 5e-3
-
-
-def test_wasserstein_is_the_distance_of_any_gaussians(generator):
-    """The covariances of a diagonal pair commute, where many a wrong formula is right."""
-    count = 5
-    own, target = (
-        each @ each.mT + 0.1 * torch.eye(count)
-        for each in torch.randn(2, count, count, generator=generator).double()
-    )
-    means = torch.randn(2, 1, count, generator=generator).double()
-    overlap = torch.linalg.eigvals(own @ target).real.sqrt().sum()
-    expected = (means[0] - means[1]).square().sum() + own.trace() + target.trace() - 2 * overlap
-    grams = [(covariance + mean.T @ mean)[None] for covariance, mean in zip((own, target), means, strict=True)]
-    found = wasserstein_loss(means[0], grams[0], means[1], grams[1])
-    assert found.item() == pytest.approx((expected / target.trace()).item(), rel=1e-2)
-
-
 # The optimisation
 
 
@@ -152,7 +125,7 @@ def test_wasserstein_is_the_distance_of_any_gaussians(generator):
     ids=["adam", "wasserstein", "lbfgs", "noise"],
 )
 def test_optimising_lowers_the_objective(vgg, stylizer, style, settings):
-    photo = picture(64, 80)
+    photo = photo_pixels(64, 80)
     objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], settings, 512)
     painted = paint(stylizer, style, photo, settings)
     start = torch.rand_like(photo) if settings.start == "noise" else photo
@@ -168,7 +141,7 @@ def test_optimising_lowers_the_objective(vgg, stylizer, style, settings):
     ],
 )
 def test_more_weight_on_a_loss_lowers_that_loss(vgg, stylizer, style, setting, little, much, lowers):
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], FEW, 512)
     found = {
         weight: lowers(
@@ -182,7 +155,7 @@ def test_more_weight_on_a_loss_lowers_that_loss(vgg, stylizer, style, setting, l
 
 def test_the_result_is_an_average_of_the_last_pictures(stylizer, style):
     """On the way from the photo the average lies behind the last one."""
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     last, average = (
         paint(stylizer, style, photo, Optimization(steps=6, least_side=64, start="photo", average=average))
         for average in (0.0, 0.9)
@@ -193,7 +166,7 @@ def test_the_result_is_an_average_of_the_last_pictures(stylizer, style):
 def test_a_size_at_which_nothing_gets_better_ends_early(stylizer, style):
     seen: list[Progress] = []
     settings = Optimization(steps=50, least_side=64, rate=1e-9, patience=2)
-    paint(stylizer, style, picture(64, 64), settings, on_step=seen.append)
+    paint(stylizer, style, photo_pixels(64, 64), settings, on_step=seen.append)
     assert seen[-1].step == 3
 
 
@@ -205,6 +178,15 @@ def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
         assert 1.35 < large.size[1] / small.size[1] < 1.48
         assert small.steps >= large.steps
     assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [((40_000, 30_000), "30000x40000 pixels has more than 1,000,000,000"), ((1, 10**6), "too elongated")],
+)
+def test_a_picture_too_large_says_whether_it_is_so_by_its_shape(size, message):
+    with pytest.raises(InvalidInput, match=message):
+        gatys._plans(size, Optimization())
 
 
 def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradients(
@@ -220,7 +202,7 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
         return found
 
     monkeypatch.setattr(gatys._Run, "_optimise", watched)
-    paint(stylizer, style, picture(64, 64), Optimization(steps=2, least_side=46))
+    paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=2, least_side=46))
     assert [len(state) for state in taken] == [0, 2]
     for power, (before, after) in enumerate(zip(given[0], taken[1], strict=True), 1):
         resized = torch.nn.functional.interpolate(before, (64, 64), mode="bilinear")
@@ -236,7 +218,12 @@ def test_an_enlarged_picture_takes_over_what_the_start_has_beyond_its_size():
 
 def test_the_same_seed_gives_the_same_picture_and_another_one_another(stylizer, style):
     first, second, other = (
-        paint(stylizer, style, picture(64, 64), Optimization(steps=2, least_side=64, start="noise", seed=seed))
+        paint(
+            stylizer,
+            style,
+            photo_pixels(64, 64),
+            Optimization(steps=2, least_side=64, start="noise", seed=seed),
+        )
         for seed in (5, 5, 6)
     )
     assert torch.equal(first, second)
@@ -244,7 +231,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another(stylizer, 
 
 
 def test_more_strength_is_further_from_the_photo(stylizer, style):
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     settings = Optimization(steps=10, least_side=64)
     distances = [
         (paint(stylizer, style, photo, settings, strength) - photo).abs().mean().item()
@@ -254,12 +241,15 @@ def test_more_strength_is_further_from_the_photo(stylizer, style):
     assert distances == sorted(distances)
 
 
+@pytest.mark.parametrize("statistic", ["gram", "wasserstein"])
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_flat_pictures_stay_finite(stylizer, style, vgg, value):
-    flat = torch.full((1, 3, 64, 64), value)
-    flat_style = style_target(vgg, flat, GRAM_LAYERS).style(StyleInfo("f", "F"), torch.zeros(2, 0))
-    assert paint(stylizer, style, flat).isfinite().all()
-    assert paint(stylizer, flat_style, picture(64, 64)).isfinite().all()
+def test_gradients_of_flat_pictures_and_towards_flat_styles_are_finite(vgg, style, value, statistic):
+    settings, flat = Optimization(statistic=statistic), torch.full((1, 3, 64, 64), value)
+    lively, of_flat = StyleTarget.of(style, GRAM_LAYERS), style_target(vgg, flat, GRAM_LAYERS)
+    for image, target in ((flat, lively), (photo_pixels(64, 64), of_flat)):
+        gradient, losses = Objective(vgg, image, [Goal(target, 1.0)], settings, 512).gradient(image)
+        assert gradient.isfinite().all()
+        assert math.isfinite(losses.objective)
 
 
 def test_numbers_that_are_not_finite_never_reach_the_picture(stylizer, style, monkeypatch):
@@ -270,7 +260,7 @@ def test_numbers_that_are_not_finite_never_reach_the_picture(stylizer, style, mo
         return found * math.nan, losses
 
     monkeypatch.setattr(Objective, "gradient", broken)
-    assert paint(stylizer, style, picture(64, 64)).isfinite().all()
+    assert paint(stylizer, style, photo_pixels(64, 64)).isfinite().all()
 
 
 def test_stopping_keeps_the_picture_so_far(stylizer, style):
@@ -278,7 +268,7 @@ def test_stopping_keeps_the_picture_so_far(stylizer, style):
         if progress.step == 3:
             raise Cancelled
 
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     painted = paint(stylizer, style, photo, Optimization(steps=50, least_side=64), on_step=stop)
     assert painted.shape == photo.shape
     assert not torch.equal(painted, photo)
@@ -299,13 +289,13 @@ def test_stopping_after_the_last_step_leaves_a_finished_painting(transfer, photo
 
 
 def test_strength_zero_can_be_stopped_as_well(stylizer, style):
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     assert torch.equal(paint(stylizer, style, photo, strength=0.0, on_step=stop_at_the_end), photo)
 
 
 def test_the_losses_of_every_step_are_reported_once(stylizer, style):
     seen: list[Progress] = []
-    paint(stylizer, style, picture(64, 64), Optimization(steps=3, least_side=64), on_step=seen.append)
+    paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=3, least_side=64), on_step=seen.append)
     assert [(progress.step, bool(progress.losses)) for progress in seen] == [
         (1, True),
         (2, True),
@@ -318,7 +308,7 @@ def test_a_picture_that_is_stopped_while_it_is_small_has_the_detail_of_the_start
     def stop(progress):
         raise Cancelled
 
-    photo = picture(128, 128)
+    photo = photo_pixels(128, 128)
     settings = Optimization(steps=50, least_side=32, start="photo")
     painted = paint(stylizer, style, photo, settings, on_step=stop)
     assert total_variation(painted) > 0.8 * total_variation(photo)
@@ -344,22 +334,22 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, seconds_s
     """A step of a large photo takes longer than all the time that is wished for."""
     seen: list[Progress] = []
     settings = Optimization(seconds=0.5, least_side=32)
-    found = paint(stylizer, style, picture(200, 200), settings, on_step=seen.append)
+    found = paint(stylizer, style, photo_pixels(200, 200), settings, on_step=seen.append)
     assert found.shape[-2:] == (200, 200)
     assert 0.35 < seconds_spent() < 0.65  # one step at full size alone would take 2
     assert seen[-1].step >= 3
 
 
 def test_the_time_that_is_wished_for_is_kept_to_within_a_tenth(stylizer, style, seconds_spent):
-    paint(stylizer, style, picture(64, 64), Optimization(seconds=10, least_side=32, patience=500))
+    paint(stylizer, style, photo_pixels(64, 64), Optimization(seconds=10, least_side=32, patience=500))
     assert 9 < seconds_spent() < 11
 
 
 def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
-    painting = picture(200, 160, seed=3)
+    painting = photo_pixels(200, 160, seed=3)
     style = style_target(vgg, painting, GRAM_LAYERS).style(StyleInfo("p", "P"), torch.zeros(2, 0))
     style = type(style)(**{**vars(style), "picture": painting})
-    photo = picture(64, 64)
+    photo = photo_pixels(64, 64)
     small, large = (
         paint(stylizer, style, photo, Optimization(steps=3, least_side=64, style_scale=scale))
         for scale in (0.2, 1.0)
@@ -367,13 +357,17 @@ def test_a_picture_can_be_the_style_at_any_scale_of_strokes(stylizer, vgg):
     assert not torch.equal(small, large)
 
 
+@pytest.mark.parametrize(
+    ("style_scale", "expected"),
+    [(0.5, [100, 141, 200]), (0.1, [64])],  # of fewer pixels, relu5_1 has so few places that it outweighs all
+)
 def test_the_style_is_looked_at_larger_for_broader_strokes_and_smaller_at_small_sizes(
-    stylizer, style, monkeypatch
+    stylizer, style, monkeypatch, style_scale, expected
 ):
     sides, goals = set(), gatys.GatysStylizer.goals
     monkeypatch.setattr(gatys.GatysStylizer, "goals", lambda *given: sides.add(given[4]) or goals(*given))
-    paint(stylizer, style, picture(64, 64), Optimization(steps=1, least_side=32, style_scale=0.5))
-    assert sorted(sides) == [100, 141, 200]
+    paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=1, least_side=32, style_scale=style_scale))
+    assert sorted(sides) == expected
 
 
 def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
@@ -384,31 +378,13 @@ def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
         assert goal.weight == pytest.approx(weight)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"start": "magic"},
-        {"statistic": "x"},
-        {"optimizer": "sgd"},
-        {"steps": 0},
-        {"rate": math.nan},
-        {"rate": math.inf},
-        {"style_scale": 1000.0},
-        {"seconds": -1.0},
-    ],
-)
-def test_settings_are_checked(wrong):
-    with pytest.raises(InvalidInput, match=next(iter(wrong))):
-        Optimization(**wrong)
-
-
 def test_a_content_layer_that_is_none_is_named(stylizer, style):
     with pytest.raises(InvalidInput, match="relu9_1"):
-        paint(stylizer, style, picture(64, 64), Optimization(content_layer="relu9_1"))
+        paint(stylizer, style, photo_pixels(64, 64), Optimization(content_layer="relu9_1"))
 
 
 def test_the_photo_is_looked_at_once_whatever_its_size(vgg, style, monkeypatch):
-    photo, forward = picture(96, 160), VGG19.forward
+    photo, forward = photo_pixels(96, 160), VGG19.forward
     objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], FEW, 144)
     passes = []
     monkeypatch.setattr(VGG19, "forward", lambda self, *given: passes.append(given) or forward(self, *given))
@@ -435,7 +411,7 @@ def test_the_fast_start_needs_the_weights_of_the_fast_method(tiny_models, tiny_s
     transfer = StyleTransfer(device="cpu", models_dir=tmp_path / "models", styles_dir=tiny_styles)
     with pytest.raises(InvalidInput, match="weights of the fast method could not be loaded"):
         transfer.stylize(photo, "amber", method="gatys", optimization=Optimization(start="fast"))
-    assert "is damaged: reinstall; optimisation begins with the photo" in caplog.text
+    assert "see the README); optimisation begins with the photo" in caplog.text
 
 
 def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):
@@ -450,35 +426,6 @@ def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert losses[2] == pytest.approx(losses[0], rel=0.1)
-
-
-def half_and_half():
-    """A picture that is red stripes on the left and grey noise on the right, and a mask of the left."""
-    generator = torch.Generator().manual_seed(5)
-    picture = torch.rand(1, 1, 96, 128, generator=generator).expand(1, 3, 96, 128).clone()
-    picture[:, :, :, :64] = 0
-    picture[:, 0, ::4, :64] = 1
-    mask = torch.zeros(1, 1, 96, 128)
-    mask[..., :64] = 1
-    return picture, mask
-
-
-def test_a_style_mask_takes_the_style_from_its_part_alone():
-    vgg = load_vgg19("relu3_1")
-    picture, mask = half_and_half()
-    masked = style_target(vgg, picture, ("relu1_1", "relu3_1"), mask)
-    part, whole = (style_target(vgg, each, ("relu1_1", "relu3_1")) for each in (picture[..., :64], picture))
-    for layer in ("relu1_1", "relu3_1"):
-        near, far = ((masked.grams[layer] - other.grams[layer]).norm() for other in (part, whole))
-        assert near < 0.5 * far, layer
-
-
-def test_a_style_mask_of_nothing_takes_what_is_nearest_to_it():
-    vgg = load_vgg19("relu3_1")
-    picture, _ = half_and_half()
-    target = style_target(vgg, picture, ("relu3_1",), torch.zeros(1, 1, 96, 128))
-    whole = style_target(vgg, picture, ("relu3_1",))
-    torch.testing.assert_close(target.grams, whole.grams, atol=1e-3, rtol=1e-3)
 
 
 def test_it_begins_with_what_the_fast_method_paints(transfer, photo):
@@ -503,8 +450,3 @@ def test_it_can_begin_with_a_picture(transfer, photo, tmp_path):
     )
     expected = Image.open(tmp_path / "start.png").resize(photo.size)
     assert max(ImageStat.Stat(ImageChops.difference(begun, expected)).mean) < 12
-
-
-def test_a_start_that_is_no_file_is_refused():
-    with pytest.raises(InvalidInput, match="or the file of a picture"):
-        Optimization(start="nowhere.png")

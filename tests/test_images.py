@@ -20,7 +20,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
-from styletransfer.files import in_package, replacing
+from styletransfer.files import in_package
 from styletransfer.settings import WHOLE_PIXELS
 
 RED = (200, 30, 40)
@@ -118,9 +118,45 @@ def test_whatever_goes_wrong_within_the_decoder_is_told_of_the_file(tmp_path, mo
     def fail(*_):
         raise error("within")
 
-    monkeypatch.setattr(Image.Image, "getexif", fail)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
     with pytest.raises(UnreadableImage, match=r"odd\.png .*within"):
         images.read_picture(tmp_path / "odd.png")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("exif", [bytes(20), b"II" + bytes(20), b"II*\0" + struct.pack("<IH", 8, 5) + b"cut"])
+@pytest.mark.usefixtures("decoder")
+def test_damaged_exif_is_ignored_without_a_word(tmp_path, recwarn, caplog, suffix, exif):
+    path = tmp_path / f"odd{suffix}"
+    red().save(path, exif=b"Exif\0\0" + exif, **({"dpi": (72, 72)} if suffix == ".jpg" else {}))
+    assert images.read_picture(path).size == images.read_size(path) == (12, 20)
+    assert images.read_metadata(path) == {}
+    assert (list(recwarn), caplog.records) == ([], [])
+
+
+@pytest.mark.usefixtures("decoder")
+def test_text_in_the_place_of_exif_is_ignored(tmp_path):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("exif", "a caption")
+    red().save(tmp_path / "odd.png", pnginfo=chunks)
+    assert pixel(images.read_picture(tmp_path / "odd.png")) == list(RED)
+
+
+@pytest.mark.usefixtures("decoder")
+def test_a_fourth_channel_that_is_no_alpha_is_left_out(tmp_path):
+    pixels = np.full((12, 20, 4), (*RED, 7), dtype=np.uint8)
+    Image.fromarray(pixels, "RGBX").save(tmp_path / "infrared.tif")  # of ExtraSamples 0
+    picture = images.read_picture(tmp_path / "infrared.tif")
+    assert (pixel(picture), picture.alpha) == (list(RED), None)
+
+
+def test_a_phones_jpeg_with_a_second_picture_is_read_strip_by_strip(tmp_path, monkeypatch):
+    red().save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[red(size=(30, 30))])
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
+    monkeypatch.setattr("PIL.MpoImagePlugin.MpoImageFile.load", None)
+    picture = images.read_picture(tmp_path / "phone.jpg")
+    assert picture.size == (12, 20)
+    np.testing.assert_allclose(pixel(picture), RED, atol=4)
 
 
 @pytest.mark.usefixtures("decoder")
@@ -197,6 +233,17 @@ def test_16_bits_keep_their_shades(tmp_path):
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
     grey = images.as_float(images.read_picture(tmp_path / "ramp.png").rgb)[0, 0, 0] * 255
     torch.testing.assert_close(grey.round(), torch.arange(256.0))
+
+
+@pytest.mark.usefixtures("decoder")
+def test_12_bits_keep_their_shades(tmp_path):
+    data = int("".join(f"{shade:012b}" for shade in (0, 1024, 2048, 4095)), 2).to_bytes(6, "big")
+    tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(data)}  # pixels at byte 8
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    (tmp_path / "scan.tif").write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
+    picture = images.read_picture(tmp_path / "scan.tif")
+    assert [pixel(picture, 0, column)[0] for column in range(4)] == [0, 64, 128, 255]
 
 
 @pytest.mark.usefixtures("decoder")
@@ -387,20 +434,6 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
-    path = tmp_path / "out.png"
-    path.write_bytes(b"old")
-
-    def fail():
-        with replacing(path) as temporary:
-            temporary.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(UnwritableOutput, match="No space left"):
-        fail()
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
-
-
 def test_a_link_stays_and_the_file_that_it_names_is_replaced(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "link.png").symlink_to(tmp_path / "disk" / "file.png")
@@ -413,12 +446,6 @@ def test_a_link_stays_and_the_file_that_it_names_is_replaced(tmp_path):
         images.check_writable(tmp_path / "lost.png")
 
 
-def test_a_part_of_a_package_that_is_not_there_is_not_found():
-    assert in_package("styletransfer", "images") is not None
-    assert in_package("styletransfer", "none") is None
-    assert in_package("no_such_package", "none") is None
-
-
 @pytest.mark.parametrize(
     ("size", "expected"), [((40, 80), (50, 100)), ((80, 40), (100, 50)), ((1, 300), (1, 100))]
 )
@@ -426,12 +453,46 @@ def test_resizing_keeps_the_aspect(size, expected):
     assert images.resize_long_side(torch.rand(1, 3, *size), 100).shape[-2:] == expected
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((60, 40), (96, 64)), ((5, 3000), (16, 256)), ((40, 40), (64, 64)), ((1, 1), (64, 64))],
+)
+def test_the_short_side_of_a_style_is_set_and_scrolls_stay_small(size, expected):
+    """Sizes are height and width."""
+    picture = Image.new("RGB", size[::-1])
+    assert images.as_style(images.read_on_white(picture), 64).shape[-2:] == expected
+
+
+def test_transparency_of_a_style_is_laid_on_white():
+    picture = images.as_style(images.read_on_white(Image.new("RGBA", (64, 64), (255, 0, 0, 0))), 64)
+    torch.testing.assert_close(picture, torch.ones(1, 3, 64, 64))
+
+
 def test_a_folder_lists_its_pictures_in_order_and_nothing_else(tmp_path):
-    for name in ("b.png", "a.JPG", "notes.txt"):
+    for name in ("b.png", "a.JPG", "notes.txt", "c.psd", "d.tga", "e.ppm", "f.jp2"):
         (tmp_path / name).touch()
-    assert [path.name for path in images.find_pictures(tmp_path)] == ["a.JPG", "b.png"]
+    names = ["a.JPG", "b.png", "c.psd", "d.tga", "e.ppm", "f.jp2"]
+    assert [path.name for path in images.find_pictures(tmp_path)] == names
     with pytest.raises(InvalidInput, match="not a folder"):
         images.find_pictures(tmp_path / "notes.txt")
+
+
+def test_photos_of_a_folder_that_is_closed_are_not_left_out_silently(tmp_path, monkeypatch):
+    for name in ("sea", ".trash"):
+        (tmp_path / name).mkdir()
+    scan = os.scandir
+
+    def closed(path):
+        if Path(path) != tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert images.find_pictures(tmp_path) == []
+    with pytest.raises(InvalidInput, match="sea cannot be looked into: Permission denied"):
+        images.find_pictures(tmp_path, recursive=True)
+    (tmp_path / "sea").rmdir()
+    assert images.find_pictures(tmp_path, recursive=True) == []
 
 
 def test_contact_sheet_holds_every_cell_and_label():
@@ -442,6 +503,20 @@ def test_contact_sheet_holds_every_cell_and_label():
     assert (0, 0, 0) in {colour for _, colour in colours}
     assert sheet.width > 3 * 60
     assert sheet.height > 2 * 40
+
+
+def test_labels_that_the_usual_font_cannot_show_are_written_in_another(monkeypatch):
+    wide = in_package("matplotlib", "mpl-data", "fonts", "ttf", "DejaVuSans.ttf")
+
+    def sheet(label):
+        return images.contact_sheet([(label, red(size=(60, 40)))], columns=1).tobytes()
+
+    monkeypatch.setattr("styletransfer.images.sheets.FONTS", ())
+    usual, box = sheet("amber"), sheet("ж")
+    assert sheet("б") == box
+    monkeypatch.setattr("styletransfer.images.sheets.FONTS", ("no such font.ttf", str(wide)))
+    assert sheet("б") != sheet("ж")
+    assert sheet("amber") == usual
 
 
 def test_large_pictures_are_held_in_bytes_and_come_out_the_same(monkeypatch):
@@ -461,6 +536,14 @@ def test_a_file_that_pil_takes_for_a_trap_is_read_all_the_same(tmp_path, monkeyp
     assert images.read_size(tmp_path / "photo.png") == (40, 50)
     found = images.read_picture(tmp_path / "photo.png").rgb
     torch.testing.assert_close(images.as_float(found), expected)
+
+
+def test_a_picture_too_large_for_how_its_format_is_read_says_so(tmp_path, monkeypatch):
+    make_photo(40, 50).save(tmp_path / "photo.bmp")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for read in (images.read_picture, images.read_size, images.read_metadata):
+        with pytest.raises(UnreadableImage, match=r"photo\.bmp has more pixels .* save it as TIFF or PNG"):
+            read(tmp_path / "photo.bmp")
 
 
 def test_a_large_picture_is_read_anew_when_its_file_changes(tmp_path, monkeypatch):
@@ -628,20 +711,24 @@ def test_a_tiff_of_any_compression_is_read(tmp_path, compression):
     assert pixel(images.read_picture(tmp_path / "scan.tif")) == list(RED)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("kind", "bits", "clear"), [(0, 1, 1), (0, 2, 1), (0, 4, 1), (0, 8, 1), (2, 16, 0x1234)]
+)
 @pytest.mark.usefixtures("decoder")
-def test_the_transparent_shade_of_a_grey_png_is_alpha_at_any_depth(tmp_path, bits):
+def test_the_transparent_shade_of_a_png_is_alpha_at_any_depth(tmp_path, kind, bits, clear):
     def chunk(name, data):
         body = name + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    row = bytes(8 * [0]) + bytes(8 * [1])  # 16 shades, of which 1 is transparent
-    packed = int("".join(f"{shade:0{bits}b}" for shade in row), 2).to_bytes(2 * bits, "big")
-    header = struct.pack(">2I5B", 16, 2, bits, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(2 * (b"\0" + packed))))
+    channels = 3 if kind == 2 else 1
+    row = [*(8 * channels * [0]), *(8 * channels * [clear])]
+    packed = int("".join(f"{shade:0{bits}b}" for shade in row), 2).to_bytes(2 * bits * channels, "big")
+    header = struct.pack(">2I5B", 16, 2, bits, kind, 0, 0, 0)
+    transparent = channels * struct.pack(">H", clear)
+    chunks = ((b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(2 * (b"\0" + packed))))
     content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in (*chunks, (b"IEND", b"")))
-    (tmp_path / "grey.png").write_bytes(content)
-    alpha = images.read_picture(tmp_path / "grey.png").alpha
+    (tmp_path / "clear.png").write_bytes(content)
+    alpha = images.read_picture(tmp_path / "clear.png").alpha
     assert images.as_float(alpha)[0, 0, 0].tolist() == 8 * [1] + 8 * [0]
 
 

@@ -7,9 +7,9 @@ from conftest import TINY
 from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer import int8
+from styletransfer.convolution import Conv3
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder
 from styletransfer.int8 import DOT_PRODUCTS, Int8Convolution, flop_formulas, processor_has, quantise
-from styletransfer.networks import Conv3
 from styletransfer.vgg import VGG19, channels
 
 pytestmark = pytest.mark.skipif(not int8.KERNELS, reason="this build of PyTorch has no such kernels")

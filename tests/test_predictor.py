@@ -7,38 +7,31 @@ import shutil
 
 import pytest
 import torch
-from conftest import TINY, make_photo
-from trainers import PREDICTOR, predictor_trainer, random_pictures, write_data
+from conftest import TINY
+from trainers import CPU, PREDICTOR, look_small, predictor_trainer, random_pictures, write_data
 
 from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.methods import cin
-from styletransfer.picturestyles import PictureStyles
+from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
-from styletransfer.stylebank import StyleBank
+from styletransfer.stylebank import StyleBank, load_style, save_style
 from styletransfer.targets import as_batch, style_target
 from styletransfer.training.looks import look
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
-from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import (
     BASE_FILE,
     MANIFEST_FILE,
     PREDICTOR_FILE,
     load_predictor,
     load_predictor_of_any_base,
+    save_base,
     save_predictor,
 )
-
-CPU = torch.device("cpu")
 
 
 def noise(seed):
     return torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture(scope="module")
-def vgg():
-    return load_vgg19(STYLE_LAYERS[-1])
 
 
 @pytest.fixture
@@ -76,7 +69,8 @@ def test_inputs_are_seen_in_units_of_what_is_usual(trainer):
 def test_a_single_look_is_enough_to_begin_with(vgg, base, styles):
     pictures, rows = random_pictures(2, 1), torch.stack([style.row for style in styles])
     looks = look(vgg, pictures[0] / 255)
-    run = PredictorTrainer(vgg, base.network, rows, pictures, looks, PREDICTOR)
+    options = {"dtype": torch.float32, "device": CPU}
+    run = PredictorTrainer(vgg, base.network, "base", rows, pictures, looks, PREDICTOR, **options)
     assert math.isfinite(run.take_step()["objective"])
     assert run.is_finite()
 
@@ -127,7 +121,8 @@ def test_a_predictor_of_another_base_network_begins_around_the_rows_of_this_one(
 
 @pytest.fixture
 def job(tmp_path, tiny_models, tiny_styles, monkeypatch):
-    write_data(tmp_path, tiny_models, tiny_styles, monkeypatch)
+    look_small(monkeypatch)
+    write_data(tmp_path, tiny_models, tiny_styles)
     folders = (tmp_path / name for name in ("content", "paintings", "run", "base"))
     return PredictorJob(*folders, command="the command")
 
@@ -148,6 +143,17 @@ def test_what_is_written_is_for_its_base_network_alone(job, targets):
     predictor, base_sha256 = load_predictor(job.out / "models")
     assert base_sha256 == described["sha256"]
     assert predictor(targets[0].means, targets[0].stds).shape == (1, 2, TINY.row_length)
+
+
+def test_a_run_is_not_gone_on_with_for_another_base_network(job):
+    run_job(job)
+    torch.manual_seed(1)
+    digest = save_base(job.base / "models", TransformerNetwork(TINY), {"command": "none"})
+    for path in (job.base / "styles").iterdir():
+        style = load_style(path)
+        save_style(path, dataclasses.replace(style, info=dataclasses.replace(style.info, base_sha256=digest)))
+    with pytest.raises(InvalidInput, match=r"another base network.*another --out"):
+        run_job(job)
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -182,14 +188,9 @@ def test_a_predictor_of_a_base_network_of_another_shape_is_refused(job, tmp_path
 
 def test_a_folder_without_paintings_is_refused_at_once(job, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match="no paintings"):
+    with pytest.raises(InvalidInput, match="empty holds no pictures"):
         run_job(dataclasses.replace(job, styles=tmp_path / "empty"))
-
-
-def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models, base):
-    style = PictureStyles(tiny_models, CPU).get(make_photo(60, 80), "picture")
-    assert style.row.shape == (2, TINY.row_length)
-    assert style.info.base_sha256 == base.sha256
+    assert not job.out.exists()
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

@@ -3,7 +3,6 @@
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,10 +10,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import soon
+from conftest import free_port, soon
 from test_real import photo_path
 
 from styletransfer import api, cli
+from styletransfer.files import package_folder
+from styletransfer.stylebank import StyleBank
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +42,6 @@ def vgg_weights():
 def folder(tmp_path, monkeypatch):
     """A folder with the photographs that the README speaks of."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)  # which would hold for all tests to come
     (tmp_path / "holiday").mkdir()
     monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
     for name, source in (
@@ -83,9 +83,7 @@ def test_the_python_lines_of_the_readme_run(folder):
 @pytest.mark.real
 def test_the_page_of_the_readme_is_served(tmp_path):
     assert ".venv/bin/python app.py" in README
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
 
     def answers():
@@ -102,6 +100,20 @@ def test_the_page_of_the_readme_is_served(tmp_path):
         assert server.wait(60) == 0
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("http") or (ROOT / target).exists(), target
+def test_the_readme_counts_the_styles():
+    told = {int(number) for number in re.findall(r"(\d+) styles", README)}
+    assert told == {len(StyleBank(package_folder("styles")).paths())}
+
+
+def test_the_versions_in_the_readme_are_those_that_are_required():
+    pins = re.findall(r"torch\w*==\S+", README)
+    assert len(pins) == 2
+    assert {*pins} <= {*(ROOT / "requirements.txt").read_text().split()}
+
+
+@pytest.mark.parametrize(
+    "file", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_the_links_of_the_docs_lead_somewhere(file):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", file.read_text(encoding="utf-8")):
+        assert target.startswith("http") or (file.parent / target).exists(), target

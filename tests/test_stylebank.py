@@ -9,9 +9,8 @@ from safetensors.torch import save_file
 
 from styletransfer import stylebank
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.files import printable
+from styletransfer.files import package_folder
 from styletransfer.stylebank import StyleBank, check_style, load_style, save_style, to_slug
-from styletransfer.weights import package_folder
 
 
 @pytest.fixture
@@ -152,7 +151,7 @@ def given(tmp_path):
 def test_a_file_from_elsewhere_is_taken_over_under_its_name(bank, given):
     assert bank.add_file(given, BASE, TINY.row_length).slug == "coral"
     assert bank.find("coral").read_bytes() == given.read_bytes()
-    with pytest.raises(InvalidInput, match="already"):
+    with pytest.raises(InvalidInput, match="'styletransfer styles --remove coral'"):
         bank.add_file(given, BASE, TINY.row_length)
 
 
@@ -318,9 +317,8 @@ def test_no_style_is_learned_under_a_title_that_its_file_could_not_have(title):
         to_slug(title)
 
 
-def test_half_a_letter_in_a_title_is_replaced():
+def test_half_a_letter_in_a_title_is_left_out_of_the_name():
     assert to_slug("a \ud83d b") == "a-b"
-    assert printable("a \ud83d b \udcff") == "a \ufffd b \ufffd"
 
 
 @pytest.mark.parametrize("part", ["recipe", "losses"])

@@ -2,11 +2,11 @@ import pytest
 import torch
 from conftest import make_photo
 
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.losses import gram, style_loss
 from styletransfer.targets import StyleTarget, as_batch, style_target
 from styletransfer.training.looks import Looks, look_at_paintings, varied
-from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
+from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, channels, load_vgg19
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_looks_that_were_kept_are_those_of_one_seed(tmp_path, monkeypatch):
     make_photo(60, 60).save(painting)
 
     def looks(seed):
-        return look_at_paintings(tmp_path / "looks.pt", [painting], vgg, variants=2, textures=1, seed=seed)
+        return look_at_paintings(tmp_path, [painting], vgg, variants=2, textures=1, seed=seed)
 
     assert torch.equal(looks(1).repetition, looks(1).repetition)
     with pytest.raises(InvalidInput, match="another seed"):
@@ -97,3 +97,49 @@ def test_looks_that_are_too_many_for_a_gpu_stay_where_they_are(singles, monkeypa
     assert looks.near(device).targets.bounds[STYLE_LAYERS[0]].device == device
     monkeypatch.setattr("styletransfer.training.looks.MOST_ON_DEVICE", 1000)
     assert looks.near(device) is looks
+
+
+def half_and_half():
+    """A picture that is red stripes on the left and grey noise on the right, and a mask of the left."""
+    generator = torch.Generator().manual_seed(5)
+    picture = torch.rand(1, 1, 96, 128, generator=generator).expand(1, 3, 96, 128).clone()
+    picture[:, :, :, :64] = 0
+    picture[:, 0, ::4, :64] = 1
+    mask = torch.zeros(1, 1, 96, 128)
+    mask[..., :64] = 1
+    return picture, mask
+
+
+def test_a_style_mask_takes_the_style_from_its_part_alone():
+    vgg = load_vgg19("relu3_1")
+    picture, mask = half_and_half()
+    masked = style_target(vgg, picture, ("relu1_1", "relu3_1"), mask)
+    part, whole = (style_target(vgg, each, ("relu1_1", "relu3_1")) for each in (picture[..., :64], picture))
+    for layer in ("relu1_1", "relu3_1"):
+        near, far = ((masked.grams[layer] - other.grams[layer]).norm() for other in (part, whole))
+        assert near < 0.5 * far, layer
+
+
+def test_a_style_mask_of_nothing_takes_what_is_nearest_to_it():
+    vgg = load_vgg19("relu3_1")
+    picture, _ = half_and_half()
+    target = style_target(vgg, picture, ("relu3_1",), torch.zeros(1, 1, 96, 128))
+    whole = style_target(vgg, picture, ("relu3_1",))
+    torch.testing.assert_close(target.grams, whole.grams, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("side", "few"), [(16, True), (64, False)])
+def test_a_layer_with_few_places_in_a_style_mask_has_the_bound_of_the_whole_picture(side, few):
+    """Of a single one the covariance is 0, and the layer would outweigh all others by thousands."""
+    vgg, mask = load_vgg19("relu5_1"), torch.zeros(1, 1, 96, 128)
+    mask[..., :side, :side] = 1
+    picture, _ = half_and_half()
+    masked, whole = (style_target(vgg, picture, GRAM_LAYERS, each).bounds for each in (mask, None))
+    assert (masked["relu5_1"] == whole["relu5_1"]) == few
+    assert masked["relu1_1"] != whole["relu1_1"]
+
+
+def test_a_painting_that_cannot_be_opened_is_told(tmp_path, vgg):
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(UnreadableImage, match=r"gone\.png cannot be read"):
+        look_at_paintings(tmp_path, [tmp_path / "gone.png"], vgg, variants=1, textures=0, seed=0)

@@ -1,4 +1,4 @@
-"""Textures drawn by chance and pictures in other techniques, as looks that paintings do not have."""
+"""Randomly generated textures and pictures in other techniques, as looks that paintings do not have."""
 
 import pytest
 import torch

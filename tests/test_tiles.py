@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from styletransfer.core import Progress
-from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, restyle, statistics_of
+from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, statistics_of
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin
 from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
+from styletransfer.norm import adain as restyle
 from styletransfer.vgg import load_vgg19
 
 FULL = torch.tensor(1.0)
@@ -148,7 +149,7 @@ def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
     def paint(photo):
         features = encode(vgg, photo)
         own = {layer: (mean.detach(), std.detach()) for layer, (mean, std) in statistics_of(features).items()}
-        return decoder(restyle(features, own, own))
+        return decoder({layer: restyle(value, own[layer], *own[layer]) for layer, value in features.items()})
 
     assert 60 < reach(paint) <= adain.TILING.margin
 

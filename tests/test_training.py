@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY, make_photo
-from trainers import BASE, base_trainer, random_looks, random_pictures
+from trainers import BASE, base_trainer, look_small, random_looks, random_pictures, write_pictures
 
 from styletransfer import images
 from styletransfer.core import Progress
@@ -18,17 +18,11 @@ from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
-from styletransfer.training.data import load_pictures, random_crop, split_held_out
+from styletransfer.training.data import load_photographs, load_pictures, random_crop, split_held_out
+from styletransfer.training.judging import judge, look_at_photos
 from styletransfer.training.looks import LAGS
-from styletransfer.training.objective import judge, look_at_photos
 from styletransfer.training.trainer import crop_side, leaky_clamp
-from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, save_predictor
-
-
-@pytest.fixture(scope="module")
-def vgg():
-    return load_vgg19(STYLE_LAYERS[-1])
 
 
 def test_the_identity_is_trained_on_photos_alone(vgg):
@@ -168,14 +162,20 @@ def test_unreadable_pictures_are_passed_over(tmp_path):
         load_pictures(paths[:1], 32)
 
 
+def test_pictures_in_subfolders_alone_are_told(tmp_path):
+    write_pictures(tmp_path, many=3)
+    with pytest.raises(InvalidInput, match="holds no pictures, and subfolders are not searched"):
+        load_photographs(tmp_path)
+    make_photo(40, 40).save(tmp_path / "one.png")
+    with pytest.raises(InvalidInput, match=r"holds one picture, .* at least 2"):
+        load_photographs(tmp_path)
+
+
 @pytest.fixture
 def job(tmp_path):
-    for folder, count in (("content", 5), ("styles", 2), ("wide", 2)):
-        (tmp_path / folder).mkdir()
-        for index in range(count):
-            make_photo(60, 70, seed=index).save(tmp_path / folder / f"{folder}{index}.png")
+    write_pictures(tmp_path, content=5, styles=2, wide=2)
     (tmp_path / "catalogue.csv").write_text(
-        "slug,picture,title,artist,year,rights\nfirst,styles0,First,A. Painter,1900,public domain\n"
+        "slug,picture,title,artist,year,rights\nfirst,styles-00,First,A. Painter,1900,public domain\n"
     )
     return BaseJob(
         tmp_path / "content",
@@ -189,9 +189,7 @@ def job(tmp_path):
 
 @pytest.fixture
 def tiny_job(monkeypatch, job):
-    monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
-    monkeypatch.setattr(base_job, "WIDE_SIDES", (40, 48))
-    monkeypatch.setattr(data, "CONTENT_SIDE", 40)
+    look_small(monkeypatch)
     monkeypatch.setattr(trainer_module, "LOG_STEPS", 2)
     monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
     return job
@@ -233,17 +231,17 @@ def test_two_paintings_of_one_name_are_refused_at_once(job):
         read_catalogue(job)
 
 
-def test_targets_of_an_earlier_version_are_told(tiny_job, monkeypatch):
+def test_looks_of_an_earlier_version_are_told(tiny_job, monkeypatch):
     run_job(tiny_job, lambda progress: None)
-    stored = torch.load(tiny_job.out / "targets.pt", weights_only=True)
-    torch.save(stored | {"targets": [stored["targets"]]}, tiny_job.out / "targets.pt")
+    stored = torch.load(tiny_job.out / "looks.pt", weights_only=True)
+    torch.save(stored | {"targets": [stored["targets"]]}, tiny_job.out / "looks.pt")
     with pytest.raises(InvalidInput, match="earlier version"):
         run_job(tiny_job, lambda progress: None)
 
 
 def test_a_folder_of_further_paintings_that_leaves_none_is_told(tiny_job):
-    (tiny_job.wide / "wide1.png").unlink()
-    with pytest.raises(InvalidInput, match="fewer than two"):
+    (tiny_job.wide / "wide-01.png").unlink()
+    with pytest.raises(InvalidInput, match="wide holds one picture"):
         run_job(tiny_job, lambda progress: None)
 
 
@@ -298,7 +296,7 @@ def test_a_run_begins_with_what_is_predicted_for_further_paintings(tiny_job, tmp
     still = dataclasses.replace(BASE, steps=1, matrix_rate=0.0, edge_rate=0.0, row_rate=0.0)
     train_base(second, still, torch.device("cpu"), torch.float32, lambda progress: None)
     model = load_checkpoint(second.out / "checkpoint.pt")["model"]
-    targets = load_checkpoint(second.out / "targets.pt")["targets"]
+    targets = load_checkpoint(second.out / "looks.pt")["targets"]
     predicted = predictor(targets["means"], targets["stds"]).detach()
     rows = model["shared"] + model["own"]
     torch.testing.assert_close(rows[1:], predicted[1:], atol=5e-3, rtol=5e-3)  # files have half precision
@@ -306,7 +304,7 @@ def test_a_run_begins_with_what_is_predicted_for_further_paintings(tiny_job, tmp
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "slug,title\na,b\n", "\0", 'slug,picture,title\nx,styles0,"two\nlines"\n']
+    "content", [None, "", "slug,title\na,b\n", "\0", 'slug,picture,title\nx,styles-00,"two\nlines"\n']
 )
 def test_a_catalogue_that_cannot_be_used_is_refused(job, content):
     job.catalogue.unlink()
@@ -318,7 +316,7 @@ def test_a_catalogue_that_cannot_be_used_is_refused(job, content):
 
 def test_without_a_catalogue_every_painting_becomes_a_style(job):
     infos = read_catalogue(dataclasses.replace(job, catalogue=None))
-    assert [info.slug for info, _ in infos] == ["styles0", "styles1"]
+    assert [info.slug for info, _ in infos] == ["styles-00", "styles-01"]
 
 
 def test_a_catalogue_that_names_a_missing_picture_is_refused(job):

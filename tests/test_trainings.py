@@ -11,7 +11,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import TINY, make_photo
-from trainers import ADAIN, BASE, PREDICTOR, adain_trainer, base_trainer, predictor_trainer, write_data
+from trainers import (
+    ADAIN,
+    BASE,
+    CPU,
+    PREDICTOR,
+    adain_trainer,
+    base_trainer,
+    look_small,
+    predictor_trainer,
+    write_data,
+)
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
@@ -27,8 +37,6 @@ from styletransfer.training.predictor_job import PredictorJob, train_predictor
 from styletransfer.training.trainer import Trainer
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, load_decoder, load_predictor_of_any_base
-
-CPU = torch.device("cpu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +92,8 @@ def make(name, tiny_models, styles):
 def run(name, tmp_path, tiny_models, tiny_styles, monkeypatch):
     """The training in a folder: call it to train; it has its settings and where it reads and writes."""
     training = TRAININGS[name]
-    write_data(tmp_path, tiny_models, tiny_styles, monkeypatch)
-    monkeypatch.setattr(base_job, "STYLE_SIDE", 48)
+    look_small(monkeypatch)
+    write_data(tmp_path, tiny_models, tiny_styles)
     monkeypatch.setattr(base_job, "BaseTrainer", lambda *a, **k: BaseTrainer(*a, **k, config=TINY))
     monkeypatch.setattr(trainer_module, "LOG_STEPS", 4)
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0)
@@ -168,7 +176,7 @@ def test_a_run_ends_in_a_file_that_can_be_used(name, run, dtype):
 
 def test_what_is_written_is_the_average_of_the_weights(name, run):
     training = TRAININGS[name]
-    run()
+    run(steps=1)
     state = load_checkpoint(run.checkpoint)
     written = training.load(run.out / "models")[0].state_dict()
     for which, same in (("average", True), ("model", False)):
@@ -184,11 +192,19 @@ def test_a_cancelled_run_goes_on_from_its_checkpoint(cancelled):
 
 
 def test_the_table_of_losses_has_every_step_once_to_the_last_one(cancelled):
-    with (cancelled.out / "losses.csv").open("a") as table:
-        table.write("6,7.0\n")  # as if it had been killed later, before the next checkpoint
+    table = cancelled.out / "losses.csv"
+    with table.open("a") as file:
+        file.write("6,7.0\n")  # as if it had been killed later, before the next checkpoint
     cancelled()
     assert [row["step"] for row in cancelled.table()] == ["4", "6"]
-    assert b"\r" not in (cancelled.out / "losses.csv").read_bytes()
+    assert b"\r" not in table.read_bytes()
+
+
+def test_a_table_of_losses_that_somebody_has_edited_ends_no_run(cancelled):
+    table = cancelled.out / "losses.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes() + b"\n\0\0,1\nmean,\xe9\n\xc2\xb2,1\n")
+    cancelled()
+    assert [row["step"] for row in cancelled.table()] == ["4", "6"]
 
 
 def test_a_run_with_other_settings_is_refused_in_the_same_folder(cancelled):
@@ -198,17 +214,18 @@ def test_a_run_with_other_settings_is_refused_in_the_same_folder(cancelled):
 
 
 def test_a_run_can_be_made_longer(run):
-    run()
+    run(steps=1)
     steps = []
-    run(lambda progress: steps.append(progress.step), steps=8)
-    assert steps == [7, 8]
+    run(lambda progress: steps.append(progress.step), steps=3)
+    assert steps == [2, 3]
 
 
-def test_a_run_with_other_paintings_is_refused_in_the_same_folder(run):
-    run()
-    make_photo(50, 50, 9).save(run.styles / "new.png")
+@pytest.mark.parametrize("picture", ["paintings-01.png", "new.png"])
+def test_a_run_with_other_paintings_is_refused_in_the_same_folder(run, picture):
+    run(steps=1)
+    make_photo(44, 52, 9).save(run.styles / picture)
     with pytest.raises(InvalidInput, match="another --out"):
-        run()
+        run(steps=1)
 
 
 def test_a_checkpoint_of_another_version_is_refused(cancelled):
@@ -221,7 +238,7 @@ def test_a_checkpoint_of_another_version_is_refused(cancelled):
 
 def test_photos_that_cannot_be_read_are_passed_over(name, run):
     for index in range(1, 13):
-        (run.content / f"{index:02}.png").write_bytes(b"broken")
+        (run.content / f"content-{index:02}.png").write_bytes(b"broken")
     run(steps=1, **({"techniques": 12} if name == "predictor" else {}))  # which redo photographs
     assert run.manifest()["data"]["photographs"] == 4
 
@@ -244,12 +261,12 @@ def test_weights_that_are_not_finite_after_the_last_step_are_not_written(run, mo
 
     def explode(self):
         losses = step(self)
-        if self.step == run.settings.steps:
+        if self.step == 2:
             with torch.no_grad():
                 next(self.model.parameters()).fill_(torch.nan)
         return losses
 
     monkeypatch.setattr(Trainer, "take_step", explode)
     with pytest.raises(TrainingDiverged, match="after the last step"):
-        run()
+        run(steps=2)
     assert not (run.out / "models").exists()

@@ -3,10 +3,10 @@ import shutil
 
 import pytest
 import torch
-from conftest import TINY, Intruder
+from conftest import TINY
 
-from styletransfer.errors import InvalidInput, MissingWeights
-from styletransfer.files import load_checkpoint, sha256_of
+from styletransfer.errors import MissingWeights
+from styletransfer.files import sha256_of
 from styletransfer.networks import TransformerNetwork
 from styletransfer.weights import BASE_FILE, MANIFEST_FILE, load_base, save_base
 
@@ -37,10 +37,3 @@ def test_a_file_that_is_not_the_manifests_is_refused(tiny_models, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(MissingWeights, match="damaged"):
         load_base(tmp_path / "models")
-
-
-def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):
-    torch.save({"fit": Intruder(tmp_path / "ran")}, tmp_path / "checkpoint.pt")
-    with pytest.raises(InvalidInput, match="damaged"):
-        load_checkpoint(tmp_path / "checkpoint.pt")
-    assert not (tmp_path / "ran").exists()

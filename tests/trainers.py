@@ -7,7 +7,7 @@ from conftest import TINY, make_photo
 
 from styletransfer.settings import AdainTraining, BaseTraining, PredictorTraining
 from styletransfer.targets import as_batch
-from styletransfer.training import data, looks
+from styletransfer.training import base_job, data, held_out, looks
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.looks import Looks, look
@@ -15,18 +15,32 @@ from styletransfer.training.predictor import PredictorTrainer
 
 COMMON = {"steps": 6, "contents": 1, "side": 32, "warmup_steps": 1, "seed": 3}
 BASE = BaseTraining(**COMMON, final_side=40, final_share=0.2)
+CPU = torch.device("cpu")
 ADAIN = AdainTraining(**COMMON, final_side=40, final_share=0.2, textures=2)
 PREDICTOR = PredictorTraining(**COMMON, textures=2, techniques=3)
 
 
-def write_data(folder, models, styles, patch):
-    """Folders to train from, content/ and paintings/, and base/ with models and styles; all looked at small."""
+def look_small(patch):
+    """Trainings look at all pictures in a small size."""
     patch.setattr(data, "CONTENT_SIDE", 40)
     patch.setattr(looks, "SIDES", (40, 48))
-    for name, count in (("content", 18), ("paintings", 3)):
+    patch.setattr(base_job, "STYLE_SIDE", 48)
+    patch.setattr(base_job, "WIDE_SIDES", (40, 48))
+    for module in (held_out, base_job):
+        patch.setattr(module, "CELL", (48, 64))
+
+
+def write_pictures(folder, **counts):
+    """Folders of pictures in a folder, each of as many as given: photos/photos-00.png and so on."""
+    for name, count in counts.items():
         (folder / name).mkdir()
         for index in range(count):
-            make_photo(44, 52, index).save(folder / name / f"{index:02}.png")
+            make_photo(44, 52, index).save(folder / name / f"{name}-{index:02}.png")
+
+
+def write_data(folder, models, styles):
+    """Folders to train from, content/ and paintings/, and base/ with models and styles."""
+    write_pictures(folder, content=18, paintings=3)
     shutil.copytree(models, folder / "base" / "models")
     shutil.copytree(styles, folder / "base" / "styles")
 
@@ -44,14 +58,15 @@ def random_looks(vgg):
 
 def base_trainer(vgg, settings=BASE, looks=None, **given):
     looks = looks or random_looks(vgg)
-    given = {"dtype": vgg.dtype, "config": TINY, **given}
+    given = {"dtype": vgg.dtype, "device": CPU, "config": TINY, **given}
     return BaseTrainer(vgg, random_pictures(4, 2), looks, kept=2, settings=settings, **given)
 
 
 def adain_trainer(vgg, settings=ADAIN):
-    return AdainTrainer(vgg, random_pictures(4, 2), random_looks(vgg), settings)
+    return AdainTrainer(vgg, random_pictures(4, 2), random_looks(vgg), settings, device=CPU)
 
 
 def predictor_trainer(vgg, network, rows, settings=PREDICTOR):
     pictures, looks = random_pictures(4, 2), random_looks(vgg)
-    return PredictorTrainer(vgg, network, rows, pictures, looks, settings, dtype=vgg.dtype)
+    options = {"dtype": vgg.dtype, "device": CPU}
+    return PredictorTrainer(vgg, network, "base", rows, pictures, looks, settings, **options)

@@ -1,6 +1,7 @@
 """The command line: the only part that prints. Commands are functions in the modules beside this one."""
 
 import io
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import typer
 
 from styletransfer import settings
 from styletransfer.cli import bench, paint, serve, styles, train  # noqa: F401 (their commands register themselves)
-from styletransfer.cli.shared import EXIT_BAD_INPUT, app, report
+from styletransfer.cli.shared import EXIT_BAD_INPUT, LogLines, app, report
 from styletransfer.device import keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
 
@@ -26,6 +27,7 @@ def main() -> None:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup has SIGHUP ignored
             signal.signal(number, _end_as_ctrl_c)
     keep_freed_memory()
+    logging.getLogger("styletransfer").handlers = [LogLines()]
     try:
         _refuse_empty(sys.argv[1:])
         app()

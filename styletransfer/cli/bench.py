@@ -13,9 +13,9 @@ from styletransfer.cli.shared import Device, app, console, progress, say
 from styletransfer.core import Style
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.estimate import matrix_rate, run_times
+from styletransfer.files import package_folder
 from styletransfer.int8 import flop_formulas
 from styletransfer.stylebank import StyleBank
-from styletransfer.weights import package_folder
 
 FAST_METHODS = ("cin", "adain")
 RUNS = 3

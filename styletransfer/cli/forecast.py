@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.cli.shared import say
-from styletransfer.errors import UnreadableImage
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.settings import Optimization
 
 LEAST_PIXELS = 10_000_000  # below that, the estimate could take as long as the painting
@@ -37,8 +36,12 @@ def announce(
     sizes = list(sizes)
     if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS * stroke_size**2:
         return
-    settings: dict[str, Any] = {"method": method, "stroke_size": stroke_size, "optimization": optimization}
-    found = [transfer.estimate(each, **settings) for each in sizes]
+    found = []
+    for each in sizes:
+        with suppress(InvalidInput):  # of a photo that is too large, which the batch reports
+            found.append(
+                transfer.estimate(each, method=method, stroke_size=stroke_size, optimization=optimization)
+            )
     seconds = sum(each.seconds for each in found)
     memory = max((each.memory for each in found), default=0.0)
     if seconds > LONG or memory > MUCH:

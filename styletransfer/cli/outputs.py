@@ -13,7 +13,8 @@ from styletransfer.api import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
-from styletransfer.files import attempt, make_folder, plain_number, printable, real
+from styletransfer.files import attempt, make_folder, real
+from styletransfer.text import encodable
 
 LONGEST_NAME = 200  # bytes, of names that are made from styles
 
@@ -79,6 +80,34 @@ def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
         raise InvalidInput(f"the result would replace the {what} {given}; name another output")
 
 
+def refuse_replacing_any(
+    outputs: Mapping[Path, Path],
+    looked_at: Sequence[Path],
+    manifest: Path | None,
+    plot: Path | None,
+    previews: Path | None,
+) -> None:
+    """Raise InvalidInput where something that is written would replace what is read, or is written as well.
+
+    Args:  outputs: photo -> its painting; looked_at: further pictures, such as masks.
+    """
+    if str(manifest) == "-":
+        raise InvalidInput("--manifest -: its lines are not written to the standard output; name a file")
+    beside = list(filter(None, (manifest, plot)))
+    for picture in looked_at:
+        for target in (*outputs.values(), *beside):
+            refuse_replacing(picture, target, "picture")
+    for other in beside:
+        for source, target in outputs.items():
+            refuse_replacing(source, other)
+            refuse_replacing(target, other, "painting")
+    kept_apart = (*outputs, *outputs.values(), *looked_at)
+    if previews and real(previews) in {real(path.parent) for path in kept_apart}:
+        raise InvalidInput(
+            f"--previews {previews} holds pictures that are read or painted; name another folder"
+        )
+
+
 def write_results(
     results: Iterable[BatchResult],
     outputs: Mapping[Path, Path],
@@ -123,12 +152,12 @@ def _write(result: BatchResult, target: Path, lines: TextIO | None) -> bool:
     if error is not None:
         report(error)
     if lines is not None:
-        told: dict[str, object] = {"photo": printable(str(result.source))}
+        told: dict[str, object] = {"photo": encodable(str(result.source))}
         if error is None and result.painting is not None:
-            told |= {"painting": printable(str(target)), "parameters": dict(result.painting.parameters)}
+            told |= {"painting": encodable(str(target)), "parameters": dict(result.painting.parameters)}
         else:
-            told |= {"error": printable(str(error))}
-        _add_line(lines, json.dumps(told, ensure_ascii=False, default=plain_number))
+            told |= {"error": encodable(str(error))}
+        _add_line(lines, json.dumps(told, ensure_ascii=False))
     return error is not None
 
 

@@ -11,7 +11,13 @@ from PIL.Image import Image
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
 from styletransfer.cli.forecast import announce, result_sizes
-from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing, write_results
+from styletransfer.cli.outputs import (
+    is_finished,
+    plan_outputs,
+    refuse_replacing,
+    refuse_replacing_any,
+    write_results,
+)
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
@@ -29,7 +35,12 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
-from styletransfer.files import real
+from styletransfer.text import encodable
+
+
+def _with_limits(number: settings.Range) -> str:
+    return f"{number.help} {number.least:g} to {number.most:g}."
+
 
 Styles = Annotated[
     list[str],
@@ -40,8 +51,8 @@ Styles = Annotated[
     ),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
-Size = Annotated[int | None, typer.Option(help=settings.SIZE.help)]
-StrokeSize = Annotated[float, typer.Option(help=settings.STROKE_SIZE.help)]
+Size = Annotated[int | None, typer.Option(help=_with_limits(settings.SIZE))]
+StrokeSize = Annotated[float, typer.Option(help=_with_limits(settings.STROKE_SIZE))]
 PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
 
 
@@ -54,25 +65,31 @@ def stylize(
     stroke_size: StrokeSize = settings.STROKE_SIZE.default,
     preserve_color: PreserveColor = settings.PRESERVE_COLOR.default,
     color_mode: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What --preserve-color keeps: " + "; ".join(map(": ".join, settings.COLOR_MODES.items()))
+            help="How --preserve-color works. "
+            + "; ".join(map(": ".join, settings.COLOR_MODES.items()))
+            + ". Default: luminance."
         ),
-    ] = "luminance",
+    ] = None,
     output: Annotated[
         str | None,  # a path would lose the slash that a folder may end in
         typer.Option(
             "--output",
             "-o",
             metavar="PATH",
-            help="A file for one photo, or a folder for any number, which is created if needed. Default, in "
-            "the current folder: PHOTO-STYLE.png for one photo, the folder STYLE for several.",
+            help="A file for one photo, or a folder for any number, which is created if needed; there a photo "
+            "keeps its format, or becomes PNG where that is not written, such as HEIC and GIF. Default, in the "
+            "current folder: PHOTO-STYLE.png for one photo, the folder STYLE for several.",
         ),
     ] = None,
     recursive: Annotated[
         bool,
         typer.Option(
-            "--recursive", "-r", help="Also look in subfolders; paintings found there are not painted again."
+            "--recursive",
+            "-r",
+            help="Also look in subfolders, but not in links to folders; paintings found there are not painted "
+            "again.",
         ),
     ] = False,
     skip_existing: Annotated[
@@ -91,23 +108,32 @@ def stylize(
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="STYLE=PICTURE: white where the style is painted, black where not; a style without a mask is "
-            "painted everywhere. A picture used as a style goes by its file name: painting.jpg=mask.png. "
-            "Repeatable."
+            help="STYLE=MASK: a picture that is white where the style is painted, black where not; a style "
+            "without a mask is painted everywhere. A picture used as a style goes by its file name: "
+            "painting.jpg=mask.png. Repeatable."
         ),
     ] = None,
     style_mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=PICTURE, for a picture used as a style: only its white part is used as the style."
+            help="NAME=MASK: of the picture NAME, only where MASK is white is used as the style. Repeatable."
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="gatys: steps at the full size.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help=f"gatys: steps at the full size; {settings.Optimization.steps} unless --seconds is given."
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="gatys: time to spend on a picture, instead of steps.")
     ] = None,
     style_scale: Annotated[
-        float | None, typer.Option(help="gatys: stroke size of a picture used as a style.")
+        float | None,
+        typer.Option(
+            help="gatys: stroke size of a picture used as a style, 0.1 to 10; "
+            f"{settings.Optimization.style_scale:g} unless given."
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="gatys: plot the losses to this PNG, SVG or PDF file; needs matplotlib.")
@@ -120,8 +146,9 @@ def stylize(
         typer.Option(
             "--set",
             help="gatys: another setting, as name=value, such as start=photo, content_layer=relu4_1, "
-            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; help=1 "
-            "lists all.",
+            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; an unknown "
+            "name, such as help, lists all with their defaults, and styletransfer/settings.py says what they "
+            "mean.",
         ),
     ] = None,
     styles_dir: StylesDir = None,
@@ -136,25 +163,15 @@ def stylize(
     only = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if method != "gatys" and only:
         raise InvalidInput(f"{only[0]} only works with --method gatys")
+    if color_mode is not None and preserve_color == 0:
+        raise InvalidInput("--color-mode needs --preserve-color; give how much of the colours to keep, up to 1")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
-    names = {Path(name).name for name in mix}
-    masks = pairs(mask, "--mask", "STYLE=PICTURE", names)
-    style_masks = pairs(style_mask, "--style-mask", "NAME=PICTURE", names)
+    names = {encodable(Path(name).name) for name in mix}
+    masks = pairs(mask, "--mask", "STYLE=MASK", names)
+    style_masks = pairs(style_mask, "--style-mask", "NAME=MASK", names)
     outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
     looked_at = [*mix, *masks.values(), *style_masks.values(), *_start_pictures(optimization)]
-    written = [*outputs.values(), *filter(None, (manifest, plot))]
-    for picture in filter(isfile, looked_at):
-        for target in written:
-            refuse_replacing(Path(picture), target, "picture")
-    for other in filter(None, (manifest, plot)):
-        for source, target in outputs.items():
-            refuse_replacing(source, other)
-            refuse_replacing(target, other, "painting")
-    kept_apart = [*outputs, *outputs.values(), *map(Path, filter(isfile, looked_at))]
-    if previews and real(previews) in {real(path.parent) for path in kept_apart}:
-        raise InvalidInput(
-            f"--previews {previews} holds pictures that are read or painted; name another folder"
-        )
+    refuse_replacing_any(outputs, [Path(name) for name in looked_at if isfile(name)], manifest, plot, previews)
     planned = len(outputs)
     if skip_existing:
         outputs = {source: target for source, target in outputs.items() if not is_finished(target)}
@@ -168,7 +185,7 @@ def stylize(
         size=size,
         stroke_size=stroke_size,
         preserve_color=preserve_color,
-        color_mode=color_mode,
+        color_mode=color_mode or "luminance",
         masks=masks,
         style_masks=style_masks,
         optimization=optimization,
@@ -208,9 +225,16 @@ def sheet(
     strengths: Annotated[
         str | None, typer.Option(help="A column for each of these strengths, such as 0.25,0.5,0.75,1.")
     ] = None,
-    size: Annotated[int, typer.Option(help="Long side of each picture in pixels.")] = 320,
+    size: Annotated[
+        int,
+        typer.Option(
+            help=f"Long side of each picture in pixels, {settings.SIZE.least} to {settings.SIZE.most}."
+        ),
+    ] = 320,
     columns: Annotated[int, typer.Option(help="Pictures in a row, without --strengths.", min=1)] = 6,
-    with_photo: Annotated[bool, typer.Option("--photo/--no-photo", help="Show the photo itself first.")] = True,
+    with_photo: Annotated[
+        bool, typer.Option("--photo/--no-photo", help="Show the photo itself first, without --strengths.")
+    ] = True,
     styles_dir: StylesDir = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -256,7 +280,9 @@ def info(picture: Annotated[Path, typer.Argument(help="A picture made by this pr
     """Print how a picture was made, as JSON."""
     parameters = images.read_metadata(picture)
     if not parameters:
-        raise InvalidInput(f"{picture} carries no parameters; it was not made by this program, or lost them")
+        raise InvalidInput(
+            f"{picture} carries no parameters: only paintings of this program do, unless another removed them"
+        )
     print_json(parameters)
 
 

@@ -1,6 +1,7 @@
 """What the commands share: options, their parsing, and what is printed."""
 
 import json
+import logging
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -22,8 +23,7 @@ from rich.progress import (
 
 from styletransfer import core, settings
 from styletransfer.errors import InvalidInput, StyleTransferError
-from styletransfer.files import printable
-from styletransfer.stylebank import is_shown
+from styletransfer.text import encodable, is_shown
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -57,7 +57,10 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
     for option in options:
         name, _, text = option.partition("=")
         if name not in values:
-            raise InvalidInput(f"--set {option}: unknown setting {name!r}; choose one of {', '.join(values)}")
+            known = ", ".join(f"{each}={value}" for each, value in values.items())
+            raise InvalidInput(
+                f"--set {option}: unknown setting {name!r}; the settings and defaults are {known}"
+            )
         try:
             values[name] = type(values[name])(text)
         except ValueError:
@@ -68,14 +71,15 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
 def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str] = ()) -> dict[str, str]:
     """The parts before and after the "=" of a repeatable option `name`. Raises InvalidInput.
 
-    Of several "=" the first one counts, unless the text before another one is `known`.
+    Of several "=" the first one counts, unless the text before another one is `known`. That text is made
+    `encodable`, as the names of styles are.
     """
     found: dict[str, str] = {}
     for option in options or []:
         parts = option.split("=")
         if len(parts) < 2:
             raise InvalidInput(f"{name} {option}: write {expected}")
-        splits = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+        splits = [(encodable("=".join(parts[:at])), "=".join(parts[at:])) for at in range(1, len(parts))]
         left, right = next((split for split in splits if split[0] in known), splits[0])
         if left in found:
             raise InvalidInput(f"{name} is given twice for {left}; give it once")
@@ -97,8 +101,13 @@ def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = No
     bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
 
 
+def shown(text: str) -> str:
+    """The text without what would command the terminal: files, and libraries that quote them, say anything."""
+    return "".join(letter if letter == "\n" or is_shown(letter) else "\ufffd" for letter in text)
+
+
 def say(text: str) -> None:
-    console.print(printable(text), soft_wrap=True, highlight=False, markup=False)
+    console.print(shown(text), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_json(value: object) -> None:
@@ -110,6 +119,11 @@ def print_json(value: object) -> None:
 
 
 def report(error: StyleTransferError) -> None:
-    # Libraries quote what a file says, which must not command the terminal.
-    text = "".join(letter if letter == "\n" or is_shown(letter) else "\ufffd" for letter in str(error))
-    errors.print(f"[red]error:[/] {escape(text)}", soft_wrap=True, highlight=False)
+    errors.print(f"[red]error:[/] {escape(shown(str(error)))}", soft_wrap=True, highlight=False)
+
+
+class LogLines(logging.Handler):
+    """Shows what the package logs, such as files that it passes over."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        errors.print(shown(record.getMessage()), soft_wrap=True, highlight=False, markup=False)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.shared import StylesDir, app, console, print_json, say
+from styletransfer.cli.shared import StylesDir, app, console, print_json, say, shown
 
 
 @app.command()
@@ -33,7 +33,7 @@ def styles(
     for heading in ("painting", "artist", "year"):
         table.add_column(heading)
     for name, info in infos.items():
-        table.add_row(*map(escape, (name, info.title, info.artist, info.year)))
+        table.add_row(*map(escape, (shown(name), info.title, info.artist, info.year)))
     console.print(table)
 
 

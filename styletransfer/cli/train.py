@@ -25,10 +25,14 @@ from styletransfer.cli.shared import (
     show_losses,
 )
 from styletransfer.device import choose_device, choose_dtype
-from styletransfer.files import recorded
+from styletransfer.text import recorded
 
-Photographs = Annotated[Path, typer.Option(help="Folder of photographs; every 16th is held out.")]
-Paintings = Annotated[Path, typer.Option(help="Folder of paintings; every 16th is held out.")]
+Photographs = Annotated[
+    Path, typer.Option(help="Folder of photographs, subfolders left out; every 16th is held out.")
+]
+Paintings = Annotated[
+    Path, typer.Option(help="Folder of paintings, subfolders left out; every 16th is held out.")
+]
 Out = Annotated[Path, typer.Option(help="Folder for checkpoints, sample sheets and the result.")]
 Start = Annotated[
     Path | None,
@@ -40,7 +44,8 @@ Setting = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Another setting, as name=value, such as contents=4. Repeatable; help=1 lists all.",
+        help="Another setting, as name=value, such as contents=4. Repeatable; an unknown name, such as help, "
+        "lists all with their defaults, and styletransfer/settings.py says what they mean.",
     ),
 ]
 
@@ -51,7 +56,10 @@ def train_style(
     name: Annotated[str, typer.Option(help='Title of the style: "My Style" is used as my-style.')],
     content: Annotated[
         Path | None,
-        typer.Option(help="Folder of photographs to learn on. Default: a few that are installed already."),
+        typer.Option(
+            help="Folder of photographs to learn on, subfolders left out. Default: a few that are installed "
+            "already."
+        ),
     ] = None,
     steps: Annotated[
         int | None,
@@ -60,8 +68,15 @@ def train_style(
             f"{settings.StyleTraining.steps} unless --seconds is given."
         ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Time to spend on the steps.")] = None,
-    style_size: Annotated[int, typer.Option(help=settings.STYLE_SIZE.help)] = settings.STYLE_SIDE,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds to spend on learning, without loading.")
+    ] = None,
+    style_size: Annotated[
+        int,
+        typer.Option(
+            help=f"{settings.STYLE_SIZE.help} {settings.STYLE_SIZE.least} to {settings.STYLE_SIZE.most}."
+        ),
+    ] = settings.STYLE_SIDE,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the style file. Default: your own styles.")
     ] = None,
@@ -101,7 +116,7 @@ def train_style(
 @app.command("train-base")
 def train_base(
     content: Photographs,
-    styles: Annotated[Path, typer.Option(help="Folder of paintings that become styles.")],
+    styles: Annotated[Path, typer.Option(help="Folder of paintings that become styles, subfolders left out.")],
     out: Out,
     catalogue: Annotated[
         Path | None,
@@ -112,7 +127,10 @@ def train_base(
     ] = None,
     wide: Annotated[
         Path | None,
-        typer.Option(help="Further paintings, which make the network general; every 16th is held out."),
+        typer.Option(
+            help="Folder of further paintings, subfolders left out, which make the network general; every 16th "
+            "is held out."
+        ),
     ] = None,
     preview: Annotated[
         Path | None, typer.Option(help="Photo for the small preview pictures in the style files.")
@@ -162,12 +180,7 @@ def train_predictor(
         Path | None,
         typer.Option(help="Folder with the models/ and styles/ to predict for. Default: the shipped ones."),
     ] = None,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with models/ to start from, such as an earlier run. Default: random weights."
-        ),
-    ] = None,
+    start: Start = None,
     steps: Steps = settings.PredictorTraining.steps,
     seed: Seed = settings.PredictorTraining.seed,
     setting: Setting = None,

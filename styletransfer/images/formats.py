@@ -3,6 +3,9 @@
 import functools
 import stat
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pi_heif
@@ -35,13 +38,30 @@ READ_FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "PPM", "ICO", "PSD"),
     "TGA",
 )
-PICTURE_SUFFIXES = frozenset(FORMATS) | {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif"}
+PICTURE_SUFFIXES = frozenset(FORMATS) | {
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".ppm", ".psd", ".tga"),
+}
 _DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two TIFF tags, and the value for a thumbnail
 
 
-def early_exif(image: Image.Image) -> Image.Exif:
-    """The EXIF of an opened picture; of a PNG what precedes its pixels, which PIL would otherwise decode."""
-    return Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+def exif_value(image: Image.Image, tag: int) -> object:
+    """A value in the EXIF of an opened picture; None where it is missing or damaged, as viewers have it.
+
+    Of a PNG the EXIF before its pixels, which PIL would otherwise decode.
+    """
+    try:
+        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+        return exif.get(tag)
+    except BROKEN:
+        return None
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Without PIL's warnings of many pixels, for which MAX_PIXELS is our own limit, and of odd metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def open_picture(path: str | Path) -> Image.Image:

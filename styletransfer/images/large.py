@@ -7,6 +7,7 @@ that a picture may be larger than memory.
 import contextlib
 import errno
 import functools
+import logging
 import mmap
 import os
 import shutil
@@ -19,20 +20,23 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.images.formats import SAVE_OPTIONS
+from styletransfer.images.formats import SAVE_OPTIONS, without_warnings
 
 if TYPE_CHECKING:
     import pyvips
 
 # What libvips decodes strip by strip, by PIL's names. Only grey and RGB, as libvips shows other colours
 # differently from PIL.
-READABLE = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})
+READABLE = frozenset({"JPEG", "MPO", "PNG", "TIFF", "WEBP"})
 MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
 UNKNOWN_COMPRESSIONS = frozenset({"zstd", "lzma", "webp"})  # of TIFFs: libvips may be built without them
 _MOST_OF_PLAIN_TIFF = 2**32 - 2**20  # bytes; its offsets have 32 bits
+_EXTRA_SAMPLES, _NO_ALPHA = 0x0152, 0  # a TIFF tag, and its value for a band of anything else, such as infrared
+_NO_FORMAT = "source is not in a known format"  # what libvips says of formats that it does not read
 
 _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 _mapping = threading.Lock()  # pictures are read in threads
@@ -82,6 +86,8 @@ def read(path: Path) -> Tensor:
         image = _opened(path, access="sequential", fail_on="error")
         orientation = _orientation(image)
         image = _to_srgb(image)
+        if image.bands > 3:
+            image = image.extract_band(0, n=4 if _has_alpha(image, path) else 3)
         _check_room(decoded, image)
         _save_raw(image, decoded)
         if orientation == 1:
@@ -138,13 +144,21 @@ def _libvips() -> ModuleType:
     import pyvips
 
     pyvips.cache_set_max(0)  # or it would keep decoded pictures for later calls
+    logging.getLogger(pyvips.__name__).setLevel(logging.ERROR)  # of odd metadata it would warn, as PIL does
     return pyvips
 
 
 def _opened(path: Path, **options: str) -> "pyvips.Image":
     """A picture file, by libvips: not by its name, in which "[" would begin options and text be UTF-8."""
     vips = _libvips()
-    return vips.Image.new_from_source(vips.Source.new_from_file(os.fsencode(path)), "", **options)
+    try:
+        return vips.Image.new_from_source(vips.Source.new_from_file(os.fsencode(path)), "", **options)
+    except vips.Error as error:
+        if _first_line(error).endswith(_NO_FORMAT):
+            raise UnreadableImage(
+                f"{path} has more pixels than can be read in its format; save it as TIFF or PNG, or reduce it"
+            ) from error
+        raise
 
 
 def _check_room(path: Path, image: "pyvips.Image") -> None:
@@ -167,7 +181,7 @@ def _orientation(image: "pyvips.Image") -> int:
 
 
 def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
-    """Bands of 8 bits, RGB or RGBA, in the sRGB colour space."""
+    """Bands of 8 bits in the sRGB colour space: RGB, and further ones that it has."""
     if image.get_typeof("icc-profile-data"):
         # A damaged profile, or one of another colour model: viewers ignore it as well.
         with contextlib.suppress(_libvips().Error):
@@ -176,7 +190,17 @@ def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
         image = image.colourspace("srgb")
     if image.format != "uchar":
         image = image.cast("uchar")
-    return image if image.bands <= 4 else image.extract_band(0, n=4)
+    return image
+
+
+def _has_alpha(image: "pyvips.Image", path: Path) -> bool:
+    """Whether the fourth band is alpha: libvips takes it for that, whatever it is in a TIFF."""
+    if not image.get("vips-loader").startswith("tiff"):
+        return True
+    with without_warnings():
+        tiff = TiffImageFile(path)
+    with tiff:
+        return tiff.tag_v2.get(_EXTRA_SAMPLES, ())[:1] != (_NO_ALPHA,)
 
 
 def _as_vips(pixels: Tensor) -> "pyvips.Image":

@@ -2,12 +2,12 @@
 
 import io
 import math
-import warnings
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import NoReturn, TypeGuard
 
 import numpy as np
 import torch
@@ -16,15 +16,15 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import large
-from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, early_exif, open_picture
+from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, exif_value, open_picture, without_warnings
 from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
-PHOTOMETRIC, WHITE_IS_ZERO = 0x0106, 0  # a TIFF tag, and its value for negatives
 LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
+BITS, PHOTOMETRIC, WHITE_IS_ZERO = 0x0102, 0x0106, 0  # two TIFF tags, and the value of the second for negatives
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,6 +36,7 @@ TURNS = {
 }
 MOST_OVERSHOOT = 4  # largest value of a float picture whose white is 1: highlights and interpolation exceed it
 SHADE_FACTORS = {"L;2": 85, "L;4": 17}  # by PIL's names for greys of 2 and 4 bits
+DEEP_RGB = "RGB;16B"  # its name for colours of 16 bits
 BOX_SIDE = 1024  # pixels; more at a time would take several times the memory of the picture
 
 
@@ -93,12 +94,10 @@ def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
     if not isinstance(source, str | Path):
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open_picture(source) as image:
-                known = image.format in large.READABLE and image.mode in large.MODES
-                known = known and image.info.get("compression") not in large.UNKNOWN_COMPRESSIONS
-                return known and image.width * image.height > WHOLE_PIXELS
+        with without_warnings(), open_picture(source) as image:
+            known = image.format in large.READABLE and image.mode in large.MODES and not _has_12_bits(image)
+            known = known and image.info.get("compression") not in large.UNKNOWN_COMPRESSIONS
+            return known and image.width * image.height > WHOLE_PIXELS
     except Image.DecompressionBombError:
         return True  # PIL opens no more than 178 megapixels
     except BROKEN:
@@ -111,8 +110,7 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
     if not isinstance(source, str | Path | Image.Image):
         raise InvalidInput(f"{type(source).__name__} is not a picture; give the path of a file, or a PIL image")
     name = "the picture" if isinstance(source, Image.Image) else str(source)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is our own limit
+    with without_warnings():
         try:
             if isinstance(source, Image.Image):
                 yield source, name
@@ -171,12 +169,14 @@ def _decode(image: Image.Image, name: str) -> Picture:
 
 
 def _scale_transparent_shade(image: Image.Image) -> None:
-    """Greys of less than 8 bits are scaled up by PIL when they are loaded, but not the transparent one."""
+    """In a PNG, PIL scales greys of less than 8 bits and colours of 16 to 8, but not the transparent one."""
     tiles = getattr(image, "tile", None)
-    factor = SHADE_FACTORS.get(tiles[0].args, 1) if image.format == "PNG" and tiles else 1
+    stored = tiles[0].args if image.format == "PNG" and tiles else None
     clear = image.info.get("transparency")
-    if isinstance(clear, int) and factor > 1:
-        image.info["transparency"] = clear * factor
+    if isinstance(clear, int) and stored in SHADE_FACTORS:
+        image.info["transparency"] = clear * SHADE_FACTORS[stored]
+    elif isinstance(clear, tuple) and stored == DEEP_RGB:
+        image.info["transparency"] = tuple(shade >> 8 for shade in clear)
 
 
 def _filled(picture: Picture) -> Picture:
@@ -232,7 +232,7 @@ def _to_picture(image: Image.Image) -> Picture:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = early_exif(image).get(ORIENTATION, UPRIGHT)
+    value = exif_value(image, ORIENTATION)
     return value if isinstance(value, int) else UPRIGHT
 
 
@@ -262,11 +262,12 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     is_negative = image.mode not in ("I", "F") and (
         getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO  # for 8 bits PIL does that itself
     )
+    scale = 16 if _has_12_bits(image) else 1
     clear = None if image.mode == "F" else image.info.get("transparency")  # the one shade that is transparent
     grey = Image.new("L", image.size)
     alpha = Image.new("L", image.size) if isinstance(clear, int) else None
     for place, values in _boxes(image):
-        numbers = values.astype(np.float64)
+        numbers = values.astype(np.float64) * scale
         if is_negative:
             numbers = 65_535 - numbers
         grey.paste(Image.fromarray(_shades(numbers, most, image.mode)), place)
@@ -275,6 +276,11 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     if alpha is not None:
         grey.putalpha(alpha)
     return grey
+
+
+def _has_12_bits(image: Image.Image) -> bool:
+    """Whether it is a TIFF of greys from 0 to 4095, which PIL does not scale, and libvips does not read."""
+    return getattr(image, "tag_v2", {}).get(BITS) == (12,)
 
 
 def _shades(numbers: np.ndarray, most: float, mode: str) -> np.ndarray:
@@ -308,14 +314,22 @@ def _boxes(image: Image.Image) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
 
 
 def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """The picture files directly inside a folder, or all below it, in order of name. Raises InvalidInput."""
+    """The picture files directly inside a folder, or all below it, in order of name.
+
+    Hidden files and folders are left out, and links to folders are not followed. Raises InvalidInput.
+    """
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a folder")
-    inside = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(
-        path
-        for path in inside
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and not path.is_dir()
-    )
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_refuse_closed):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        found += [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    return sorted(found)
+
+
+def _refuse_closed(error: OSError) -> NoReturn:
+    """For a folder whose pictures would be left out unnoticed."""
+    raise InvalidInput(
+        f"the folder {error.filename} cannot be looked into: {error.strerror}; open it, or move it away"
+    ) from error

@@ -2,7 +2,6 @@
 
 import io
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,16 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.files import check_place, plain_number, replacing
+from styletransfer.files import check_place, replacing
 from styletransfer.images import large
 from styletransfer.images.formats import (
     BROKEN,
     FORMATS,
     LONGEST_SIDES,
     SAVE_OPTIONS,
-    early_exif,
+    exif_value,
     open_picture,
+    without_warnings,
 )
 from styletransfer.images.resizing import as_bytes
 
@@ -52,7 +52,7 @@ class Painting:
         path = Path(path)
         check_writable(path)
         file_format = FORMATS[path.suffix.lower()]
-        text = json.dumps(dict(self.parameters), sort_keys=True, default=plain_number)  # in ASCII
+        text = json.dumps(dict(self.parameters), sort_keys=True)  # in ASCII
         fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
         field = fields.get(file_format, _EXIF_FIELD)
         described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
@@ -71,9 +71,7 @@ def to_pil(
     planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
     image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
-        image.info[_METADATA_KEY] = json.dumps(
-            dict(metadata), ensure_ascii=False, sort_keys=True, default=plain_number
-        )
+        image.info[_METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
     return image
 
 
@@ -140,16 +138,14 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
     return {**options, "exif": exif}
 
 
-def read_metadata(path: Path) -> dict:
+def read_metadata(path: str | Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open_picture(path) as image:
-                keyed = image.info.get(_METADATA_KEY)
-                described = str(early_exif(image).get(_DESCRIPTION, ""))
+        with without_warnings(), open_picture(path) as image:
+            keyed = image.info.get(_METADATA_KEY)
+            described = str(exif_value(image, _DESCRIPTION) or "")
     except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
-        texts = large.texts_of(path)
+        texts = large.texts_of(Path(path))
         keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), "")
         described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
     except FileNotFoundError:

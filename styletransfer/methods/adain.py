@@ -6,22 +6,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from styletransfer.convolution import compute_in
 from styletransfer.core import Cost, OnStep, Style
 from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
-    FeatureStatistics,
+    Statistics,
     blended_statistics,
     encode,
-    restyle,
     statistics_of,
     toward,
 )
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.networks import compute_in
-from styletransfer.norm import joint_statistics
+from styletransfer.norm import adain, joint_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
@@ -85,7 +84,7 @@ class AdainStylizer:
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _sampled(self, content: Tensor) -> FeatureStatistics:
+    def _sampled(self, content: Tensor) -> dict[str, Statistics]:
         """Statistics of a large picture, measured on parts of it."""
         joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
         windows = TILING.sampling.windows(*content.shape[-2:])
@@ -102,18 +101,17 @@ class AdainStylizer:
         styles: Sequence[Style],
         weights: Tensor,
         strength: Tensor,
-        own: FeatureStatistics | None,
+        own: dict[str, Statistics] | None,
     ) -> Tensor:
         """Paint a picture, or a tile of one with `own`, the statistics of the whole picture."""
         device = self.vgg.mean.device
         photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
         own = own or statistics_of(features)
-        restyled: dict[str, Tensor] = {}
-        for layer, value in features.items():  # one by one: with masks, a goal takes more memory than its layer
-            mine = {layer: own[layer]}
-            goal = toward(mine, blended_statistics(styles, weights, [layer]), strength)
-            restyled |= restyle({layer: value}, mine, goal)
+        restyled = {}
+        for layer, value in features.items():
+            goal = toward(own[layer], blended_statistics(styles, weights, layer), strength, layer)
+            restyled[layer] = adain(value, own[layer], *goal)
         height, width = photo.shape[-2:]
         painted = self.decoder(restyled)[..., :height, :width]
         if (strength < 1).any():

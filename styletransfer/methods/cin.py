@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styletransfer.convolution import STRIDE, compute_in
 from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
-from styletransfer.methods.tiles import LOOK_STEP, Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.networks import STRIDE, NormStatistics, TransformerNetwork, compute_in
+from styletransfer.methods.tiles import COARSE_STEP, Sampling, Tiling, Window, paint_tiles, sample_weights
+from styletransfer.networks import NormStatistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
@@ -115,11 +116,11 @@ class CinStylizer:
 
 
 def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
-    """Where each style belongs and where the photo stays, (S + 1, h, w), at every LOOK_STEP-th pixel."""
+    """Where each style belongs and where the photo stays, (S + 1, h, w), at every COARSE_STEP-th pixel."""
     if weights.ndim == 1 and strength.ndim == 0:
         return None
-    shares = weights[:, ::LOOK_STEP, ::LOOK_STEP] if weights.ndim == 3 else weights[:, None, None]
-    degree = strength[::LOOK_STEP, ::LOOK_STEP] if strength.ndim == 2 else strength
+    shares = weights[:, ::COARSE_STEP, ::COARSE_STEP] if weights.ndim == 3 else weights[:, None, None]
+    degree = strength[::COARSE_STEP, ::COARSE_STEP] if strength.ndim == 2 else strength
     painted = shares * degree
     return torch.cat([painted, (1 - degree).expand(1, *painted.shape[1:])])
 

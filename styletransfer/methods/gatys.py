@@ -12,11 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import Cost, OnStep, Progress, Style, blend
+from styletransfer.core import Clock, Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
-from styletransfer.methods.clock import Clock
 from styletransfer.methods.objective import Goal, Losses, Objective
 from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
@@ -33,6 +32,7 @@ TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
 LEAST_SIDE = 32  # pixels; VGG halves a picture four times
+LEAST_STYLE_SIDE = 64  # of style pictures: 4x4 places at relu5_1, as few would have hardly any covariance
 MOST_COARSE = 3.0  # times the steps of the final size
 
 
@@ -119,7 +119,7 @@ class GatysStylizer:
         return self.fast is not None and all(style.info.base_sha256 == self.fast.sha256 for style in styles)
 
     def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
-        """The cost of all steps; where `seconds` are given, they say how long it takes instead."""
+        """The cost of all steps, and the time where it is given."""
         settings = optimization or Optimization()
         check_layer(settings.content_layer, GRAM_LAYERS[-1])
         plans = _plans(size, settings)
@@ -132,7 +132,7 @@ class GatysStylizer:
             state += 4 * channels(settings.content_layer) // stride(settings.content_layer) ** 2
         # Forward and backward; and in tiles forward once more, for the statistics of the whole.
         work = (3 if tiled else 2) * MULTIPLY_ADDS * pixel_steps
-        return Cost(work, MEMORY * at_once + state * plans[-1].pixels)
+        return Cost(work, MEMORY * at_once + state * plans[-1].pixels, settings.seconds or None)
 
     def goals(
         self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]
@@ -247,7 +247,7 @@ class _Run:
         settings, plan = self.settings, self.plans[index]
         photo = images.resize(self.content, plan.size).to(self.stylizer.device)
         relative = min(plan.size) / min(self.final)
-        side = max(16, round(STYLE_SIDE * settings.style_scale * relative))
+        side = max(LEAST_STYLE_SIDE, round(STYLE_SIDE * settings.style_scale * relative))
         goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size)
         objective = Objective(self.stylizer.vgg, photo, goals, settings, TILE_SIDE)
         pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
@@ -331,7 +331,10 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
     enlarged = max(1.0, LEAST_SIDE / min(size))
     final = (round(size[0] * enlarged), round(size[1] * enlarged))
     if final[0] * final[1] > MAX_PIXELS:
-        raise InvalidInput(f"a picture of {size[1]}x{size[0]} pixels is too elongated for this method; crop it")
+        reason = f"has more than {MAX_PIXELS:,}; give a smaller size"
+        if enlarged > 1:
+            reason = "is too elongated for this method; crop it"
+        raise InvalidInput(f"a picture of {size[1]}x{size[0]} pixels {reason}")
     count = max(0, math.ceil(math.log(max(final) / settings.least_side, SCALE) - 1e-6))
     plans = []
     for smaller in range(count, -1, -1):

@@ -97,7 +97,7 @@ class Objective:
         pixels = image.detach().requires_grad_()
         features = self.vgg(pixels, [layer, *self.layers])
         content = content_loss(features[layer], self._content[0]).sum()
-        style = self._style([self._statistics(features, goal.mask) for goal in self.goals])
+        style = self._style([self._statistics(features, goal.mask, self.tiles[0]) for goal in self.goals])
         total = self.settings.content_weight * content + style
         (gradient,) = torch.autograd.grad(total, pixels)
         return gradient, Losses(total.item(), content.item(), style.item())
@@ -144,19 +144,15 @@ class Objective:
         return wholes
 
     def _statistics(
-        self, features: Mapping[str, Tensor], mask: Tensor | None, tile: Tile | None = None
+        self, features: Mapping[str, Tensor], mask: Tensor | None, tile: Tile
     ) -> dict[str, _Summary]:
-        """Summaries of the style layers where the mask is, of a picture or of the inner part of a tile."""
+        """Summaries of the style layers where the mask is, of the inner part of a tile."""
         found = {}
         for name in self.layers:
-            own, weights = features[name], None
+            apart, weights = stride(name), None
             if mask is not None:
-                part = tile.outer.cut(mask) if tile else mask
-                weights = F.avg_pool2d(part, stride(name))
-            if tile:
-                apart = stride(name)
-                own, weights = tile.own(own, apart), None if weights is None else tile.own(weights, apart)
-            found[name] = _summary(own, weights)
+                weights = tile.own(F.avg_pool2d(tile.outer.cut(mask), apart), apart)
+            found[name] = _summary(tile.own(features[name], apart), weights)
         return found
 
     def _style(self, wholes: Sequence[Mapping[str, _Summary]]) -> Tensor:
@@ -174,6 +170,9 @@ class Objective:
 
 
 def _summary(features: Tensor, weights: Tensor | None) -> _Summary:
+    if features.numel() == 0:  # of a last tile that is narrower than the stride of the layer
+        width = features.shape[1]
+        return _Summary(features.new_zeros(1, width).float(), features.new_zeros(1, width, width).float(), 0.0)
     if weights is None:
         area = float(features.shape[2] * features.shape[3])
         return _Summary(features.float().mean(dim=(2, 3)), gram(features), area)

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styletransfer.convolution import LEAST_SIDE
 from styletransfer.core import OnStep, Progress
 from styletransfer.images import as_bytes, as_float, empty_like
-from styletransfer.networks import LEAST_SIDE
 
-LOOK_STEP = 8  # pixels; every LOOK_STEP-th one is looked at to see how typical a sample is of the picture
+COARSE_STEP = 8  # pixels; every COARSE_STEP-th one is looked at to see how typical a sample is of the picture
 EQUAL_WEIGHT = 0.01  # of keeping the samples' shares equal, beside fitting the picture's mean colours
 LEAST_SHARE = 0.1  # of a sample, relative to an equal share
 LEAST_COVERED = 0.25  # of the pixels of a sample: a region needs as many for its statistics
@@ -53,9 +53,9 @@ class Sampling:
     def windows(self, height: int, width: int, regions: Tensor | None = None) -> list[Window]:
         """The samples, all of one size; they may overlap.
 
-        Args:  regions: (R, h, w) in [0, 1], at every LOOK_STEP-th pixel. For each region that no sample covers
-               well enough, the window that covers it best is added: a region between the samples would have
-               no statistics.
+        Args:  regions: (R, h, w) in [0, 1], at every COARSE_STEP-th pixel. For each region that no sample
+               covers well enough, the window that covers it best is added: a region between the samples would
+               have no statistics.
         """
         size = min(self.side, height), min(self.side, width)
         tops, lefts = (
@@ -66,8 +66,8 @@ class Sampling:
         for region in () if regions is None else regions:
             best = max(_coarse(window).cut(region).mean() for window in windows)
             if best < LEAST_COVERED * region.max():
-                shown = F.avg_pool2d(region[None], [side // LOOK_STEP for side in size], stride=1)[0]
-                top, left = (LOOK_STEP * place for place in divmod(int(shown.argmax()), shown.shape[1]))
+                shown = F.avg_pool2d(region[None], [side // COARSE_STEP for side in size], stride=1)[0]
+                top, left = (COARSE_STEP * place for place in divmod(int(shown.argmax()), shown.shape[1]))
                 windows.append(Window(min(top, height - size[0]), min(left, width - size[1]), *size))
         return windows
 
@@ -175,12 +175,12 @@ def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tens
            not count.
     """
     even = torch.full((len(windows),), 1 / len(windows))
-    if min(content.shape[-2:]) < 8 * LOOK_STEP:
+    if min(content.shape[-2:]) < 8 * COARSE_STEP:
         return even
-    looks = _looks(content)
-    parts = [_coarse(_without(rim, window)).cut(looks).mean((1, 2)) for window in windows]
-    scale = looks.std((1, 2)).clamp_min(1e-4) * len(looks) ** 0.5
-    off = ((torch.stack(parts) - looks.mean((1, 2))) / scale).double()  # (N, F)
+    features = _coarse_features(content)
+    parts = [_coarse(_without(rim, window)).cut(features).mean((1, 2)) for window in windows]
+    scale = features.std((1, 2)).clamp_min(1e-4) * len(features) ** 0.5
+    off = ((torch.stack(parts) - features.mean((1, 2))) / scale).double()  # (N, F)
     # The shares w with sum 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2.
     found = torch.linalg.solve(
         off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), torch.ones(len(off)).double()
@@ -196,15 +196,15 @@ def _without(rim: int, window: Window) -> Window:
 
 
 def _coarse(window: Window) -> Window:
-    """A window in a map of every LOOK_STEP-th pixel."""
-    return Window(*(side // LOOK_STEP for side in (window.top, window.left, window.height, window.width)))
+    """A window in a map of every COARSE_STEP-th pixel."""
+    return Window(*(side // COARSE_STEP for side in (window.top, window.left, window.height, window.width)))
 
 
-def _looks(content: Tensor) -> Tensor:
-    """Colours and contrasts at every LOOK_STEP-th pixel, and their products: (F, h, w)."""
-    height, width = (side // LOOK_STEP for side in content.shape[-2:])
+def _coarse_features(content: Tensor) -> Tensor:
+    """Colours and contrasts at every COARSE_STEP-th pixel, and their products: (F, h, w)."""
+    height, width = (side // COARSE_STEP for side in content.shape[-2:])
     pixels, below, beside = (
-        as_float(content[0, :, down::LOOK_STEP, right::LOOK_STEP])[:, :height, :width]
+        as_float(content[0, :, down::COARSE_STEP, right::COARSE_STEP])[:, :height, :width]
         for down, right in ((0, 0), (2, 0), (0, 2))
     )
     red, green, blue = pixels

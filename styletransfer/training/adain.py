@@ -8,17 +8,17 @@ from torch import Tensor
 from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
-    restyle,
     statistics_in,
     statistics_of,
     toward,
 )
 from styletransfer.losses import content_loss, total_variation
+from styletransfer.norm import adain
 from styletransfer.settings import AdainTraining
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.trainer import CPU, Trainer, crop_side, leaky_clamp
+from styletransfer.training.trainer import Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 
@@ -35,7 +35,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         looks: Looks,
         settings: AdainTraining,
         *,
-        device: torch.device = CPU,
+        device: torch.device,
     ) -> None:
         self.vgg, self.looks = vgg, looks.near(device)
         self.contents = near(contents, device)
@@ -55,7 +55,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
     def start_from(self, decoder: AdainDecoder) -> None:
         """Begin with a trained decoder."""
         self.model.load_state_dict(decoder.state_dict())
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self._begin_average()
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
@@ -72,9 +72,12 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         target = looks.targets.to(self.device)
         is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
         is_photo = is_photo.to(self.device)
-        own = statistics_of(found)
-        goal = toward(own, statistics_in(target), (~is_photo).float())
-        painted = leaky_clamp(self.model(restyle(found, own, goal)))
+        own, style, strength = statistics_of(found), statistics_in(target), (~is_photo).float()
+        restyled = {
+            layer: adain(value, own[layer], *toward(own[layer], style[layer], strength, layer))
+            for layer, value in found.items()
+        }
+        painted = leaky_clamp(self.model(restyled))
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)
         style_losses = target.loss(features)

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer import images
 from styletransfer.core import OnStep
-from styletransfer.decoder import AdainDecoder, encode, restyle, statistics_in, statistics_of
+from styletransfer.decoder import AdainDecoder, encode, statistics_in, statistics_of
 from styletransfer.files import make_folder
+from styletransfer.norm import adain
 from styletransfer.settings import LICENCE, AdainTraining
 from styletransfer.targets import StyleTarget
 from styletransfer.training.adain import AdainTrainer
-from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import HeldOut, Paint
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.trainer import resume, run
@@ -45,12 +45,12 @@ def train_adain(
     the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
     """
     started = load_decoder(job.start / "models")[0] if job.start else None
+    paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
-    paintings, held_out_paintings = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(
-        job.out / "targets.pt",
+        job.out,
         paintings,
         vgg,
         variants=settings.variants,
@@ -82,5 +82,6 @@ def _paint(vgg: VGG19, decoder: AdainDecoder, photo: Tensor, goal: StyleTarget) 
     device = vgg.mean.device
     with torch.inference_mode():
         features = encode(vgg, photo.to(device))
-        restyled = restyle(features, statistics_of(features), statistics_in(goal.to(device)))
+        own, style = statistics_of(features), statistics_in(goal.to(device))
+        restyled = {layer: adain(value, own[layer], *style[layer]) for layer, value in features.items()}
         return decoder(restyled).clamp(0, 1)[..., :height, :width]

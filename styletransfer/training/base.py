@@ -22,10 +22,10 @@ from styletransfer.networks import (
 from styletransfer.settings import BaseTraining
 from styletransfer.training.chance import integer, uniform
 from styletransfer.training.data import near, random_crops
+from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.objective import choose_lags, judge, look_at_photos
-from styletransfer.training.trainer import CPU, Trainer, crop_side, leaky_clamp
+from styletransfer.training.trainer import Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import VGG19
 
 
@@ -69,8 +69,8 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         settings: BaseTraining,
         *,
         config: NetworkConfig = DEFAULT_CONFIG,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device = CPU,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         self.vgg, self.kept, self.dtype = vgg, kept, dtype
         self.contents = near(contents, device)
@@ -154,7 +154,7 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
             self.model.shared.copy_(shared)
             for index, row in rows.items():
                 self.model.own[index] = row - shared
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self._begin_average()
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"queue": self._queue}

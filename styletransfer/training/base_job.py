@@ -10,16 +10,17 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder, printable
+from styletransfer.files import make_folder
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
-from styletransfer.stylebank import SUFFIX, StyleBank, check_base, is_shown, save_style, to_slug
+from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
 from styletransfer.targets import style_target
+from styletransfer.text import encodable, is_shown
 from styletransfer.training.base import BaseModel, BaseTrainer
 from styletransfer.training.chance import integer
-from styletransfer.training.data import load_photographs, split_held_out
-from styletransfer.training.held_out import grid, measure, paint_in_row
-from styletransfer.training.looks import Looks, look_at
-from styletransfer.training.trainer import CPU, mean_losses, resume, run
+from styletransfer.training.data import load_photographs, pictures_in, split_held_out
+from styletransfer.training.held_out import CELL, grid, measure, paint_in_row
+from styletransfer.training.looks import Looks, look_at, name_of
+from styletransfer.training.trainer import mean_losses, resume, run
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
 
@@ -77,7 +78,7 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
             raise InvalidInput(f"{path} and {found[path.stem].name} have the same name; rename one")
         found[path.stem] = path
     if job.catalogue is None:
-        titles = {name: printable(name) for name in found}
+        titles = {name: encodable(name) for name in found}
         lines = [{"slug": to_slug(title), "picture": name, "title": title} for name, title in titles.items()]
     else:
         try:
@@ -134,30 +135,28 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
     if (folder / "models" / PREDICTOR_FILE).exists():
         predictor, own_base = load_predictor_of_any_base(folder / "models")
         if own_base == sha256:  # not of an earlier training into the same folder
-            targets = trainer.looks.targets.to(CPU)
+            targets = trainer.looks.targets.to(torch.device("cpu"))
             predicted = predictor(targets.means, targets.stds).to(trainer.device)
             rows = dict(enumerate(predicted)) | rows
     trainer.start_from(network, rows)
 
 
 def _looks(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining) -> Looks:
-    """Looks at the kept styles, then at the wide paintings. Raises InvalidInput."""
-    wide = split_held_out(images.find_pictures(job.wide))[0] if job.wide else []
-    if job.wide and not wide:
-        raise InvalidInput(f"{job.wide} holds fewer than two pictures, and the first is held out")
+    """Looks at the kept styles, then at the wide paintings. Raises InvalidInput, UnreadableImage."""
+    wide = split_held_out(pictures_in(job.wide))[0] if job.wide else []
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
     paintings = [(path, STYLE_SIDE) for _, path in infos]
     paintings += [(path, integer(*WIDE_SIDES, generator)) for path in wide]
-    names = [f"{path.name} {side}" for path, side in paintings]
+    names = [f"{name_of(path)} {side}" for path, side in paintings]
     pictures = (images.as_style(images.read_on_white(path), side) for path, side in paintings)
-    return look_at(job.out / "targets.pt", names, pictures, vgg)
+    return look_at(job.out, names, pictures, vgg)
 
 
 def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
     """Some photos as they are, and in every kept style, as one picture (1, 3, H, W)."""
     model = trainer.averaged()
-    cells = [images.resize(sample, (192, 256)) for sample in samples]
+    cells = [images.resize(sample, CELL) for sample in samples]
     columns = [torch.cat(cells, dim=2)]
     for index in range(trainer.kept):
         painted = [_paint(trainer, model, cell, index).cpu() for cell in cells]

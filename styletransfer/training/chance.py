@@ -1,4 +1,4 @@
-"""Numbers drawn by chance, from a generator that is passed in."""
+"""Random numbers, from a generator that is passed in."""
 
 import torch
 

@@ -33,7 +33,7 @@ def load_photographs(folder: Path) -> tuple[list[Tensor], list[Tensor]]:
 
     Raises InvalidInput.
     """
-    used, held_out = split_held_out(find_pictures(folder))
+    used, held_out = split_held_out(pictures_in(folder))
     photos = [as_float(picture) for picture in load_pictures(held_out[:HELD_OUT], CONTENT_SIDE)]
     return load_pictures(used, CONTENT_SIDE), photos
 
@@ -52,10 +52,22 @@ def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
             continue
         pictures.append(as_bytes(rgb))
     if not pictures:
-        raise InvalidInput(
-            f"of {len(paths)} pictures in a set none can be read; give a folder with at least two that can"
-        )
+        raise InvalidInput(f"of {len(paths)} pictures none can be read; give a folder with others")
     return pictures
+
+
+def pictures_in(folder: Path, least: int = 2) -> list[Path]:
+    """The picture files directly inside a folder: at least two, since one is held out, or as many as given.
+
+    Raises InvalidInput.
+    """
+    paths = find_pictures(folder)
+    if len(paths) < least:
+        found = "one picture" if paths else "no pictures"
+        raise InvalidInput(
+            f"{folder} holds {found}, and subfolders are not searched; give a folder with at least {least}"
+        )
+    return paths
 
 
 def split_held_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

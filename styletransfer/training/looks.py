@@ -15,7 +15,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.files import load_checkpoint, save_checkpoint
+from styletransfer.files import load_checkpoint, save_checkpoint, sha256_of
 from styletransfer.losses import autocorrelation
 from styletransfer.targets import StyleTarget, as_batch, target_of
 from styletransfer.training.chance import integer
@@ -26,6 +26,7 @@ from styletransfer.vgg import STYLE_LAYERS, VGG19
 
 log = logging.getLogger(__name__)
 
+LOOKS_FILE = "looks.pt"  # in the folder of a run
 SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
 LEAST_CROP = 0.5  # of either side of a painting
 
@@ -58,10 +59,8 @@ class Looks:
 
     def near(self, device: torch.device) -> "Looks":
         """The same on the device, where drawing is fast; as they are if they are too many for it."""
-        bytes_each = sum(
-            value[:1].numel() * 4 for part in vars(self.targets).values() for value in part.values()
-        )
-        return self if bytes_each * len(self) > MOST_ON_DEVICE else self.to(device)
+        size = sum(4 * value.numel() for part in vars(self.targets).values() for value in part.values())
+        return self if size > MOST_ON_DEVICE else self.to(device)
 
     def draw(self, count: int, mix_share: float, generator: torch.Generator) -> "Looks":
         """`count` random ones, of which a share, `mix_share`, are convex mixes of two."""
@@ -73,7 +72,7 @@ class Looks:
 
 
 def look_at_paintings(
-    cache: Path,
+    out: Path,
     paintings: Sequence[Path],
     vgg: VGG19,
     *,
@@ -86,11 +85,9 @@ def look_at_paintings(
     """Looks at paintings, `variants` each: as it is, then at crops in other colours; and at further pictures.
 
     Those are `textures`, and `techniques`: paintings or photographs redone in another technique. Raises
-    InvalidInput where there are no paintings, or `cache` holds looks at others, see `look_at`.
+    InvalidInput where the folder `out` of the run holds looks at others, see `look_at`; UnreadableImage.
     """
-    if not paintings:
-        raise InvalidInput("there are no paintings; give a folder with at least two")
-    names = [f"{path.name} {variant}" for path in paintings for variant in range(variants)]
+    names = [f"{name} {variant}" for name in map(name_of, paintings) for variant in range(variants)]
     names += [f"texture {number}" for number in range(textures)]
     names += [f"technique {number}" for number in range(techniques)]
     names = [f"{name}, seed {seed}" for name in names]
@@ -100,22 +97,34 @@ def look_at_paintings(
         (texture(SIDES[0], generator) for _ in range(textures)),
         (_redone([each for each in (paintings, photographs) if each], generator) for _ in range(techniques)),
     )
-    return look_at(cache, names, pictures, vgg)
+    return look_at(out, names, pictures, vgg)
 
 
-def look_at(cache: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
+def name_of(painting: Path) -> str:
+    """What a painting is called among those looked at, which tells it from others that its file may hold.
+
+    Raises UnreadableImage.
+    """
+    try:
+        return f"{painting.name} {sha256_of(painting)}"
+    except OSError as error:
+        raise UnreadableImage(f"{painting} cannot be read: {error.strerror or error}") from error
+
+
+def look_at(out: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
     """Looks at pictures, which are made one after the other.
 
-    They are computed once and kept in the file `cache`, which is mapped into memory. Raises InvalidInput where
-    that file holds looks of other names.
+    They are computed once and kept in a file in the folder `out`, which is mapped into memory. Raises
+    InvalidInput where that file holds looks of other names.
     """
+    cache = out / LOOKS_FILE
     if not cache.exists():
         _keep_looks(cache, names, pictures, vgg)
     stored = load_checkpoint(cache, mmap=True)
     if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
         raise InvalidInput(
-            f"{cache.parent} holds a run with other paintings or another seed, or of an earlier version; give "
-            "this one another --out"
+            f"{out} holds a run with other paintings or another seed, or of an earlier version; give this one "
+            "another --out"
         )
     return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
 

@@ -1,19 +1,21 @@
 """Training of the row predictor: any painting, the base network as it is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from styletransfer.errors import InvalidInput
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
 from styletransfer.settings import PredictorTraining
 from styletransfer.training.data import near, random_crops
+from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
-from styletransfer.training.objective import choose_lags, judge, look_at_photos
-from styletransfer.training.trainer import CPU, Trainer, leaky_clamp
+from styletransfer.training.trainer import Trainer, leaky_clamp
 from styletransfer.vgg import VGG19
 
 LEAST_INPUT_STD = 0.05  # of a logarithm: a channel that is nearly the same in all paintings says nothing
@@ -28,24 +30,26 @@ def row_std(rows: Tensor) -> Tensor:
 class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
     """Holds the state of a training and takes its steps.
 
-    Args:  network: the base network, frozen, its convolutions in `dtype`; rows: (S, 2, N) of the known styles;
-           contents: photographs; looks: at all paintings.
+    Args:  network: the base network, frozen, its convolutions in `dtype`; base_sha256: of its file;
+           rows: (S, 2, N) of the known styles; contents: photographs; looks: at all paintings.
     """
 
     def __init__(
         self,
         vgg: VGG19,
         network: TransformerNetwork,
+        base_sha256: str,
         rows: Tensor,
         contents: Sequence[Tensor],
         looks: Looks,
         settings: PredictorTraining,
         *,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device = CPU,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
         self.vgg, self.network, self.looks = vgg, network, looks.near(device)
         self.contents, self.dtype = near(contents, device), dtype
+        self.base_sha256 = base_sha256
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             predictor = RowPredictor(rows.shape[2])
@@ -76,7 +80,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         state["enter.weight"] = predictor.enter.weight * scale
         state |= dict(self.model.named_buffers())
         self.model.load_state_dict(state)
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self._begin_average()
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
@@ -93,3 +97,12 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         return loss, judged.means("content", "style", "repetition")
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"base_sha256": self.base_sha256}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`. Raises InvalidInput for one that was trained with another base network."""
+        if state["base_sha256"] != self.base_sha256:
+            raise InvalidInput("the run belongs to another base network; choose another --out")
+        super().restore(state)

@@ -6,22 +6,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer import images
+from styletransfer.convolution import compute_in
 from styletransfer.core import OnStep
 from styletransfer.errors import InvalidInput
-from styletransfer.files import make_folder
-from styletransfer.methods import cin
+from styletransfer.files import make_folder, package_folder
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, PredictorTraining
 from styletransfer.stylebank import StyleBank, check_base
 from styletransfer.targets import StyleTarget
-from styletransfer.training.data import load_photographs, split_held_out
+from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import HeldOut, Paint, paint_in_row
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.predictor import PredictorTrainer
 from styletransfer.training.trainer import resume, run
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
-from styletransfer.weights import load_predictor_of_any_base, package_folder, save_predictor
+from styletransfer.weights import load_base, load_predictor_of_any_base, save_predictor
 
 
 @dataclass(frozen=True)
@@ -51,30 +50,33 @@ def train_predictor(
     the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
     """
     models, styles = (job.base / name if job.base else package_folder(name) for name in ("models", "styles"))
-    base = cin.load(models, device, dtype)
+    network, sha256 = load_base(models)
+    compute_in(network.to(device), dtype)
     bank = StyleBank(styles)
     known = [bank.load(name) for name in bank.paths()]
     if len(known) < 2:
         raise InvalidInput(f"{styles} holds {len(known)} styles; at least two are needed")
     for style in known:
-        check_base(style, base.sha256)
+        check_base(style, sha256)
     rows = torch.stack([style.row for style in known])
     started = _started(job.start, rows) if job.start else None
+    paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(job.content)
-    paintings, held_out_paintings = split_held_out(images.find_pictures(job.styles))
     looks = look_at_paintings(
-        job.out / "looks.pt",
+        job.out,
         paintings,
         vgg,
         variants=settings.variants,
         textures=settings.textures,
         seed=settings.seed + 1,
         techniques=settings.techniques,
-        photographs=split_held_out(images.find_pictures(job.content))[0],
+        photographs=split_held_out(pictures_in(job.content))[0],
     )
-    trainer = PredictorTrainer(vgg, base.network, rows, contents, looks, settings, dtype=dtype, device=device)
+    trainer = PredictorTrainer(
+        vgg, network, sha256, rows, contents, looks, settings, dtype=dtype, device=device
+    )
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
     held_out = HeldOut(vgg, photos, held_out_paintings)
@@ -85,7 +87,7 @@ def train_predictor(
         def paint(photo: Tensor, goal: StyleTarget) -> Tensor:
             with torch.inference_mode():
                 [row] = predictor(goal.to(device).means, goal.to(device).stds)
-            return paint_in_row(base.network, photo, row, dtype)
+            return paint_in_row(network, photo, row, dtype)
 
         return paint
 
@@ -102,7 +104,7 @@ def train_predictor(
         "losses": held_out.losses(painter()),
         "licence": LICENCE,
     }
-    save_predictor(job.out / "models", trainer.averaged(), base.sha256, description)
+    save_predictor(job.out / "models", trainer.averaged(), sha256, description)
 
 
 def _started(folder: Path, rows: Tensor) -> RowPredictor:

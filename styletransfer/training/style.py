@@ -14,8 +14,8 @@ from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import StyleTraining
 from styletransfer.targets import StyleTarget
+from styletransfer.training.judging import Seen, choose_lags, judge, look_at_photos
 from styletransfer.training.looks import LAGS, Looks
-from styletransfer.training.objective import Seen, choose_lags, judge, look_at_photos
 from styletransfer.vgg import VGG19
 
 SNAPSHOT_STEPS = 10
@@ -62,7 +62,7 @@ class StyleFitter:
         self.look = look.to(self.device)
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
-        betas = (settings.momentum, 0.99)
+        betas = (settings.momentum, settings.square_momentum)
         self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=betas)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.step = 0

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import OnStep, Progress, Style, StyleInfo
+from styletransfer.convolution import compute_in
+from styletransfer.core import Clock, OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import load_checkpoint, make_folder, printable, save_checkpoint
+from styletransfer.files import load_checkpoint, make_folder, save_checkpoint
 from styletransfer.images import ImageSource
-from styletransfer.methods.cin import CinStylizer
-from styletransfer.methods.clock import Clock
-from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG, SUFFIX, save_style
-from styletransfer.training.data import built_in_crops, load_pictures, random_crop
+from styletransfer.text import encodable
+from styletransfer.training.data import built_in_crops, load_pictures, pictures_in, random_crop
 from styletransfer.training.held_out import paint_in_row
 from styletransfer.training.looks import Looks, look
 from styletransfer.training.style import StyleFitter, predicted_start
 from styletransfer.training.trainer import mean_losses
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
+from styletransfer.weights import load_base, load_predictor
 
 CHECKPOINT_SECONDS = 5
 PREVIEW_SECONDS = 3
@@ -35,15 +35,16 @@ THUMBNAIL_SIDE = 192  # pixels, long side
 class StyleJob:
     """What to learn, and where to put it.
 
-    `image`: the picture; `title`, `slug`: what the style is called; `folder`: where its file goes; `content`:
-    folder of photographs to learn on, or the ones at hand; `resume`: go on where an interrupted fit of the
-    same picture stood; `command`: recorded in the file.
+    `image`: the picture; `title`, `slug`: what the style is called; `folder`: where its file goes; `models`:
+    folder of the base network and the predictor; `content`: folder of photographs to learn on, or the ones at
+    hand; `resume`: go on where an interrupted fit of the same picture stood; `command`: recorded in the file.
     """
 
     image: ImageSource
     title: str
     slug: str
     folder: Path
+    models: Path
     content: Path | None = None
     resume: bool = False
     command: str = ""
@@ -56,9 +57,9 @@ class StyleJob:
 
 def train_style(
     job: StyleJob,
-    base: CinStylizer,
-    predictor: RowPredictor,
     settings: StyleTraining,
+    device: torch.device,
+    dtype: torch.dtype,
     on_step: OnStep | None = None,
 ) -> Style:
     """Fit gamma and beta to a picture and write the style file.
@@ -66,55 +67,52 @@ def train_style(
     `on_step` gets the losses of every step and a preview every few seconds. When it raises `Cancelled`, the fit
     ends there and what has been learned so far becomes the style; any other exception from it drops the fit.
     Any other end leaves a checkpoint at most a few seconds old. If a style of that name has come into the
-    folder meanwhile, this one gets a number.
-
-    Args:    base: paints with the base network, not in 8-bit integers; predictor: says where to begin.
-    Raises:  UnreadableImage, InvalidInput, UnwritableOutput, TrainingDiverged.
+    folder meanwhile, this one gets a number. Raises UnreadableImage, InvalidInput, UnwritableOutput,
+    MissingWeights, TrainingDiverged.
     """
+    network, sha256 = load_base(job.models)
+    compute_in(network.to(device), dtype)
+    predictor, _ = load_predictor(job.models)
     picture = images.as_style(images.read_on_white(job.image), settings.style_side)
     crops = _crops(job, settings)
-    vgg = load_vgg19(GRAM_LAYERS[-1]).to(base.device)
-    seen = look(vgg, picture, GRAM_LAYERS)
-    goal = Looks(seen.targets.at(STYLE_LAYERS), seen.repetition)
+    vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
+    looked = look(vgg, picture, GRAM_LAYERS)
+    goal = Looks(looked.targets.at(STYLE_LAYERS), looked.repetition)
     start = predicted_start(goal.targets, predictor)
-    vgg.convolutions.to(base.dtype)  # mean and std of the input keep their digits
-    fitter = StyleFitter(vgg, base.network, start, goal, crops, settings)
-    fingerprint = hashlib.sha256(picture.numpy().tobytes() + base.sha256.encode()).hexdigest()
+    vgg.convolutions.to(dtype)  # mean and std of the input keep their digits
+    fitter = StyleFitter(vgg, network, start, goal, crops, settings)
+    fingerprint = hashlib.sha256(picture.numpy().tobytes() + sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
-    losses, seconds = _fit(job, fitter, fingerprint, spent, settings, on_step)
+    losses, seconds = _fit(job, fitter, fingerprint, spent, on_step)
     recipe = {
         "command": job.command,
-        "data": {"photographs": printable(job.content.name) if job.content else "built in"},
+        "data": {"photographs": encodable(job.content.name) if job.content else "built in"},
         "settings": asdict(settings),
         "steps": fitter.step,
         "seconds": round(seconds, 1),
     }
     info = StyleInfo(
         slug=_free_slug(job),
-        title=printable(job.title),
+        title=encodable(job.title),
         licence=LICENCE,
         style_side=settings.style_side,
-        base_sha256=base.sha256,
+        base_sha256=sha256,
         recipe=recipe,
         losses={name: round(value, 4) for name, value in losses.items()},
     )
     thumbnail = images.to_jpeg(images.resize_long_side(picture, THUMBNAIL_SIDE))
-    style = seen.targets.style(info, fitter.row(), thumbnail)
+    style = looked.targets.style(info, fitter.row(), thumbnail)
     save_style(job.folder / f"{info.slug}{SUFFIX}", style)
     job.checkpoint.unlink(missing_ok=True)
     return style
 
 
 def _fit(
-    job: StyleJob,
-    fitter: StyleFitter,
-    fingerprint: str,
-    spent: float,
-    settings: StyleTraining,
-    on_step: OnStep | None,
+    job: StyleJob, fitter: StyleFitter, fingerprint: str, spent: float, on_step: OnStep | None
 ) -> tuple[dict[str, float], float]:
     """Take all steps; mean losses of the last ones, and the seconds it took, the `spent` ones included."""
+    settings = fitter.settings
     recent: deque[dict[str, float]] = deque(maxlen=10)
     clock = Clock()
     began = saved = shown = clock.now()
@@ -196,7 +194,7 @@ def _crops(job: StyleJob, settings: StyleTraining) -> list[Tensor]:
     generator = torch.Generator().manual_seed(settings.seed)
     if job.content is None:
         return built_in_crops(settings.crops, settings.side, generator)
-    paths = images.find_pictures(job.content)
+    paths = pictures_in(job.content, least=1)
     order = torch.randperm(len(paths), generator=generator)[: settings.crops].tolist()
     pictures = load_pictures([paths[index] for index in order], round(1.5 * settings.side))
     return [random_crop(pictures, settings.side, generator) for _ in range(settings.crops)]

@@ -14,7 +14,7 @@ from styletransfer.training.textures import clouds, coordinates, scaled
 
 
 def in_technique(picture: Tensor, generator: torch.Generator) -> Tensor:
-    """A square picture (1, 3, S, S) in [0, 1] in a technique drawn by chance, of the same size."""
+    """A square picture (1, 3, S, S) in [0, 1] in a random technique, of the same size."""
     techniques = (_mosaic, _dots, _hatching, _lines, _flat)
     done = techniques[integer(0, len(techniques) - 1, generator)](picture, generator)
     grain = 0.06 * uniform(generator) * torch.randn(done[:, :1].shape, generator=generator)

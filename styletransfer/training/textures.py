@@ -1,4 +1,4 @@
-"""Pictures of pure texture, drawn by chance: looks that no painting has, such as stripes, tiles and marble."""
+"""Randomly generated textures: looks that no painting has, such as stripes, tiles and marble."""
 
 import math
 

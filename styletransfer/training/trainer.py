@@ -27,8 +27,6 @@ MAY_CHANGE = ("steps", "sheet_steps")  # settings of a run that is resumed
 # Values outside [0, 1] are cut off when shown. Training lets a little of them through, so that a pixel that has
 # gone too far still has a gradient.
 LEAK = 0.05
-CPU = torch.device("cpu")
-
 
 Model = TypeVar("Model", bound=nn.Module)
 Settings = TypeVar("Settings", bound=NetworkTraining)
@@ -46,9 +44,13 @@ class Trainer(Generic[Model, Settings]):
     ) -> None:
         self.model, self.optimizers, self.settings, self.device = model, optimizers, settings, device
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.average = {name: value.clone() for name, value in model.state_dict().items()}
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self.step = 0
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        """Average the weights from here on: at first, and once others have taken their place."""
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of a step, and means over its samples by name; `share` of the training is done."""
@@ -214,13 +216,20 @@ def checkpoint_of(out: Path) -> Path:
 
 
 def _without_later(path: Path, step: int) -> None:
-    """Remove from a table the steps after the checkpoint that a run goes on from: they are taken again."""
+    """Remove from a table the steps after the checkpoint that a run goes on from: they are taken again.
+
+    Lines that belong to no step are removed as well: no run ends because somebody has edited its table.
+    """
     if not path.exists():
         return
-    lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-    kept = lines[:1] + [line for line in lines[1:] if int(line.partition(",")[0]) <= step]
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    kept = lines[:1]
+    for line in lines[1:]:
+        number = line.partition(",")[0]
+        if number.isdecimal() and int(number) <= step:
+            kept.append(line)
     with replacing(path) as temporary:
-        temporary.write_text("".join(kept), encoding="ascii")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def _log(path: Path, step: int, recent: list[dict[str, float]]) -> None:

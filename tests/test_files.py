@@ -1,0 +1,35 @@
+"""Writing files, reading what was written, and finding those of packages."""
+
+import pytest
+import torch
+from conftest import Intruder
+
+from styletransfer.errors import InvalidInput, UnwritableOutput
+from styletransfer.files import in_package, load_checkpoint, replacing
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UnwritableOutput, match="No space left"):
+        fail()
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):
+    torch.save({"fit": Intruder(tmp_path / "ran")}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InvalidInput, match="damaged"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_part_of_a_package_that_is_not_there_is_not_found():
+    assert in_package("styletransfer", "images") is not None
+    assert in_package("styletransfer", "none") is None
+    assert in_package("no_such_package", "none") is None

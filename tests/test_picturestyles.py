@@ -1,0 +1,37 @@
+"""Pictures as styles."""
+
+import os
+
+import torch
+from conftest import TINY, make_photo
+
+from styletransfer.files import sha256_of
+from styletransfer.picturestyles import PictureStyles
+from styletransfer.weights import BASE_FILE
+
+
+def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models):
+    style = PictureStyles(tiny_models, torch.device("cpu")).get(make_photo(60, 80), "picture")
+    assert style.row.shape == (2, TINY.row_length)
+    assert style.info.base_sha256 == sha256_of(tiny_models / BASE_FILE)
+
+
+def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
+    file = tmp_path / "painting.png"
+    looks = []
+    pictures = transfer._pictures
+    look_at = pictures._look_at
+    monkeypatch.setattr(pictures, "_look_at", lambda *given: looks.append(given) or look_at(*given))
+    make_photo(60, 60, seed=3).save(file)
+    first, second = (transfer.stylize(photo, file) for _ in range(2))
+    assert len(looks) == 1
+    assert first.tobytes() == second.tobytes()
+    make_photo(60, 60, seed=9).save(file)
+    os.utime(file, (1, 1))
+    assert transfer.stylize(photo, file).tobytes() != first.tobytes()
+    assert len(looks) == 2
+    make_photo(50, 60, seed=9).save(tmp_path / "other.png")
+    os.utime(tmp_path / "other.png", (1, 1))
+    (tmp_path / "other.png").replace(file)
+    transfer.stylize(photo, file)
+    assert len(looks) == 3
