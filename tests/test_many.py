@@ -3,10 +3,14 @@
 import zipfile
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from conftest import make_photo, visitor_with
+from pages import VISITOR
+from PIL import Image
 
-from styletransfer.errors import InvalidInput, UnknownStyle
+from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle, UnwritableOutput
+from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import many
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
@@ -27,6 +31,57 @@ def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_pa
         assert archive.testzip() is None
     assert outcome.failed == ["no room for 2-painted.png on the disk"]
     assert (outcome.painted, outcome.count) == (2, 4)
+
+
+def test_many_photos_end_where_a_painting_cannot_be_written(transfer, tmp_path, monkeypatch):
+    make_photo(30, 40).save(tmp_path / "photo.png")
+    painted = []
+
+    def full(picture, path):
+        painted.append(path)
+        raise UnwritableOutput(f"cannot write {path}: No space left on device") from OSError(28)
+
+    monkeypatch.setattr("styletransfer.images.save_picture", full)
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path),
+        Wish({"amber": 1.0}),
+        [tmp_path / "photo.png"] * 3,
+        ".png",
+        lambda _: None,
+    )
+    assert len(painted) == 1
+    assert outcome.failed == ["cannot write photo-painted.png: No space left on device"]
+
+
+def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(
+    transfer, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(LONGEST_SIDES, "WEBP", 39)
+    make_photo(30, 40).save(tmp_path / "large.png")
+    make_photo(20, 30).save(tmp_path / "small.png")
+    painted, paint = [], Wish.paint
+    monkeypatch.setattr(Wish, "paint", lambda *given: painted.append(given[2].name) or paint(*given))
+    files = [tmp_path / "large.png", tmp_path / "small.png"]
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".webp", lambda _: None
+    )
+    assert painted == ["small.png"]
+    [told] = outcome.failed
+    assert told.startswith("large.png: WEBP files cannot have 40 x 30 pixels")
+
+
+def test_many_photos_that_are_stopped_keep_what_is_painted(transfer, tmp_path):
+    make_photo(30, 40).save(tmp_path / "photo.png")
+
+    def stop(progress):
+        if progress.step == 1:
+            raise Cancelled
+
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 3, ".png", stop
+    )
+    assert zipfile.ZipFile(outcome.archive).namelist() == ["photo-painted.png"]
+    assert (outcome.painted, outcome.failed, outcome.count) == (1, [], 3)
 
 
 def test_other_pictures_of_the_visitor_take_nothing_from_many_photos_meanwhile(transfer, tmp_path):
@@ -123,3 +178,18 @@ def test_a_zip_whose_packing_knows_no_bounds_is_not_unpacked(tmp_path, monkeypat
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     with pytest.raises(InvalidInput, match=r"photos\.zip is packed in a way .* ordinary zip"):
         many.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
+def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    with gr.Blocks():
+        several, wishes = many.ManyTab(tab.visitors, tab), []
+
+    def paint_all(visitor, wish, *_):
+        wishes.append(wish)
+        return many.Outcome(None, 0, [], 0)
+
+    monkeypatch.setattr(many, "paint_all", paint_all)
+    region = {tab.controls.region_mask: Image.new("L", (40, 30), 255)}
+    list(several._paint(values | region | {several.files: ["photo.png"]}, VISITOR))
+    assert wishes[0].region is None

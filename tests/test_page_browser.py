@@ -1,35 +1,24 @@
-"""The web page in a real browser, on tiny random networks: every flow from upload to downloaded result.
-
-And its functions for programs, which need no browser.
-"""
+"""The web page in a real browser, on tiny random networks: every flow from upload to downloaded result."""
 
 import io
 import json
 import os
 import shutil
-import socket
-import tempfile
-import time
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 from conftest import make_photo, soon
-from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
-from styletransfer.core import Progress
-from styletransfer.page import build_page, serve, visitors, work
+from styletransfer.page import build_page, visitors, work
 from styletransfer.page.look import look
-from styletransfer.page.site import LARGEST_UPLOAD
 from styletransfer.page.visitors import SHOWN_SIDE
-from styletransfer.page.wish import Wish
 from styletransfer.stylebank import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
@@ -44,47 +33,12 @@ def needs_browser(test):
     return pytest.mark.browser(pytest.mark.skipif(missing, reason=reason)(test))
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def own_styles(tmp_path_factory):
-    return tmp_path_factory.mktemp("own")
-
-
 @pytest.fixture(autouse=True)
 def no_style_is_left(own_styles):
     """A test that fails takes no others with it."""
     yield
     for file in own_styles.glob("*.safetensors"):
         file.unlink()
-
-
-@pytest.fixture(scope="module")
-def visitors_folder(tmp_path_factory):
-    """Where the page keeps what visitors bring."""
-    return tmp_path_factory.mktemp("visitors")
-
-
-@pytest.fixture(scope="module")
-def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory):
-    """Address of the page with three tiny styles, which are shipped as far as the page can tell."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
-    patch.setattr("styletransfer.page.site.keep_freed_memory", lambda: None)  # holds for the whole process
-    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", "1mb")
-    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    patch.setattr(tempfile, "tempdir", str(visitors_folder))
-    port = free_port()
-    page = serve(
-        StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=own_styles), port=port, wait=False
-    )
-    yield f"http://127.0.0.1:{port}"
-    page.close()
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -111,20 +65,6 @@ def page(site, browser):
     assert not troubles
 
 
-@pytest.fixture
-def slow_at_half_strength(monkeypatch):
-    """Painting takes a minute at strength 0.5, unless it is ended between two steps."""
-    paint = Wish.paint
-
-    def slow(wish, transfer, photo, on_step=None):
-        for step in range(1200 if wish.strength == 0.5 and on_step else 0):
-            on_step(Progress(step, 1200))
-            time.sleep(0.05)
-        return paint(wish, transfer, photo, on_step)
-
-    monkeypatch.setattr(Wish, "paint", slow)
-
-
 def _outside(url: str, site: str) -> bool:
     return not url.startswith((site, "data:", "blob:"))
 
@@ -143,7 +83,10 @@ def wait_painted(page: Page) -> None:
 
 
 def begin_finest(page: Page) -> None:
+    """A painting that goes on until it is stopped."""
     page.get_by_label("Finest").check()
+    set_slider(page, "Painting time (seconds)", "300")
+    expect(page.locator("#note")).to_contain_text("300 seconds")
     page.locator("#paint-finest").click()
 
 
@@ -244,6 +187,42 @@ def test_styles_have_names_and_tell_whether_they_are_chosen(page):
 
 
 @needs_browser
+def test_pictures_have_names_for_those_who_do_not_see_them(page, photo_file):
+    examples = page.locator("#examples .gallery-item")
+    for index in range(examples.count()):
+        expect(examples.nth(index)).to_have_attribute("aria-label", f"Example photo {index + 1}")
+    paint_first(page, photo_file)
+    expect(page.locator("#photo img")).to_have_attribute("alt", "The photo")
+    for index, name in enumerate(("The photo", "The painting")):
+        expect(page.locator("#result img").nth(index)).to_have_attribute("alt", name)
+
+
+@needs_browser
+def test_a_finger_on_the_painting_scrolls_the_page_unless_it_is_magnified(page, photo_file):
+    paint_first(page, photo_file)
+    picture = page.locator("#result img").first
+
+    def is_stopped(fingers):
+        return picture.evaluate(
+            """(picture, fingers) => {
+              const box = picture.getBoundingClientRect();
+              const at = {target: picture, clientX: box.x + box.width / 2, clientY: box.y + box.height / 2};
+              const touches = [...Array(fingers).keys()].map((identifier) => new Touch({identifier, ...at}));
+              const touch = {touches, bubbles: true, cancelable: true};
+              return !picture.dispatchEvent(new TouchEvent('touchstart', touch));
+            }""",
+            fingers,
+        )
+
+    assert not is_stopped(1)
+    assert is_stopped(2)  # which magnify it
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)  # beside the divider
+    page.mouse.wheel(0, -100)
+    assert soon(lambda: is_stopped(1))
+
+
+@needs_browser
 def test_a_slider_moved_by_keys_paints_in_full(page, photo_file):
     paint_first(page, photo_file)
     slider = page.locator("#strength input[type=range]")
@@ -320,6 +299,29 @@ def test_the_pad_blends_by_arrow_keys(page, photo_file):
     for _ in range(3):
         pad.press("ArrowRight")
     expect(page.get_by_label("number input for Blue")).to_have_value("80")
+
+
+@needs_browser
+def test_a_drag_on_the_pad_is_one_painting(page, photo_file):
+    paint_first(page, photo_file)
+    choose(page, 1)
+    page.get_by_role("button", name="Blend pad").click()
+    earlier = page.locator("#earlier button.thumbnail-item")
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    pad = page.locator("#blend-pad .pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in range(1, 9):
+        page.mouse.move(box["x"] + box["width"] * (0.5 - 0.05 * step), box["y"] + box["height"] / 2)
+        page.wait_for_timeout(200)
+    expect(earlier).to_have_count(2)
+    page.mouse.up()
+    expect(earlier).to_have_count(3, timeout=SLOW)
+    wait_painted(page)
+    assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.9, "blue": 0.1})
+    expect(earlier).to_have_count(3)
 
 
 @needs_browser
@@ -671,45 +673,6 @@ def test_the_page_is_dark_where_the_system_is(browser, site, scheme, is_dark):
     page.close()
 
 
-@pytest.fixture(scope="module")
-def client(site):
-    return Client(site, verbose=False)
-
-
-def test_programs_can_list_and_paint(client, photo_file):
-    assert client.predict(api_name="/styles")["amber"]["title"] == "Amber"
-    options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
-    path = client.predict(styles={"amber": 3, "blue": 1}, style_picture=None, **options)
-    assert images.read_metadata(Path(path))["styles"] == {"amber": 0.75, "blue": 0.25}
-
-
-def test_a_picture_gets_what_the_weights_of_styles_leave(client, photo_file, tmp_path):
-    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
-    options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
-    options["style_picture"] = handle_file(tmp_path / "painting.png")
-    path = client.predict(styles={"amber": 0.25}, **options)
-    assert images.read_metadata(Path(path))["styles"] == {"amber": 0.25, "painting.png": 0.75}
-    whole = {"amber": 0.7, "blue": 0.2, "coral": 0.1}  # but for rounding
-    with pytest.raises(Exception, match="leave nothing for the picture"):
-        client.predict(styles=whole, **options)
-
-
-@pytest.mark.parametrize("route", ["run", "api"])
-def test_nothing_is_painted_past_the_queue(site, photo_file, route):
-    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
-    values = [{"path": upload, "meta": {"_type": "gradio.FileData"}}, {"amber": 1}, None, 1, 0, 1, 64, "cin", 1]
-    assert httpx.post(f"{site}/gradio_api/{route}/stylize", json={"data": values}).status_code == 404
-
-
-def test_the_region_editor_takes_nothing_past_the_queue(site):
-    parts = httpx.get(f"{site}/config").json()["components"]
-    [editor] = [part["id"] for part in parts if part["type"] == "imageeditor"]
-    call = {"component_id": editor, "session_hash": "a", "fn_name": "accept_blobs"}
-    layer = {"type": "layer", "index": "9", "id": "b"}
-    told = httpx.post(f"{site}/gradio_api/component_server", data=call | layer, files={"file": b"x"})
-    assert told.status_code == 404
-
-
 @needs_browser
 def test_a_style_is_painted_inside_a_region(page, tmp_path, monkeypatch):
     monkeypatch.setattr(visitors, "SHOWN_SIDE", 128)  # without a graphics card the editor is slow
@@ -729,81 +692,3 @@ def test_a_style_is_painted_inside_a_region(page, tmp_path, monkeypatch):
     page.get_by_label("Save changes").click()
     expect(page.get_by_label("Inside the area").first).to_be_checked()
     assert soon(lambda: settings_of(download(page)).get("masks") == ["amber"])
-
-
-def test_programs_are_told_what_was_wrong(client, photo_file):
-    with pytest.raises(Exception, match="did you mean 'amber'"):
-        client.predict(
-            photo=handle_file(photo_file), styles={"ambre": 1}, style_picture=None, api_name="/stylize"
-        )
-
-
-def test_programs_give_styles_with_weights(client, photo_file):
-    with pytest.raises(Exception, match="give names and weights"):
-        client.predict(handle_file(photo_file), ["amber"], None, api_name="/stylize")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"styles": {"amber": "much"}}, "weight of 'amber' is 'much'"),
-        ({"styles": {"amber": None}}, "weight of 'amber' is None"),
-        ({"styles": {"amber": 10**400}}, "weight of 'amber' is 10"),
-        ({"styles": {"amber": 1}, "size": None}, "size is None"),
-        ({"styles": {"amber": 1}, "seconds": None}, "seconds is None"),
-        ({"styles": {"amber": 1}, "seconds": 601}, "at most 600"),
-    ],
-)
-def test_programs_give_numbers(client, photo_file, options, message):
-    with pytest.raises(Exception, match=message):
-        client.predict(photo=handle_file(photo_file), style_picture=None, **options, api_name="/stylize")
-
-
-def test_programs_cannot_look_at_other_files_of_the_machine(client, photo_file, tmp_path):
-    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
-    with pytest.raises(Exception, match="no style named"):
-        client.predict(
-            photo=handle_file(photo_file),
-            styles={str(tmp_path / "private.png"): 1},
-            style_picture=None,
-            api_name="/stylize",
-        )
-
-
-def test_too_large_an_upload_is_refused(site):
-    assert LARGEST_UPLOAD == "100mb"  # `site` takes less
-    files = {"files": bytes(2**20 + 1)}
-    assert httpx.post(f"{site}/gradio_api/upload", files=files, timeout=60).status_code == 413
-
-
-@pytest.mark.parametrize("place", ["photo", "style_picture"])
-def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, tmp_path, place):
-    make_photo(40, 40, seed=8).save(tmp_path / "private.png")
-    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
-    given = {"photo": {"path": upload, "meta": {"_type": "gradio.FileData"}}, "style_picture": None}
-    told = {}
-    for path in (upload, str(tmp_path / "private.png")):
-        given[place] = {"path": path}
-        values = [given["photo"], {"amber": 0.5}, given["style_picture"], 0, 0, 1, 0, "cin", 1]
-        call = httpx.post(f"{site}/gradio_api/call/stylize", json={"data": values}).json()["event_id"]
-        told[path] = httpx.get(f"{site}/gradio_api/call/stylize/{call}", timeout=60).text
-    assert "event: complete" in told[upload]
-    assert "event: error" in told[str(tmp_path / "private.png")]
-
-
-@pytest.mark.usefixtures("slow_at_half_strength")
-def test_what_a_program_that_is_gone_asked_for_is_dropped(site, photo_file):
-    upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
-    photo = {"path": upload, "meta": {"_type": "gradio.FileData"}}
-    order = {"data": [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "cin", 60], "session_hash": "program"}
-    with httpx.stream("GET", f"{site}/gradio_api/heartbeat/program") as connection:
-        lines = connection.iter_lines()  # kept, as the connection ends with it
-        next(lines)
-        httpx.post(f"{site}/gradio_api/call/stylize", json=order)
-        assert soon(lambda: work._turns._taken)
-    assert soon(lambda: not work._turns._taken)
-
-
-def test_programs_can_teach_a_style(client, photo_file, own_styles):
-    assert client.predict(handle_file(photo_file), "By program", 0.1, api_name="/train_style") == "by-program"
-    (own_styles / "by-program.safetensors").unlink()

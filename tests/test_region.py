@@ -1,13 +1,17 @@
 """What the region editor takes from the browser, and from whoever else sends it something."""
 
 import gradio as gr
+import numpy as np
 import pytest
 from gradio.components.image_editor import EditorData
 from gradio.data_classes import FileData
+from pages import VISITOR, click_on
 from PIL import Image
 
 from styletransfer.page.controls import region_of
 from styletransfer.page.region import RegionEditor
+from styletransfer.page.sheet import SheetTab
+from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
 
 @pytest.fixture
@@ -49,3 +53,62 @@ def test_what_no_browser_sends_is_refused_before_it_takes_memory(editor, tmp_pat
 def test_nothing_is_kept_that_is_sent_past_the_events(editor):
     assert editor.server_fns == []
     assert not hasattr(editor.accept_blobs, "_is_server_fn")  # by which Gradio knows what may be called
+
+
+def edited(*layers):
+    return {"background": "photo.webp", "layers": list(layers), "composite": None}
+
+
+def test_a_region_is_what_was_painted_on_the_photo():
+    empty = Image.new("RGBA", (40, 30))
+    layer = empty.copy()
+    layer.paste((255, 0, 0, 255), (0, 0, 10, 30))
+    layer.paste((0, 0, 255, 255), (20, 0, 30, 30))
+    assert region_of(edited()) is region_of(edited(empty)) is region_of(None) is None
+    painted = np.asarray(region_of(edited(layer))) > 0
+    assert painted[:, :10].all()
+    assert painted[:, 20:30].all()
+    assert painted.mean() == 0.5
+
+
+def test_the_first_region_is_where_the_styles_belong_and_others_leave_them_where_they_are(paint_tab):
+    tab, values = paint_tab
+    it, layer = tab.controls, Image.new("RGBA", (40, 30), "red")
+    first = tab._region_painted(values | {it.region: edited(layer)})
+    assert first[it.where]["visible"]
+    assert {first[place] for place in (*it.places, it.picture_place)} == {INSIDE}
+    later = tab._region_painted(values | {it.region: edited(layer), it.region_mask: first[it.region_mask]})
+    assert set(later) == {it.region_mask, it.where}
+    none = tab._region_painted(values | {it.region: edited(), it.region_mask: first[it.region_mask]})
+    assert none[it.region_mask] is None
+    assert not none[it.where]["visible"]
+
+
+def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    values = values | {it.places[0]: OUTSIDE}
+    with gr.Blocks():
+        sheet = SheetTab(tab.visitors, tab, gr.Tabs())
+    for region, expected in ((None, EVERYWHERE), (Image.new("L", (40, 30), 255), INSIDE)):
+        updates = tab.rechosen(["blue", "coral"], values | {it.region_mask: region}, VISITOR)
+        assert [updates[place]["value"] for place in it.places[:2]] == [OUTSIDE, expected]
+        updates = sheet._choose(values | {it.region_mask: region}, click_on("coral-320.jpg"), VISITOR)
+        assert updates[it.places[0]]["value"] == expected
+
+
+@pytest.mark.parametrize(
+    ("places", "elsewhere", "expected"),
+    [
+        ({"blue": INSIDE}, 1.0, {"blue": (255, 0)}),
+        ({"blue": OUTSIDE}, 0.4, {"blue": (0, 102)}),
+        ({"blue": EVERYWHERE}, 0.4, {"blue": (255, 102)}),
+        ({"blue": INSIDE, "coral": OUTSIDE}, 1.0, {"blue": (255, 0), "coral": (0, 255)}),
+    ],
+)
+def test_styles_belong_inside_or_outside_of_what_was_painted(places, elsewhere, expected):
+    region = Image.new("L", (40, 30))
+    region.paste(255, (0, 0, 20, 30))
+    masks = Wish(dict.fromkeys(places, 50.0), places, region, elsewhere).masks()
+    found = {name: tuple(np.asarray(mask.convert("L"))[5, [5, 35]].tolist()) for name, mask in masks.items()}
+    assert found == expected

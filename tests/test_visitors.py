@@ -3,17 +3,23 @@
 import shutil
 import threading
 import time
+from collections import deque
 from contextlib import nullcontext
+from dataclasses import replace
 
 import gradio as gr
 import pytest
 from conftest import soon, visitor_with
+from pages import VISITOR
+from PIL import Image
 
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled
+from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import visitors, work
 from styletransfer.page.visitors import KEPT_FOLDERS
-from styletransfer.page.work import Dropped, Finished, Halt, follow
+from styletransfer.page.wish import Wish
+from styletransfer.page.work import Dropped, Finished, Halt, alone, follow, telling
+from styletransfer.stylebank import load_style, save_style
 
 
 def test_halts_of_the_same_state_are_not_equal():
@@ -31,6 +37,24 @@ def test_what_is_stopped_ends_unless_all_is_done_by_then(steps):
 
     with pytest.raises(Cancelled) if steps > 1 else nullcontext():
         assert list(follow(work, halt))[-1] == Finished("painting")
+
+
+def test_what_is_short_and_stopped_while_it_waits_never_begins():
+    halt, done = Halt(), []
+
+    def long_work(on_step):
+        assert soon(lambda: work._turns._waiting)
+        halt.stopped = True
+        on_step(Progress(0, 2))
+
+    events = follow(long_work, Halt())
+    worker = threading.Thread(target=list, args=(events,))
+    worker.start()
+    assert soon(lambda: work._turns._taken)
+    with pytest.raises(Cancelled):
+        list(follow(done.append, halt, short=True))
+    worker.join()
+    assert done == []
 
 
 def test_what_nobody_waits_for_any_more_is_dropped_not_kept():
@@ -91,7 +115,6 @@ def test_each_visitor_has_styles_of_their_own_unless_all_share_them(transfer):
 
 
 def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeypatch):
-    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0.5)
     known = visitors.Visitors(transfer, shared_styles=False)
     before, stranger = (gr.Request(session_hash=name) for name in "ab")
     key = known.recognised(None, before).own.key
@@ -102,6 +125,8 @@ def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeyp
     known.leave(before)
     assert known.recognised(key, after) is known.of(after)
     assert known.of(after).own.key == key
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0)
+    known.leave(before)
     assert soon(lambda: not known._known.keys() & {"a"})  # the page before is forgotten, not its styles
     assert known.of(after).transfer.own_styles == ["mine"]
     assert not unused.exists()
@@ -160,6 +185,40 @@ def test_the_oldest_files_of_a_visitor_make_room(tmp_path, transfer):
     assert [file.parent.exists() for file in files] == [False] * 3 + [True] * KEPT_FOLDERS
 
 
+def test_a_new_folder_is_its_own_whatever_others_are_made_meanwhile(tmp_path, transfer):
+    class Busy(deque):
+        def append(self, folder):  # as where another thread adds one
+            super().append(folder)
+            super().append(tmp_path / "other")
+
+    visitor = visitor_with(transfer, tmp_path)
+    visitor._folders = Busy()
+    assert visitor.new_folder() != tmp_path / "other"
+
+
+@pytest.mark.parametrize(("file_format", "is_kept"), [("PNG", True), ("JPEG", False)])
+def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format_when_they_are_back(
+    paint_tab, file_format, is_kept
+):
+    tab, values = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    visitor.file_format, visitor.on_page = file_format, True
+    list(tab.paint(values, VISITOR))
+    painted = visitor.painted
+    whole = painted.painting
+    visitor.painting.append(visitor.short)
+    tab.visitors.leave(VISITOR)  # while another one is painted
+    assert visitor.painted.painting is whole
+    visitor.painting.clear()
+    tab.visitors.leave(VISITOR)
+    assert (visitor.painted is painted) == is_kept
+    if is_kept:
+        assert painted.painting is None
+        again = painted.picture()
+        assert (again.tobytes(), again.info) == (whole.tobytes(), whole.info)
+        assert tab._save_again("WebP", VISITOR)["value"].endswith(".webp")
+
+
 def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
     monkeypatch.setattr(visitors, "MOST_VISITORS", 2)
     known = visitors.Visitors(transfer, shared_styles=False)
@@ -187,16 +246,171 @@ def test_who_has_the_page_open_is_forgotten_after_programs_and_those_who_left(tr
 
 
 def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatch):
-    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0.5)
     known = visitors.Visitors(transfer, shared_styles=False)
     back, gone = (known.of(gr.Request(session_hash=name)) for name in "ab")
     for name in "ab":
         known.leave(gr.Request(session_hash=name))
-    monkeypatch.setattr(visitors, "KEPT_SECONDS", 60)  # from now on
     assert known.of(gr.Request(session_hash="a")) is back
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0)
+    known.leave(gr.Request(session_hash="b"))
     assert soon(lambda: not gone.folder.exists())
     assert back.folder.exists()
-    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0)
     assert known.of(gr.Request(session_hash="a")) is back
     assert soon(lambda: not back.folder.exists())  # nobody tells a second time that they left
     known.close()
+
+
+def test_a_name_in_a_file_of_others_is_text_in_all_messages(paint_tab):
+    tab, values = paint_tab
+    error, text = InvalidInput("no <img src=x>"), "no &lt;img src=x&gt;"
+    with pytest.raises(gr.Error, match=f"^'{text}'$"), telling():
+        raise error
+    with pytest.warns(UserWarning, match=f"^{text}$"):
+        work.tell(error)
+    with pytest.warns(UserWarning, match="not available here: &lt;img src=x&gt;"):
+        tab._settings_of({"styles": {"<img src=x>": 1.0}}, values, VISITOR)
+
+
+def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with pytest.raises(gr.Error, match=r"^'my photo.png is no picture'$"), telling():
+        raise InvalidInput(f"{tmp_path}/0123456789abcdef/my photo.png is no picture")
+
+
+def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
+    tab, values = paint_tab
+    visitor, begun, looked, ended = tab.visitors.of(VISITOR), threading.Event(), threading.Event(), []
+
+    def long_work(on_step):
+        for _ in range(6000):  # at most a minute
+            if looked.is_set():
+                break
+            begun.set()
+            time.sleep(0.01)
+            on_step(Progress(0, 2))
+        ended.append(looked.is_set())
+
+    learning = threading.Thread(target=list, args=(follow(long_work, visitor.long),))
+    learning.start()
+    assert begun.wait(60)
+    tab._look_on(True, values[tab.controls.photo], VISITOR)
+    looked.set()
+    learning.join()
+    assert ended == [True]
+    assert {"amber", "blue", "coral"} <= visitor.looks.keys()
+
+
+def test_short_work_that_comes_without_end_does_not_stop_long_work():
+    done, given_up = threading.Event(), threading.Event()
+
+    def short(_):  # ends when the next one waits, so that one always does
+        while not (work._turns._waiting or done.is_set() or given_up.is_set()):
+            time.sleep(0.001)
+
+    def busy():
+        while not (done.is_set() or given_up.is_set()):
+            list(follow(short, Halt(), short=True))
+
+    def long_work(on_step):
+        for step in range(3):
+            on_step(Progress(step, 3))
+        done.set()
+
+    threads = [threading.Thread(target=busy, daemon=True) for _ in range(2)]
+    threads.append(threading.Thread(target=list, args=(follow(long_work, Halt()),), daemon=True))
+    for thread in threads:
+        thread.start()
+    is_done = done.wait(10)
+    given_up.set()
+    for thread in threads:
+        thread.join(10)
+    assert is_done
+
+
+def test_what_a_program_asked_for_is_dropped_when_it_is_gone(paint_tab):
+    tab, _ = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    before = (visitor.long, visitor.short)
+    visitor.on_page = True
+    tab.visitors.leave(VISITOR)  # as a phone does that is locked
+    assert (visitor.long, visitor.short) == before
+    visitor.on_page = False
+    tab.visitors.leave(VISITOR)
+    for halt, short in zip(before, (False, True), strict=True):
+        with pytest.raises(Dropped), alone(halt, short=short):
+            pytest.fail("began what nobody waits for")
+    for halt, short in ((visitor.long, False), (visitor.short, True)):  # it may come back
+        with alone(halt, short=short) as on_step:
+            on_step(Progress(0, 2))
+
+
+def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab):
+    tab, values = paint_tab
+    own = tab.visitors.of(VISITOR).own
+    back = gr.Request(session_hash="b")
+    *_, told = tab.paint(values | {tab.controls.key: own.key}, back)
+    assert told[tab.controls.key] == own.key
+    assert tab.visitors.of(back).own is own
+
+
+def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(
+    learn_tab, transfer, tmp_path, monkeypatch
+):
+    tab, values = learn_tab
+    tab.visitors.shared_styles = False
+    file = tmp_path / "mine.safetensors"
+    style = load_style(transfer._bank.find("amber"))
+    save_style(file, replace(style, info=replace(style.info, slug="mine")))
+    own, back = tab.visitors.of(VISITOR).own, gr.Request(session_hash="b")
+    values = values | {tab.paint_tab.controls.key: own.key, tab.add: str(file)}
+    assert "Amber" in tab._add(values, back)
+    tab.listing(values, back)
+    assert own.transfer.own_styles == ["mine"]
+
+
+def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab, transfer, tmp_path):
+    tab, values = learn_tab
+    shared = transfer.with_styles(tmp_path)
+    shutil.copy(transfer._bank.find("amber"), tmp_path / "mine.safetensors")
+    one, other, stranger = (tab.visitors.of(gr.Request(session_hash=name)) for name in "abc")
+    painted = visitors.Painted("photo.png", Wish({"mine": 1.0}), Image.new("RGB", (8, 6)), "")
+    for visitor in (one, other, stranger):
+        visitor.own = visitors.Belongings(transfer if visitor is stranger else shared, tmp_path)
+        visitor.painted, visitor.looks = painted, {"mine": tmp_path, "amber": tmp_path}
+    tab._remove(values | {tab.own: "mine"}, VISITOR)
+    for visitor in (one, other):
+        assert visitor.painted is None
+        assert visitor.looks.keys() == {"amber"}
+    assert stranger.painted is painted
+    assert stranger.looks.keys() == {"mine", "amber"}
+
+
+def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    asked = []
+
+    def paint(self, transfer, photo, on_step):
+        visitor.long.stopped = False
+        tab.visitors.stop_painting(VISITOR)
+        asked.append((visitor.short.stopped, visitor.long.stopped))
+        return Image.new("RGB", (80, 60))
+
+    monkeypatch.setattr(Wish, "paint", paint)
+    fast = list(tab.paint(values, VISITOR))
+    finest = list(tab.paint(values | {tab.controls.method: "Finest"}, VISITOR))
+    assert asked == [(True, False), (True, True)]
+    visitor.short.stopped = visitor.long.stopped = False
+    tab.visitors.stop_painting(VISITOR)  # nothing is painted
+    assert not visitor.long.stopped
+    for told in (fast, finest):
+        assert told[-2][tab.controls.stop_button] == gr.update(interactive=False)
+    visitor.painting.append(visitor.long)  # the finest is at work
+    *_, before_last, _ = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert before_last[tab.controls.stop_button] == gr.update(interactive=True)
+
+
+def test_a_job_that_is_dropped_is_no_accident_of_the_server():
+    with pytest.raises(gr.Error, match="connection was lost") as told, telling():
+        raise Dropped
+    assert not told.value.print_exception

@@ -56,6 +56,8 @@ class Controls:
         self.search = gr.Textbox(label="Search styles", placeholder="title, artist or year", elem_id="search")
         self.on_photo = gr.Checkbox(False, label="Show the styles on my photo", elem_id="on-photo")
         self.chosen = gr.State([])  # names of styles
+        # The same as of the rows in the browser, where each click on the gallery finds a newer `chosen`.
+        self.named = gr.JSON([], visible=False)
         gr.Markdown(
             f"Click a style to use it, or up to {MOST_STYLES} to blend them; click again to remove one."
         )
@@ -177,7 +179,7 @@ class Controls:
     @property
     def all(self) -> set[Any]:
         """All inputs: those that make up a wish, the search, the format and the visitor's key."""
-        choice = {self.key, self.photo, self.search, self.chosen, self.picture, self.picture_slider}
+        choice = {self.key, self.photo, self.search, self.chosen, self.named, self.picture, self.picture_slider}
         settings = {self.strength, self.method, self.size, self.seconds, self.preserve_color, self.stroke_size}
         regions = {self.region_mask, self.picture_place, self.elsewhere, *self.places}
         return {*choice, *settings, *regions, *self.sliders, self.file_format}
@@ -185,13 +187,20 @@ class Controls:
     @property
     def rows(self) -> list[Any]:
         """The components that `row_updates` updates."""
-        return [self.mix, *self.sliders, *self.places, self.picture_slider, self.picture_place, self.pad]
+        rows = [*self.sliders, *self.places, self.picture_slider, self.picture_place]
+        return [self.mix, self.named, *rows, self.pad]
+
+    def kept(self, values: Values) -> tuple[dict[str, float], dict[str, str]]:
+        """Weights and places by name of the styles that have rows in the browser."""
+        names = values[self.named]
+        weights = {name: values[slider] for name, slider in zip(names, self.sliders, strict=False)}
+        return weights, {name: values[place] for name, place in zip(names, self.places, strict=False)}
 
     def wish(self, values: Values) -> Wish:
         """The wish that the controls describe."""
-        names = list(values[self.chosen])
-        styles = {name: values[slider] for name, slider in zip(names, self.sliders, strict=False)}
-        places = {name: values[place] for name, place in zip(names, self.places, strict=False)}
+        weights, kept_places = self.kept(values)
+        styles = {name: weights.get(name, 100.0) for name in values[self.chosen]}
+        places = {name: kept_places.get(name, EVERYWHERE) for name in styles}
         if values[self.picture]:
             styles[values[self.picture]] = values[self.picture_slider]
             places[values[self.picture]] = values[self.picture_place]
@@ -228,6 +237,7 @@ class Controls:
         mixed = len(chosen) + there > 1
         found: Updates = {
             self.mix: mix_text(titles, values, picture_weight),
+            self.named: list(chosen),
             self.picture_slider: gr.update(
                 visible=there and mixed, value=100 if picture_weight is None else picture_weight
             ),

@@ -12,7 +12,7 @@ import gradio as gr
 
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
-from styletransfer.errors import InvalidStyleFile
+from styletransfer.errors import InvalidStyleFile, UnknownStyle
 from styletransfer.page.visitors import Visitor, made, on_white
 from styletransfer.page.work import Halt, alone
 
@@ -84,7 +84,8 @@ def look_on(visitor: Visitor, photo: str) -> dict[str, Path]:
     for name in visitor.transfer.styles:
         if visitor.short.dropped:
             break
-        with suppress(InvalidStyleFile), alone(Halt(), short=True):  # learned with an earlier network
+        # It may have been learned with an earlier network, or removed meanwhile.
+        with suppress(InvalidStyleFile, UnknownStyle), alone(Halt(), short=True):
             painted = on_white(visitor.transfer.stylize(small, name))
             file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers cache pictures by name
             painted.save(file, quality=88)

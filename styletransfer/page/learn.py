@@ -56,6 +56,7 @@ class LearnTab:
                     interactive=False,
                     height=300,
                     buttons=["download", "fullscreen"],
+                    elem_id="learned",
                 )
                 self.losses = gr.LinePlot(
                     pd.DataFrame(columns=CURVE),
@@ -162,7 +163,8 @@ class LearnTab:
         frame["loss"] = frame.groupby("distance from")["loss"].transform(
             lambda losses: losses.ewm(span=SMOOTHED_STEPS).mean()
         )
-        return bar, images.to_pil(progress.preview), gr.update(value=frame, visible=True), gr.skip()
+        preview = gr.update(value=images.to_pil(progress.preview))
+        return bar, preview, gr.update(value=frame, visible=True), gr.skip()
 
     def _chosen(self, own: str | None, request: gr.Request) -> Updates:
         hidden, some = gr.update(visible=False), gr.update(interactive=own is not None)

@@ -39,6 +39,9 @@ CSS = """
 # Gradio calls the pictures of a gallery by their number, and says nothing of a text that changes.
 SCRIPT = """
 () => {
+  const alternatives = {'#photo img': ['The photo'], '#picture img': ['Your picture as a style'],
+    '#teacher img': ['The picture to learn from'], '#learned img': ['What is learned so far'],
+    '#result img': ['The photo', 'The painting']};
   const describe = () => {
     const pictures = ['styles', 'sheet', 'earlier'].map((id) => `#${id} .thumbnail-item`).join();
     for (const button of document.querySelectorAll(pictures)) {
@@ -49,6 +52,12 @@ SCRIPT = """
       button.setAttribute('aria-label', name);
       if (button.closest('#styles')) button.setAttribute('aria-pressed', caption.startsWith('✓'));
     }
+    document.querySelectorAll('#examples .gallery-item').forEach((button, index) => {
+      const name = `Example photo ${index + 1}`;
+      if (button.getAttribute('aria-label') !== name) button.setAttribute('aria-label', name);
+    });
+    for (const [pictures, texts] of Object.entries(alternatives))
+      document.querySelectorAll(pictures).forEach((picture, index) => { picture.alt = texts[index] ?? ''; });
     for (const id of ['note', 'mix', 'learning', 'many', 'sheet-note'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
   };
@@ -61,6 +70,11 @@ SCRIPT = """
       target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
     if (target.matches?.('input[type=number]') && key === 'Enter') target.blur();
   });
+  // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
+  document.addEventListener('touchstart', (event) => {
+    const picture = event.target.closest?.('#result img');
+    if (event.touches.length === 1 && picture?.style.transform.endsWith('scale(1)')) event.stopPropagation();
+  }, {capture: true, passive: true});
 }
 """
 

@@ -21,10 +21,11 @@ from styletransfer.errors import (
     InvalidStyleFile,
     StyleTransferError,
     UnknownStyle,
+    UnwritableOutput,
 )
 from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import PaintTab
+from styletransfer.page.paint import PaintTab, check_fits
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, follow, long_work, telling
@@ -168,19 +169,25 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             def within(_: Progress, so_far: Progress = so_far) -> None:
                 on_step(so_far)  # may stop it: the finest method takes minutes for a photo
 
+            name = _free_name(source.stem[:LONGEST_STEM], suffix, target.namelist())
+            file = Path(scratch) / name
             try:
                 on_step(so_far)
-                wish.painted_size(source)
+                check_fits(suffix[1:].upper(), wish.painted_size(source))
                 painted = wish.paint(visitor.transfer, source, within)
-                name = _free_name(source.stem[:LONGEST_STEM], suffix, target.namelist())
-                file = Path(scratch) / name
-                images.save_picture(painted, file)
+                try:
+                    images.save_picture(painted, file)
+                except UnwritableOutput as error:
+                    failed.append(_named(error, file))
+                    if isinstance(error.__cause__, OSError):
+                        break  # on a full disk all others would be painted in vain
+                    continue
             except Cancelled:
                 break
             except StyleTransferError as error:
                 if isinstance(error, UnknownStyle | InvalidStyleFile) and not target.namelist():
                     raise  # every photo would fail alike
-                failed.append(str(error).replace(str(source), source.name))  # not the path of our copy
+                failed.append(_named(error, source))
                 continue
             # On a full disk, keep what is in the zip already.
             if shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE:
@@ -190,6 +197,12 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             file.unlink()
         painted_names = target.namelist()
     return Outcome(archive if painted_names else None, len(painted_names), failed, len(sources))
+
+
+def _named(error: StyleTransferError, file: Path) -> str:
+    """Its message, with the name of the file instead of the path of our copy."""
+    text = str(error).replace(str(file), file.name)
+    return text if file.name in text else f"{file.name}: {text}"
 
 
 def _free_name(stem: str, suffix: str, taken: Sequence[str]) -> str:

@@ -52,7 +52,9 @@ drawn();
 const show = (last) => {
   moved = Date.now();
   place();
-  if (last || Date.now() - told > 150) { told = Date.now(); trigger('input', {x, y}); }
+  if (!last && Date.now() - told < 150) return;
+  told = Date.now();
+  trigger(last ? 'release' : 'input', {x, y});
 };
 const clamp = (value) => Math.min(1, Math.max(0, value));
 const move = (event, last) => {
@@ -78,7 +80,10 @@ element.addEventListener('keydown', (event) => {
 
 
 def blend_pad() -> gr.HTML:
-    """The component; its `input` event carries x and y in [0, 1], from the left and from the top."""
+    """The component; its events carry x and y in [0, 1], from the left and from the top.
+
+    They are `input` while the point is dragged, and `release` at the end, or after a key.
+    """
     return gr.HTML(
         value=pad_value([], []),
         html_template=_TEMPLATE,

@@ -15,6 +15,7 @@ from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep, normalise_weights
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
+from styletransfer.files import attempt
 from styletransfer.page.controls import (
     FINEST,
     MOST_STYLES,
@@ -112,12 +113,15 @@ class PaintTab:
         choice = [it.chosen, it.gallery, *it.rows]
         # Every click and every move of the pad counts, with the values at that moment.
         chosen = it.gallery.select(self._choose, it.all, choice, trigger_mode="multiple", **quiet)
-        moved = it.pad.input(
-            self._pad_moved,
-            {it.chosen, it.picture, it.picture_slider},
-            [it.mix, *it.sliders],
-            trigger_mode="multiple",
-            **quiet,
+        dragged, moved = (
+            listener(
+                self._pad_moved,
+                {it.chosen, it.picture, it.picture_slider},
+                [it.mix, *it.sliders],
+                trigger_mode="multiple",
+                **quiet,
+            )
+            for listener in (it.pad.input, it.pad.release)
         )
         given = it.picture.change(self._picture_given, it.all, [it.learn_button, *it.rows], **quiet)
         region = [it.region, it.region_mask, it.where]
@@ -138,9 +142,11 @@ class PaintTab:
         )
         for event in (chosen, moved, given, photo, method, restored, bounded):
             self.painted_by(event.then)
+        previewed = self._painting | {"fn": self.preview, "outputs": [it.result, it.mix, it.pad]}
+        dragged.then(**previewed)
         sliders = (*it.sliders, it.picture_slider, it.strength, it.preserve_color, it.stroke_size)
         for slider in sliders:
-            slider.input(self.preview, **(self._painting | {"outputs": [it.result, it.mix, it.pad]}))
+            slider.input(**previewed)
             self.painted_by(slider.release)
         for listener in (it.on_photo.input, photo.then):
             looked = listener(
@@ -195,18 +201,11 @@ class PaintTab:
 
         A new one is used inside the region, if there is one.
         """
-        weights, places, picture_weight = self._kept(values)
-        if values[self.controls.region_mask] is not None:
-            places = dict.fromkeys(chosen, INSIDE) | places
-        return self.choice(chosen, values[self.controls.search], request, weights, places, picture_weight)
-
-    def _kept(self, values: Values) -> tuple[dict[str, float], dict[str, str], float | None]:
-        """Weights and places of the chosen styles by name, and the weight of the visitor's picture."""
         it = self.controls
-        before = values[it.chosen]
-        weights = {name: values[slider] for name, slider in zip(before, it.sliders, strict=False)}
-        places = {name: values[place] for name, place in zip(before, it.places, strict=False)}
-        return weights, places, self._picture_weight(values)
+        weights, places = it.kept(values)
+        if values[it.region_mask] is not None:
+            places = dict.fromkeys(chosen, INSIDE) | places
+        return self.choice(chosen, values[it.search], request, weights, places, self._picture_weight(values))
 
     def choice(
         self,
@@ -246,7 +245,7 @@ class PaintTab:
 
     def _picture_given(self, values: Values, request: gr.Request) -> Updates:
         it, transfer = self.controls, self.visitors.of(request).transfer
-        rows = it.row_updates(transfer, values[it.chosen], *self._kept(values))
+        rows = it.row_updates(transfer, values[it.chosen], *it.kept(values), self._picture_weight(values))
         return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
 
     def _photo_given(self, values: Values, request: gr.Request) -> Updates:
@@ -265,11 +264,12 @@ class PaintTab:
 
     def _without_region(self, photo: str | None, request: gr.Request) -> Updates:
         """Put the photo into the region editor, with no region painted."""
-        it, shown = self.controls, None
+        it, visitor, shown = self.controls, self.visitors.of(request), None
         if photo is not None:
-            with telling():
-                shown = self.visitors.of(request).shown(photo)
-        return {it.region: shown, it.region_mask: None, it.where: gr.update(visible=False)}
+            with telling(), attempt("write the photo to paint a region on"):
+                picture, shown = visitor.shown(photo), str(visitor.new_file("photo.jpg"))
+                picture.save(shown, quality=90)
+        return {it.region: gr.update(value=shown), it.region_mask: None, it.where: gr.update(visible=False)}
 
     def _region_painted(self, values: Values) -> Updates:
         """Keep the region; the first time, all styles are set to be used inside it."""
@@ -291,11 +291,12 @@ class PaintTab:
         ):
             return mixed
         with telling():
-            visitor.painted = None
             with alone(visitor.short, short=True):
                 small = visitor.scaled(photo, PREVIEW_SIDE)
                 painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
-            return mixed | {it.result: _compare(visitor, photo, painted)}
+            shown = _compare(visitor, photo, painted)
+            visitor.painted = None  # what the page shows is no full painting any more
+            return mixed | {it.result: gr.update(value=shown)}
 
     def _mixed(self, values: Values, request: gr.Request) -> Updates:
         """Updates of the mix text and the pad."""
@@ -349,20 +350,22 @@ class PaintTab:
                 if isinstance(event, Finished):
                     painted = event.value
                 elif event.preview is not None and wish.optimises:
+                    shown = _compare(visitor, photo, images.to_pil(event.preview))
                     before = visitor.painted = None  # the page shows the preview instead
                     yield {
-                        it.result: _compare(visitor, photo, images.to_pil(event.preview)),
+                        it.result: gr.update(value=shown),
                         it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
                         it.stop_button: gr.update(interactive=True),
                     }
+            note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
+            shown = _compare(visitor, photo, painted)
         except BaseException:
             visitor.painted = visitor.painted or before  # the new one failed
             raise
         finally:
             visitor.painting.remove(halt)
-        note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
-        shown = _compare(visitor, photo, painted)
-        yield {it.result: shown, it.stop_button: gr.update(interactive=bool(visitor.painting))}
+        stop = gr.update(interactive=bool(visitor.painting))
+        yield {it.result: gr.update(value=shown), it.stop_button: stop}
         done, file_format = Painted(photo, wish, painted, note), visitor.file_format
         visitor.painted = done  # from now on `_save_again` saves it, also where this format cannot hold it
         file = _saved(visitor, done)
@@ -385,7 +388,7 @@ class PaintTab:
         normalise_weights(wish.styles)
         visitor.file_format = visitor.file_format or values[it.file_format]
         size = wish.painted_size(photo)
-        _check_fits(visitor.file_format, size)
+        check_fits(visitor.file_format, size)
         return size
 
     def earlier(self, request: gr.Request) -> Updates:
@@ -401,7 +404,7 @@ class PaintTab:
             raise gr.Error("This painting is no longer here.", print_exception=False)
         visitor.painted = found
         return {
-            it.result: tuple(map(str, found.shown)),
+            it.result: gr.update(value=tuple(map(str, found.shown))),
             it.note: f"An earlier painting: {as_written(found.title)}. {found.note}",
             it.download: gr.update(value=str(found.file), interactive=True),
         }
@@ -463,7 +466,8 @@ def _next_step(has_photo: bool) -> str:
     return "Choose a style in the gallery." if has_photo else "Choose a photo first."
 
 
-def _check_fits(file_format: str, size: tuple[int, int]) -> None:
+def check_fits(file_format: str, size: tuple[int, int]) -> None:
+    """Raise InvalidInput where files of that format cannot hold a painting of that height and width."""
     try:
         images.check_fits(Path(f"painting.{file_format.lower()}"), size)
     except UnwritableOutput as error:
@@ -484,24 +488,27 @@ def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> 
 def _saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
     """The file of a painting: in the chosen format, or of an earlier one in its own.
 
-    Raises UnwritableOutput, InvalidInput.
+    Raises UnwritableOutput, InvalidInput, UnreadableImage.
     """
     if isinstance(painted, Earlier):
         return painted.file
     file_format = visitor.file_format  # another may be chosen meanwhile
-    _check_fits(file_format, painted.painting.size[::-1])
     saved = painted.files.get(file_format)
     if saved is None or not saved.exists():  # the oldest files are removed
+        picture = painted.picture()
+        check_fits(file_format, picture.size[::-1])
         saved = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
-        images.save_picture(painted.painting, saved)
+        images.save_picture(picture, saved)
         painted.files[file_format] = saved
     return saved
 
 
 def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
-    """Files of photo and painting in one size, to look at."""
-    before, folder = visitor.shown(photo), visitor.new_folder()
+    """Files of photo and painting in one size, to look at. Raises UnreadableImage, UnwritableOutput."""
+    before = visitor.shown(photo)
     after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
-    before.save(folder / "before.jpg", quality=90)
-    after.save(folder / "after.jpg", quality=90)
+    with attempt("write the pictures to look at"):
+        folder = visitor.new_folder()
+        before.save(folder / "before.jpg", quality=90)
+        after.save(folder / "after.jpg", quality=90)
     return str(folder / "before.jpg"), str(folder / "after.jpg")

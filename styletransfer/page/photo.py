@@ -59,7 +59,7 @@ def photo_input(
 
     def show(photo: str | None, request: gr.Request) -> Any:
         found = shown(visitors.of(request), photo)
-        return gr.skip() if found == photo else found
+        return gr.skip() if found == photo else gr.update(value=found)
 
     image.upload(show, image, image, **QUIET)
     return image

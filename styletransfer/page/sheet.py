@@ -9,7 +9,7 @@ import gradio as gr
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
-from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile
+from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.page.controls import METHODS, Updates, Values
 from styletransfer.page.gallery import looks, style_in
 from styletransfer.page.paint import PaintTab
@@ -20,8 +20,8 @@ FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
 HINT = (
-    "Small previews of the photo of the Paint tab, with its strength, colours and stroke size; Fast stands "
-    "in for Finest. Click a preview to use its style."
+    "Small previews of the photo on the Paint tab, with the settings chosen there; Fast is used instead of "
+    "Finest. Click a preview to use its style."
 )
 
 
@@ -82,7 +82,7 @@ class SheetTab:
                 for index, look in enumerate(styles):
                     on_step(Progress(index, len(styles)))
                     file = folder / f"{look.name}-{SIDE}.jpg"
-                    with suppress(InvalidStyleFile):  # one that was learned with an earlier network
+                    with suppress(InvalidStyleFile, UnknownStyle):  # of another network, or removed meanwhile
                         alone = replace(wish, styles={look.name: 100}, region=None, method=method, size=SIDE)
                         images.save_picture(alone.paint(visitor.transfer, small), file)
                         painted.append((str(file), look.caption))

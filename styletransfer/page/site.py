@@ -10,11 +10,12 @@ import signal
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
 import torch
-from gradio import routes
+from fastapi import HTTPException
+from gradio import processing_utils, routes
 
 from styletransfer.api import StyleTransfer
 from styletransfer.device import keep_freed_memory
@@ -69,7 +70,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
         controls = paint_tab.controls
 
         def learn_this(picture: str | None, request: gr.Request) -> tuple[Any, Any]:
-            return shown(visitors.of(request), picture), gr.update(selected="learn")
+            return gr.update(value=shown(visitors.of(request), picture)), gr.update(selected="learn")
 
         controls.learn_button.click(
             learn_this,
@@ -111,7 +112,7 @@ def serve(
 ) -> gr.Blocks:
     """Serve the page, by default to this machine alone.
 
-    Beyond it every visitor has own styles of their own, and only for as long as they stay.
+    Beyond it every visitor has their own styles, and only for as long as they stay.
 
     Args:  host, port: to listen on; auth: name and password that are asked for; share: a public address by
            Gradio's relay; wait: until it is stopped.
@@ -121,6 +122,7 @@ def serve(
     if wait and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
     _keep_uploads_private()
+    _fetch_nothing()
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     # Without `api_open=False` Gradio also runs functions past the queue, with none of its limits.
     page.queue(max_size=LONGEST_QUEUE, api_open=False)
@@ -157,6 +159,19 @@ def _keep_uploads_private() -> None:
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         atexit.register(shutil.rmtree, uploads, ignore_errors=True)
     routes.DEFAULT_TEMP_DIR = os.environ["GRADIO_TEMP_DIR"]  # which Gradio has read when it was imported
+
+
+def _fetch_nothing() -> None:
+    """Keep Gradio from fetching the addresses that visitors give it, of any size and past our limits."""
+
+    async def refuse(url: str, cache_dir: str) -> NoReturn:
+        raise gr.Error("addresses are not fetched here; upload the file itself", print_exception=False)
+
+    async def forbid(url: str, request: object) -> NoReturn:
+        raise HTTPException(403, "addresses are not fetched here")
+
+    processing_utils.async_ssrf_protected_download = refuse
+    routes.secure_url_stream_response = forbid
 
 
 def _is_local(host: str) -> bool:

@@ -24,15 +24,27 @@ MOST_VISITORS = 200  # at a time; programs do not say when they leave
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
 
-@dataclass(frozen=True)
+@dataclass
 class Painted:
-    """A full painting, with its photo, its wish, the note that was shown, and its files by format."""
+    """A full painting, with its photo, its wish, the note that was shown, and its files by format.
+
+    It is None where its PNG is enough.
+    """
 
     photo: str
     wish: Wish
-    painting: Image.Image
+    painting: Image.Image | None
     note: str
     files: dict[str, Path] = field(default_factory=dict)
+
+    def picture(self) -> Image.Image:
+        """The painting, read again if need be. Raises UnreadableImage."""
+        found = self.painting
+        if found is None:
+            file = self.files["PNG"]
+            picture = images.read_picture(file)
+            found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
+        return found
 
 
 @dataclass(frozen=True)
@@ -130,10 +142,11 @@ class Visitor:
 
     def new_folder(self) -> Path:
         """A folder for the next picture to show or download; the oldest ones are removed."""
-        self._folders.append(Path(tempfile.mkdtemp(dir=made(self.folder))))
+        folder = Path(tempfile.mkdtemp(dir=made(self.folder)))
+        self._folders.append(folder)  # another thread may add one as well
         while len(self._folders) > KEPT_FOLDERS:
             shutil.rmtree(self._folders.popleft(), ignore_errors=True)
-        return self._folders[-1]
+        return folder
 
     def new_file(self, name: str) -> Path:
         """A path of that name in a new folder, so that names never clash."""
@@ -150,6 +163,14 @@ class Visitor:
         self.looks.pop(name, None)
         if isinstance(self.painted, Painted) and name in self.painted.wish.styles:
             self.painted = None
+
+    def rest(self) -> None:
+        """Keep the painting that the page shows on disk alone, as a large one takes half a gigabyte."""
+        if isinstance(self.painted, Painted) and not self.painting:
+            if "PNG" in self.painted.files:
+                self.painted.painting = None
+            else:
+                self.painted = None
 
     def drop(self) -> None:
         """Drop all jobs; later ones are done."""
@@ -266,6 +287,7 @@ class Visitors:
             if visitor is not None:
                 if not visitor.on_page:
                     visitor.drop()
+                visitor.rest()
                 self._leave_later(key, visitor)
 
     def style_removed(self, transfer: StyleTransfer, name: str) -> None:

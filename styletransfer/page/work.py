@@ -143,7 +143,10 @@ def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) ->
 
 @contextmanager
 def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
-    """Wait for the turn of a visitor's job; gives an `on_step` that ends the job when it is halted."""
+    """Wait for the turn of a visitor's job; gives an `on_step` that ends the job when it is halted.
+
+    Raises Dropped, or Cancelled for a short one, if it was halted while it waited.
+    """
 
     def on_step(progress: Progress) -> None:
         halt.check(progress)
@@ -156,6 +159,8 @@ def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
     try:
         if halt.dropped:
             raise Dropped
+        if short and halt.stopped:  # while it waited; it may have no steps to end it
+            raise Cancelled
         yield on_step
     finally:
         halt.working = False

@@ -1,0 +1,200 @@
+"""The parts of the page that need no tab: the pad, sliders, what is restored, the gallery, photos, wishes."""
+
+import math
+import os
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+import torch
+from conftest import make_photo, visitor_with
+from gradio.data_classes import ImageData
+from pages import VISITOR
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from styletransfer import images
+from styletransfer.core import StyleInfo
+from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.page.endpoints import Endpoints
+from styletransfer.page.gallery import StylePictures, title_of
+from styletransfer.page.pad import corner_weights, pad_place
+from styletransfer.page.photo import PhotoInput
+from styletransfer.page.restore import as_shown, not_restored
+from styletransfer.page.slider import slider, slider_of
+from styletransfer.page.wish import Wish
+from styletransfer.settings import STROKE_SIZE, Optimization
+
+
+@pytest.mark.parametrize("typed", [None, 0, 3, 1e9, -5])
+def test_whatever_is_typed_beside_a_slider_is_a_value_it_has(typed):
+    size = slider_of(STROKE_SIZE, "Size")
+    anew = type(size)(**{name: value for name, value in size.constructor_args.items() if name != "value"})
+    for each in (size, anew):  # as Gradio makes it anew to update it
+        assert each.preprocess(typed) == {None: 1, 0: 0.25, 3: 3, 1e9: 4, -5: 0.25}[typed]
+
+
+@pytest.mark.parametrize("weights", [[30, 70], [50, 25, 25], [0, 0, 100], [100, 100, 100], [1, 2, 3, 6]])
+def test_the_point_of_the_pad_stands_where_the_weights_are(weights):
+    found = corner_weights(len(weights), *pad_place(weights))
+    assert found == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+@pytest.mark.parametrize("weights", [[], [5], [0, 0], [1, 0, 0, 1]])
+def test_the_point_of_the_pad_is_on_it_whatever_the_weights(weights):
+    assert pad_place(weights) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("search", ["cézanne", "CEZANNE", "cezanne mont"])
+def test_who_searches_need_not_type_accents(search, transfer, tmp_path):
+    info = StyleInfo("mont", "Mont Sainte-Victoire", artist="Paul Cézanne")
+    found = StylePictures(tmp_path).found(
+        SimpleNamespace(
+            transfer=SimpleNamespace(own_styles=[], styles={"mont": info}, style_preview=lambda _: b""),
+            folder=tmp_path,
+            looks={},
+        ),
+        search,
+        [],
+    )
+    assert [caption for _, caption in found["value"]] == ["Mont Sainte-Victoire · Paul Cézanne"]
+
+
+def test_a_name_that_cannot_be_learned_is_told_before_it_waits(learn_tab, photo_file):
+    tab, values = learn_tab
+    tab.visitors.shared_styles = False
+    values = values | {tab.picture: str(photo_file), tab.name: "Mine"}
+    tab._check(values, VISITOR)
+    (tab.visitors.of(VISITOR).own.folder / "styles" / "mine.safetensors").touch()
+    for name, message in (("Mine", "exists already"), ("Amber", "never replaced"), ("!", "no letter")):
+        with pytest.raises(InvalidInput, match=message):
+            tab._check(values | {tab.name: name}, VISITOR)
+
+
+def test_titles_of_learned_styles_are_whole():
+    assert title_of(StyleInfo("a", "Sunset (warm)")) == "Sunset (warm)"
+    assert title_of(StyleInfo("b", "Udnie (Young American Girl)", artist="Picabia")) == "Udnie"
+
+
+def test_the_settings_of_a_painting_are_its_own_alone(paint_tab, tmp_path):
+    tab, values = paint_tab
+    it = tab.controls
+    given = values | {it.picture: str(tmp_path / "painting.jpg"), it.picture_slider: 30}
+    base = {"method": "cin", "strength": 0.5}
+    of_others = tab._settings_of(base | {"styles": {"amber": 1.0}}, given, VISITOR)
+    assert of_others[it.picture] is None
+    assert of_others[it.chosen] == ["amber"]
+    of_it = tab._settings_of(base | {"styles": {"amber": 0.25, "painting.jpg": 0.75}}, given, VISITOR)
+    assert it.picture not in of_it
+    assert of_it[it.picture_slider] == gr.update(visible=True, value=75)
+    assert "25 %" in of_it[it.mix]
+    with pytest.warns(UserWarning, match="not available here: gone"):
+        assert tab._settings_of(base | {"styles": {"gone": 1.0}}, values, VISITOR) == {}
+
+
+def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab, tmp_path):
+    tab, _ = paint_tab
+    tab.pictures.folder = tmp_path / "gone"
+    shown = tab.pictures.found(tab.visitors.of(VISITOR), "", [])["value"]
+    assert shown
+    assert all(Path(file).exists() for file, _ in shown)
+
+
+def test_settings_from_a_file_fit_the_sliders():
+    size = slider(0.5, 2, 1, 0.1, "Size")
+    values = (4, 0.1, 1.5, None, "x", math.nan)
+    assert [as_shown(size, value) for value in values] == [2, 0.5, 1.5, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"styles": {"blue": 1e308, "amber": -1}, "optimization": [], "size": "large", "method": ["cin"]},
+        {"styles": {"blue": "x"}},
+        {"styles": {"blue": 10**400}},
+        {"styles": {"blue": math.nan}},
+        {"styles": ["blue"]},
+    ],
+)
+def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
+    tab, values = paint_tab
+    painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
+    images.save_picture(painted, tmp_path / "photo.png")
+    updates = tab._photo_given(values, VISITOR)
+    weights = [updates[each]["value"] for each in tab.controls.sliders if updates.get(each, {}).get("visible")]
+    assert sorted(weights) == ([0, 100] if found["styles"] == {"blue": 1e308, "amber": -1} else [])
+
+
+def test_what_the_page_cannot_restore_is_told():
+    found = {"size": 1280, "masks": ["udnie"], "color_mode": "statistics"}
+    expected = [
+        "size 1280 px (now 1024 px)",
+        "styles beyond the first 4",
+        "regions",
+        "colour mode 'statistics'",
+    ]
+    assert not_restored(found, 6) == expected
+    assert not_restored({"size": 1024, "color_mode": "luminance"}, 4) == []
+    assert not_restored({"size": None}, 1) == []
+    page_like, other = asdict(Optimization(seconds=90)), asdict(Optimization(style_scale=2))
+    assert not_restored({"optimization": page_like}, 1) == []
+    assert not_restored({"optimization": other}, 1) == ["advanced settings of the optimisation"]
+    assert not_restored({"size": "large"}, 1) == []
+
+
+def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfer, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    with safe_open(tiny_styles / "amber.safetensors", framework="pt") as file:
+        save_file({"gamma": file.get_tensor("gamma")}, own / "bare.safetensors", file.metadata())
+    visitor = visitor_with(transfer.with_styles(own), tmp_path)
+    shown = StylePictures(tmp_path).found(visitor, "", [])["value"]
+    assert any(Path(file).name.startswith("bare-") for file, _ in shown)
+
+
+@pytest.mark.parametrize(
+    ("count", "x", "y", "expected"),
+    [
+        (1, 0.3, 0.9, [1]),
+        (2, 0.25, 0.9, [0.75, 0.25]),
+        (3, 0.5, 1.0, [0, 0, 1]),
+        (4, 0.0, 0.0, [1, 0, 0, 0]),
+        (4, 0.5, 0.5, [0.25] * 4),
+    ],
+)
+def test_the_pad_is_bilinear(count, x, y, expected):
+    assert corner_weights(count, x, y) == pytest.approx(expected)
+
+
+def test_a_picture_is_known_by_its_absolute_path_however_it_was_sent(photo_file, monkeypatch):
+    monkeypatch.setattr("styletransfer.page.photo.check_all_files_in_cache", lambda _: None)
+    for sent in (str(photo_file), os.path.relpath(photo_file)):
+        found = Path(PhotoInput().preprocess(ImageData(path=sent)))
+        assert found.is_absolute()
+        assert found.samefile(photo_file)
+
+
+def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wished_for(
+    learn_tab, transfer, photo_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.page.wish.MAX_PIL_PIXELS", 96 * 128 - 1)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    message = "128x96 pixels, more than the 12,287 that the page takes"
+    with pytest.raises(UnreadableImage, match=message):
+        Wish({"amber": 1.0}, size=10).painted_size(photo_file)
+    small = tmp_path / "small.png"
+    make_photo(20, 20).save(small)
+    for use in (Wish.painted_size, lambda wish, photo: wish.paint(transfer, photo)):
+        with pytest.raises(UnreadableImage, match=message):
+            use(Wish({str(photo_file): 1.0}, size=10), small)
+    with pytest.raises(UnreadableImage, match=message):
+        visitor_with(transfer, tmp_path).shown(str(photo_file))
+    tab, values = learn_tab
+    with pytest.raises(UnreadableImage, match=message):
+        tab._check(values | {tab.picture: str(photo_file), tab.name: "Mine"}, VISITOR)
+    with gr.Blocks():
+        endpoints = Endpoints(tab.visitors)
+    with pytest.raises(gr.Error, match=message):
+        endpoints.train_style(str(photo_file), "Mine", 1, VISITOR)

@@ -1,0 +1,400 @@
+"""The Paint tab without a browser: what its controls and handlers make of what visitors do."""
+
+import asyncio
+import os
+import re
+import shutil
+import stat
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import torch
+from conftest import make_photo
+from gradio.state_holder import SessionState
+from pages import VISITOR, click_on, listeners, page_of
+from PIL import Image, ImageChops, ImageStat
+
+from styletransfer.core import Progress
+from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.images.formats import LONGEST_SIDES
+from styletransfer.page import visitors
+from styletransfer.page.controls import YOURS, mix_text, titles_of
+from styletransfer.page.gallery import LOOK_SIDE
+from styletransfer.page.photo import PhotoInput
+from styletransfer.page.slider import Slider
+from styletransfer.page.visitors import on_white
+from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
+
+
+def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    assert it.result in tab.preview(values, VISITOR)
+    list(tab.paint(values, VISITOR))
+    assert it.result not in tab.preview(values, VISITOR)
+    assert it.result in tab.preview(values | {it.strength: 0.5}, VISITOR)
+
+
+def test_what_is_shown_already_is_not_painted_again_until_something_else_is_shown(paint_tab):
+    tab, values = paint_tab
+    *_, told = tab.paint_live(values, VISITOR)
+    note = told[tab.controls.note]
+    assert "painted in" in note
+    mix, again = tab.paint_live(values, VISITOR)
+    assert set(mix) == {tab.controls.mix, tab.controls.pad}
+    assert again == {tab.controls.note: note}
+    tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert len(list(tab.paint_live(values, VISITOR))) > 2
+
+
+def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
+    tab, values = paint_tab
+    list(tab.paint(values, VISITOR))
+    tab._save_again("JPEG", VISITOR)
+    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
+    assert told[tab.controls.download]["value"].endswith(".jpeg")
+
+
+def test_a_painting_is_encoded_once_in_a_format_as_long_as_its_file_is_there(paint_tab):
+    tab, values = paint_tab
+    *_, told = tab.paint(values, VISITOR)
+    file = Path(told[tab.controls.download]["value"])
+    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"] == str(file)
+    file.unlink()
+    again = Path(tab._nothing_painted(VISITOR)[tab.controls.download]["value"])
+    assert again.exists()
+    assert again != file
+
+
+def test_a_painting_that_the_chosen_format_cannot_hold_can_be_saved_in_another(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    visitor, paint = tab.visitors.of(VISITOR), Wish.paint
+
+    def long(*given):
+        visitor.file_format = "WebP"  # chosen while it is painted
+        return paint(*given).resize((17_000, 1))
+
+    monkeypatch.setattr(Wish, "paint", long)
+    with pytest.warns(UserWarning, match="WebP"):
+        list(tab.paint(values, VISITOR))
+    assert tab._save_again("PNG", VISITOR)["value"].endswith(".png")
+
+
+def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    assert not tab._nothing_painted(VISITOR)[tab.controls.download]["interactive"]
+    list(tab.paint(values, VISITOR))
+    visitor = tab.visitors.of(VISITOR)
+    painted = visitor.painted
+
+    def fail(*_):
+        raise InvalidInput("no")
+
+    monkeypatch.setattr(Wish, "paint", fail)
+    with pytest.warns(UserWarning, match="no"):
+        *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert told[tab.controls.note] == "Nothing was painted."
+    assert visitor.painted is painted
+    visitor.file_format = "WebP"  # chosen meanwhile
+    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
+
+
+def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    list(tab.paint(values, VISITOR))
+
+    def fail(self, transfer, photo, on_step):
+        on_step(Progress(1, 2, preview=torch.rand(1, 3, 20, 20)))
+        raise InvalidInput("no memory")
+
+    monkeypatch.setattr(Wish, "paint", fail)
+    with pytest.warns(UserWarning, match="no memory"):
+        *_, told = tab.paint(values | {tab.controls.method: "Finest"}, VISITOR)
+    assert tab.visitors.of(VISITOR).painted is None
+    assert not told[tab.controls.download]["interactive"]
+
+
+def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it = tab.controls
+    for strength in (0.4, 0.7):
+        list(tab.paint(values | {it.strength: strength}, VISITOR))
+    *_, first = tab.visitors.of(VISITOR).own.earlier
+
+    meanwhile = [lambda: tab._show_earlier(click_on(first.small), VISITOR), lambda: None, first.file.unlink]
+
+    def stopped(*_):
+        meanwhile.pop(0)()
+        raise Cancelled
+
+    monkeypatch.setattr(Wish, "paint", stopped)
+    for _ in range(2):
+        *_, told = tab.paint(values, VISITOR)
+        assert told[it.download] == gr.update(value=str(first.file), interactive=True)
+    assert tab._save_again("JPEG", VISITOR) == gr.skip()  # it is kept as it is
+    *_, told = tab.paint(values, VISITOR)
+    assert not told[it.download]["interactive"]
+
+
+def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it = tab.controls
+    monkeypatch.setitem(LONGEST_SIDES, "WEBP", 1000)
+    list(tab.paint(values, VISITOR))
+    painted = tab.visitors.of(VISITOR).painted
+    with pytest.raises(gr.Error, match=r"^'WebP files cannot have 1024 x 768 pixels; choose PNG"):
+        tab._save_again("WebP", VISITOR)
+    monkeypatch.setattr(Wish, "paint", lambda *_: pytest.fail("painted what cannot be saved"))
+    with pytest.warns(UserWarning, match="WebP files cannot have 1024 x 768 pixels"):
+        *_, told = tab.paint(values | {it.strength: 0.5}, VISITOR)
+    assert told[it.note] == "Nothing was painted."
+    assert tab.visitors.of(VISITOR).painted is painted
+
+
+def test_whatever_changes_the_painting_paints_it(paint_tab):
+    tab, _ = paint_tab
+    it = tab.controls
+    changes = [(it.gallery, "select"), (it.pad, "release"), (it.restore, "upload"), (it.paint_button, "click")]
+    changes += [(it.region, "apply"), (it.region, "clear"), (it.method, "change")]
+    events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "input", PhotoInput: "change"}
+    not_painted = {it.key, it.search, it.file_format}
+    kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
+    changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - {it.method}]
+    for component, event in changes:
+        assert "paint_live" in [each.name for each in listeners(component, event)], component.label
+    for each in (it.pad, it.strength):  # every move would be a painting
+        told = [each.name for each in listeners(each, "input")]
+        assert "preview" in told
+        assert "paint_live" not in told
+
+
+def test_copies_of_what_is_shown_are_tidied_up_with_the_pages_own_files(learn_tab, tmp_path):
+    learning, values = learn_tab
+    tab = learning.paint_tab
+    it = tab.controls
+    make_photo(20, 30).save(tmp_path / "photo.tif")
+    step = Progress(1, 2, {"content": 1.0, "style": 1.0}, torch.rand(1, 3, 20, 20))
+    show = listeners(it.photo, "upload")[0].fn
+    for name, shown, updates in (
+        ("paint_live", it.result, list(tab.paint_live(values, VISITOR))),
+        ("preview", it.result, [tab.preview(values | {it.strength: 0.5}, VISITOR)]),
+        ("_photo_given", it.region, [tab._photo_given(values, VISITOR)]),
+        ("show", it.photo, [show(str(tmp_path / "photo.tif"), VISITOR)]),
+        ("_learn", learning.preview, [learning._progress(step, 40, [(1, 1.0, "photo")])]),
+    ):
+        page, paths = page_of(shown), set()
+        fn = next(each for each in page.fns.values() if each.name == name and shown in each.outputs)
+        state = SessionState(page)
+        for update in (gr.skip(), *updates):  # upon the first Gradio makes components anew
+            told = asyncio.run(page.postprocess_data(fn, update, state))[fn.outputs.index(shown)]
+            paths |= set(re.findall("'path': '([^']+)'", str(told)))
+        assert paths, name
+        assert paths <= set().union(*page.temp_file_sets), name
+
+
+def test_what_the_finest_method_lacks_is_told_before_it_waits(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    ordered, *later = listeners(it.finest_button, "click")
+    assert all(each.trigger_only_on_success for each in later if each.trigger_after == ordered._id)
+    both = ["amber", "blue"]
+    without = {it.sliders[0]: 0, it.sliders[1]: 0, it.chosen: both, it.named: both}
+    for lacking, message in (
+        ({it.photo: None}, "Choose a photo first"),
+        ({it.chosen: []}, "Choose a style"),
+        (without, "give at least one"),
+        ({it.size: 16_384}, "choose a smaller size"),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            ordered.fn(values | lacking, VISITOR)
+    [order] = ordered.fn(values, VISITOR).values()
+    assert order == values
+
+
+@pytest.mark.parametrize("on_photo", [False, True])
+def test_a_click_means_the_picture_that_was_clicked_whatever_the_gallery_lists_by_then(paint_tab, on_photo):
+    tab, values = paint_tab
+    it = tab.controls
+    tab._look_on(on_photo, values[it.photo], VISITOR)
+    pictures = {caption.partition(" ")[0]: file for file, caption in tab._search("", [], VISITOR)["value"]}
+    chosen = [tab._choose(values, click_on(pictures[title]), VISITOR)[it.chosen] for title in ("Coral", "Blue")]
+    assert chosen == [["blue", "coral"], []]
+
+
+def test_one_style_alone_is_painted_wherever_its_hidden_slider_was_left(paint_tab):
+    tab, values = paint_tab
+    assert tab.controls.wish(values | {tab.controls.sliders[0]: 0}).styles == {"blue": 100}
+
+
+def test_a_click_before_the_answer_to_another_gives_each_style_its_own_weight(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    # The first one has taken out amber, of which the browser still shows the slider.
+    late = {it.chosen: ["blue"], it.named: ["amber", "blue"], it.sliders[0]: 30, it.sliders[1]: 70}
+    late |= {it.places[0]: INSIDE, it.places[1]: OUTSIDE}
+    updates = tab._choose(values | late, click_on("coral-1.jpg"), VISITOR)
+    assert updates[it.chosen] == updates[it.named] == ["blue", "coral"]
+    assert [updates[each]["value"] for each in it.sliders[:2]] == [70, 100]
+    assert [updates[each]["value"] for each in it.places[:2]] == [OUTSIDE, EVERYWHERE]
+    wish = it.wish(values | late | {it.chosen: ["blue", "coral"]})
+    assert wish.styles == {"blue": 70, "coral": 100}
+    assert wish.places == {"blue": OUTSIDE, "coral": EVERYWHERE}  # or it would be another wish than later
+
+
+def test_more_styles_than_can_be_blended_are_refused(paint_tab):
+    tab, values = paint_tab
+    four = {tab.controls.chosen: ["blue", "coral", "one", "two"]}
+    with pytest.raises(gr.Error, match="At most 4 styles"):
+        tab._choose(values | four, click_on("amber-1.jpg"), VISITOR)
+
+
+def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
+    tab, values = paint_tab
+    places = {tab.controls.places[1]: OUTSIDE, tab.controls.sliders[1]: 40}
+    it = tab.controls
+    both = {it.chosen: ["blue", "coral"], it.named: ["blue", "coral"]}
+    updates = tab.rechosen(["gone", "coral"], values | places | both, VISITOR)
+    assert updates[it.chosen] == ["coral"]
+    assert len(updates[it.gallery]["value"]) == len(tab.visitors.of(VISITOR).transfer.styles)
+    assert updates[it.mix] == ""
+    shown = [each for each in updates.values() if isinstance(each, dict) and each.get("visible")]
+    assert [(each["label"], each["value"]) for each in shown] == [("Coral", OUTSIDE)]
+
+
+def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_painting(paint_tab, tmp_path):
+    tab, values = paint_tab
+    cut_out = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    cut_out.paste(make_photo(200, 200), (100, 100))
+    cut_out.save(tmp_path / "photo.png")
+    visitor = tab.visitors.of(VISITOR)
+    assert visitor.shown(str(tmp_path / "photo.png")).getpixel((5, 5)) == (255, 255, 255)
+    _, preview = tab.preview(values, VISITOR)[tab.controls.result]["value"]
+    painted = visitor.transfer.stylize(cut_out, "blue", size=384)
+    expected = on_white(painted).resize((1024, 1024), Image.Resampling.BILINEAR)
+    with Image.open(preview) as shown:
+        assert max(ImageStat.Stat(ImageChops.difference(shown, expected)).mean) < 6
+        assert shown.getpixel((20, 20)) == (255, 255, 255)
+
+
+def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, tmp_path):
+    tab, values = paint_tab
+    photo = values[tab.controls.photo]
+
+    def shown():
+        return [Path(file).read_bytes() for file, _ in tab._search("", [], VISITOR)["value"]]
+
+    usual = shown()
+    tab._look_on(True, photo, VISITOR)
+    on_photo = shown()
+    assert len(on_photo) == len(usual)
+    visitor = tab.visitors.of(VISITOR)
+    assert {"amber", "blue", "coral"} <= visitor.looks.keys()
+    for name in ("amber", "blue"):
+        visitor.transfer.stylize(visitor.scaled(photo, LOOK_SIDE), name).save(tmp_path / "a.jpg", quality=88)
+        assert visitor.looks[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
+    tab._look_on(True, None, VISITOR)  # the photo is taken away
+    assert shown() == usual
+
+
+def test_a_style_that_is_gone_is_not_taken_for_the_visitors_picture(transfer, tmp_path):
+    assert titles_of(transfer, ["blue", "gone", str(tmp_path / "a.png")]) == ["Blue", "gone", YOURS]
+
+
+def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_PAINTINGS", 2)
+    tab, values = paint_tab
+    it, contents = tab.controls, []
+    for strength in (0.4, 0.7, 1.0):
+        *_, told = tab.paint(values | {it.strength: strength}, VISITOR)
+        contents.append(Path(told[it.download]["value"]).read_bytes())
+        assert told[it.earlier]["visible"]
+    after = gr.Request(session_hash="b")
+    tab.visitors.recognised(tab.visitors.of(VISITOR).own.key, after)
+    for request in (VISITOR, after):
+        visitor = tab.visitors.of(request)
+        _, (second, _) = tab.earlier(request)[it.earlier]["value"]
+        shown = tab._show_earlier(click_on(second), request)
+        assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
+        assert all(Path(file).exists() for file in shown[it.result]["value"])
+        assert "Blue" in shown[it.note]
+        assert visitor.painted.file == Path(shown[it.download]["value"])
+    own = visitor.own.folder
+    assert len(list(own.rglob("*-painted.png"))) == 2
+    for painting in own.rglob("*-painted.png"):
+        painting.unlink()  # as systems do that clean up temporary folders
+    with pytest.raises(gr.Error, match="no longer here"):
+        tab._show_earlier(click_on(second), VISITOR)
+    tab.visitors.close()
+    assert not own.exists()
+
+
+def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):
+    tab, values = paint_tab
+    *_, told = tab.paint_live(values | {tab.controls.method: "Finest"}, VISITOR)
+    assert "Press Paint" in told[tab.controls.note]
+
+
+def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monkeypatch):
+    tab, values = paint_tab
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("styletransfer.page.visitors.shutil.copy", full)
+    *_, told = tab.paint(values, VISITOR)
+    assert "painted in" in told[tab.controls.note]
+    assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
+    assert list(tab.visitors.of(VISITOR).own.folder.iterdir()) == []
+
+
+def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    list(tab.paint(values, VISITOR))
+    visitor = tab.visitors.of(VISITOR)
+    painted = visitor.painted
+
+    def full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    other = values | {tab.controls.strength: 0.5}
+    with pytest.warns(UserWarning, match="cannot write the pictures to look at: No space left"):
+        *_, told = tab.paint(other, VISITOR)
+    with pytest.raises(gr.Error, match="cannot write the pictures to look at: No space left"):
+        tab.preview(other, VISITOR)
+    assert visitor.painted is painted
+    assert told[tab.controls.download]["interactive"]
+
+
+def test_a_page_outlives_its_temporary_folders(paint_tab, tmp_path):
+    tab, values = paint_tab
+    visitor = tab.visitors.of(VISITOR)
+    for folder in (visitor.folder, visitor.own.folder):
+        shutil.rmtree(folder)
+    *_, told = tab.paint(values, VISITOR)
+    assert "painted in" in told[tab.controls.note]
+    assert len(visitor.own.earlier) == 1
+    for folder in (visitor.folder, visitor.own.folder):
+        assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700
+    visitor.own.folder = tmp_path / "photo.png" / "none"  # one that cannot be made again
+    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert "painted in" in told[tab.controls.note]
+    assert len(visitor.own.earlier) == 1
+
+
+def test_a_title_is_text_among_the_earlier_paintings_as_well(paint_tab, tmp_path):
+    tab, _ = paint_tab
+    (tmp_path / "file.png").touch()
+    small = tmp_path / "small.jpg"
+    kept = visitors.Earlier((tmp_path, tmp_path), small, tmp_path / "file.png", "![](http://x)", "")
+    tab.visitors.of(VISITOR).own.earlier.append(kept)
+    shown = tab._show_earlier(click_on(small), VISITOR)
+    assert r"\!\[\]" in shown[tab.controls.note]
+
+
+def test_a_title_cannot_be_more_than_text():
+    text = mix_text(["![](http://elsewhere/x.png)", "<b>’b’</b>"], [1, 1])
+    html = gr.Markdown(text).postprocess(text)
+    assert r"\!\[\]\(http\:\/\/elsewhere\/x\.png\)" in html
+    assert r"\<b\>’b’\<\/b\>" in html

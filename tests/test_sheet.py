@@ -1,0 +1,48 @@
+"""The photo in all styles: the tab that shows it, and the gallery on wish."""
+
+import gradio as gr
+import pytest
+from pages import VISITOR
+
+from styletransfer import StyleTransfer
+from styletransfer.errors import InvalidStyleFile, UnknownStyle
+from styletransfer.page.sheet import SheetTab
+from styletransfer.page.wish import Wish
+
+
+@pytest.fixture
+def sheet(paint_tab):
+    tab, values = paint_tab
+    with gr.Blocks():
+        return SheetTab(tab.visitors, tab, gr.Tabs()), values
+
+
+def test_a_sheet_that_is_stopped_keeps_what_is_painted(sheet, monkeypatch):
+    tab, values = sheet
+    paint = Wish.paint
+
+    def stop(wish, *given):
+        tab.visitors.stop(VISITOR)
+        return paint(wish, *given)
+
+    monkeypatch.setattr(Wish, "paint", stop)
+    *_, (painted, _, stop_button) = tab._paint(values, VISITOR)
+    assert [caption.partition(" ")[0] for _, caption in painted] == ["Amber"]
+    assert not stop_button["interactive"]
+
+
+@pytest.mark.parametrize("error", [InvalidStyleFile, UnknownStyle])
+def test_a_style_that_is_gone_or_damaged_costs_the_others_nothing(sheet, paint_tab, monkeypatch, error):
+    tab, values = sheet
+    stylize = StyleTransfer.stylize
+
+    def without_amber(transfer, photo, styles, **options):
+        if "amber" in dict(styles if isinstance(styles, list) else [(styles, 1)]):
+            raise error("no amber")
+        return stylize(transfer, photo, styles, **options)
+
+    monkeypatch.setattr(StyleTransfer, "stylize", without_amber)
+    *_, (painted, _, _) = tab._paint(values, VISITOR)
+    assert [caption.partition(" ")[0] for _, caption in painted] == ["Blue", "Coral"]
+    paint_tab[0]._look_on(True, values[tab.paint_tab.controls.photo], VISITOR)
+    assert tab.visitors.of(VISITOR).looks.keys() == {"blue", "coral"}

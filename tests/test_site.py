@@ -1,0 +1,86 @@
+"""The page as a whole: where it is served, and to whom."""
+
+import os
+import socket
+import stat
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from conftest import free_port
+from gradio import routes
+
+from styletransfer import StyleTransfer
+from styletransfer.errors import InvalidInput
+from styletransfer.estimate import matrix_rate
+from styletransfer.page import serve
+from styletransfer.page import site as site_module
+
+pytestmark = pytest.mark.usefixtures("uploads_folder")
+
+
+@pytest.mark.parametrize(
+    ("host", "share", "shared"),
+    [
+        ("127.0.0.1", False, True),
+        ("localhost", False, True),
+        ("0.0.0.0", False, False),
+        ("192.168.1.5", False, False),
+        ("127.0.0.1", True, False),
+    ],
+)
+def test_beyond_this_machine_styles_are_the_visitors_own(transfer, monkeypatch, host, share, shared):
+    built = []
+    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
+    monkeypatch.setattr(site_module, "build_page", lambda _, **wishes: built.append(wishes) or page)
+    serve(transfer, host=host, share=share, wait=False)
+    assert built[0]["shared_styles"] == shared
+
+
+def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_path, monkeypatch):
+    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
+    monkeypatch.setattr(site_module, "build_page", lambda *_, **__: page)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    given = os.environ["GRADIO_TEMP_DIR"]
+    serve(transfer, wait=False)
+    assert os.environ["GRADIO_TEMP_DIR"] == given
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
+    serve(transfer, wait=False)
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    assert str(folder) == routes.DEFAULT_TEMP_DIR
+    assert folder.parent == tmp_path.resolve()
+    assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700  # other users cannot look into it
+
+
+def test_the_speed_of_the_machine_is_measured_before_anybody_paints(
+    tiny_models, tiny_styles, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.api.package_folder", lambda _: tiny_styles)
+    matrix_rate.cache_clear()
+    site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path))
+    assert matrix_rate.cache_info().currsize == 1
+
+
+def test_a_page_with_a_password_shows_nothing_without_it(transfer, photo_file):
+    port = free_port()
+    page = serve(transfer, port=port, auth=("me", "secret"), wait=False)
+    files = {"files": photo_file.read_bytes()}
+    with closing(page), httpx.Client(base_url=f"http://127.0.0.1:{port}") as visitor:
+        assert visitor.get("/config").status_code == 401
+        assert visitor.post("/gradio_api/upload", files=files).status_code == 401
+        assert visitor.post("/login", data={"username": "me", "password": "guess"}).status_code == 400
+        assert visitor.post("/login", data={"username": "me", "password": "secret"}).status_code == 200
+        assert visitor.get("/config").status_code == 200
+        assert visitor.post("/gradio_api/upload", files=files).status_code == 200
+
+
+def test_a_port_that_is_taken_is_told(tiny_models, tiny_styles):
+    transfer = StyleTransfer(models_dir=tiny_models, styles_dir=tiny_styles)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidInput, match="another --port"):
+            serve(transfer, port=port, wait=False)
