@@ -5,7 +5,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -143,8 +142,11 @@ class Request:
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
         """The photos as they are, which is what strength 0 asks for."""
         if on_step:
-            with suppress(Cancelled):  # all is done
+            try:
                 on_step(Progress(1, 1))
+            except Cancelled:
+                if self.method != "gatys":  # which returns what it has
+                    raise
         return [Painting(picture.rgb, picture.alpha, self.parameters()) for picture in pictures]
 
     @torch.inference_mode()

@@ -80,14 +80,15 @@ class Optimization:
              seconds: if positive, the time to use instead of a number of steps;
              start: "fast", what CIN paints; "photo"; "noise"; "auto", fast where possible; or a picture file;
              seed: of the noise;
-             style_scale: of the strokes, 0.1 to 10, for styles that are given as pictures;
+             style_scale: of the strokes, 0.1 to 10, for styles that are given as pictures, which are looked at
+             in no less than 64 pixels of their short side;
              content_layer: of VGG-19, such as "relu4_2"; deeper ones keep less of the photo;
              content_weight, style_weight, variation_weight: of the losses; variation smooths;
              statistic: how features are compared: "gram", or "wasserstein" of mean and covariance;
              optimizer: "adam", or "lbfgs";
              rate: Adam's learning rate, for pixels in [0, 1];
-             average: the result is a running average of the pictures of all steps, and this is its decay: from
-             0, the last picture alone, to below 1;
+             average: the result is a running average of the pictures of the last size, and this is its decay:
+             from 0, the last picture alone, to below 1;
              least_side: pixels, the long side at which it begins; less makes larger motifs, and distorts faces;
              patience: steps without progress that end a size.
     Raises:  InvalidInput.

@@ -313,14 +313,19 @@ def test_the_random_numbers_of_the_caller_stay_as_they_are(tiny_models, tiny_sty
 @pytest.mark.parametrize("wish", [{}, {"stroke_size": 4.0, "method": "gatys"}])
 def test_strength_zero_is_the_photo_to_the_pixel(transfer, photo, wish):
     seen = []
-
-    def stop(progress):
-        seen.append(progress)
-        raise Cancelled
-
-    painted = transfer.stylize(photo, "amber", strength=0, on_step=stop, **wish)
+    painted = transfer.stylize(photo, "amber", strength=0, on_step=seen.append, **wish)
     assert painted.tobytes() == photo.tobytes()
     assert [(progress.step, progress.steps) for progress in seen] == [(1, 1)]
+
+
+def test_a_stop_at_strength_zero_is_one_as_at_any_other(transfer, photo):
+    def stop(_):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        transfer.stylize(photo, "amber", strength=0, on_step=stop)
+    painted = transfer.stylize(photo, "amber", method="gatys", strength=0, on_step=stop)  # returns what it has
+    assert painted.tobytes() == photo.tobytes()
 
 
 @pytest.mark.parametrize(

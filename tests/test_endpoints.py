@@ -129,6 +129,8 @@ def test_nothing_is_fetched_for_those_who_give_an_address(client, site):
     told = httpx.get(f"{site}/gradio_api/file={address}")
     assert told.status_code == 403
     assert "addresses are not fetched" in told.text
+    assert httpx.get(f"{site}/gradio_api/runs").status_code == 404
+    assert httpx.get(f"{site}/gradio_api/run-history/buckets").status_code == 404
 
 
 def test_too_large_an_upload_is_refused(site):

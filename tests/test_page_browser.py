@@ -308,6 +308,7 @@ def test_a_drag_on_the_pad_is_one_painting(page, photo_file):
     page.get_by_role("button", name="Blend pad").click()
     earlier = page.locator("#earlier button.thumbnail-item")
     expect(earlier).to_have_count(2, timeout=SLOW)
+    painted = page.locator("#result img").last.get_attribute("src")
     pad = page.locator("#blend-pad .pad")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -316,6 +317,8 @@ def test_a_drag_on_the_pad_is_one_painting(page, photo_file):
     for step in range(1, 9):
         page.mouse.move(box["x"] + box["width"] * (0.5 - 0.05 * step), box["y"] + box["height"] / 2)
         page.wait_for_timeout(200)
+    expect(page.locator("#mix")).to_contain_text("Amber 90 %")
+    expect(page.locator("#result img").last).not_to_have_attribute("src", painted)
     expect(earlier).to_have_count(2)
     page.mouse.up()
     expect(earlier).to_have_count(3, timeout=SLOW)
@@ -416,6 +419,21 @@ def test_a_painting_given_as_the_photo_brings_its_settings(page, photo_file, tra
     expect(page.get_by_label("number input for Blue")).to_have_value("75", timeout=SLOW)
     expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.6")
     wait_painted(page)
+
+
+@needs_browser
+def test_settings_come_back_where_another_picture_was_a_style(page, photo_file, transfer, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    painted = transfer.stylize(photo_file, {"amber": 0.25, "blue": 0.75})
+    images.save_picture(painted, tmp_path / "painted.png")
+    choose(page, 0)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    expect(page.locator("#mix")).to_contain_text("Your picture 50 %", timeout=SLOW)
+    give(page, "#photo", tmp_path / "painted.png")
+    wait_painted(page)
+    assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.25, "blue": 0.75})
+    expect(page.get_by_label("number input for Blue")).to_have_value("75")
 
 
 @needs_browser

@@ -359,9 +359,9 @@ def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(pain
 
     monkeypatch.setattr("tempfile.mkdtemp", full)
     other = values | {tab.controls.strength: 0.5}
-    with pytest.warns(UserWarning, match="cannot write the pictures to look at: No space left"):
+    with pytest.warns(UserWarning, match="cannot make a folder for the next picture: No space left"):
         *_, told = tab.paint(other, VISITOR)
-    with pytest.raises(gr.Error, match="cannot write the pictures to look at: No space left"):
+    with pytest.raises(gr.Error, match="cannot make a folder for the next picture: No space left"):
         tab.preview(other, VISITOR)
     assert visitor.painted is painted
     assert told[tab.controls.download]["interactive"]

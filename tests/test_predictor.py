@@ -186,10 +186,11 @@ def test_a_predictor_of_a_base_network_of_another_shape_is_refused(job, tmp_path
         run_job(dataclasses.replace(job, start=tmp_path))
 
 
-def test_a_folder_without_paintings_is_refused_at_once(job, tmp_path):
+@pytest.mark.parametrize("folder", ["content", "styles"])
+def test_a_folder_without_pictures_is_refused_at_once(job, tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="empty holds no pictures"):
-        run_job(dataclasses.replace(job, styles=tmp_path / "empty"))
+        run_job(dataclasses.replace(job, **{folder: tmp_path / "empty"}))
     assert not job.out.exists()
 
 

@@ -18,7 +18,7 @@ from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
-from styletransfer.training.data import load_photographs, load_pictures, random_crop, split_held_out
+from styletransfer.training.data import load_pictures, pictures_in, random_crop, split_held_out
 from styletransfer.training.judging import judge, look_at_photos
 from styletransfer.training.looks import LAGS
 from styletransfer.training.trainer import crop_side, leaky_clamp
@@ -165,10 +165,10 @@ def test_unreadable_pictures_are_passed_over(tmp_path):
 def test_pictures_in_subfolders_alone_are_told(tmp_path):
     write_pictures(tmp_path, many=3)
     with pytest.raises(InvalidInput, match="holds no pictures, and subfolders are not searched"):
-        load_photographs(tmp_path)
+        pictures_in(tmp_path)
     make_photo(40, 40).save(tmp_path / "one.png")
     with pytest.raises(InvalidInput, match=r"holds one picture, .* at least 2"):
-        load_photographs(tmp_path)
+        pictures_in(tmp_path)
 
 
 @pytest.fixture

@@ -58,9 +58,12 @@ def exif_value(image: Image.Image, tag: int) -> object:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Without PIL's warnings of many pixels, for which MAX_PIXELS is our own limit, and of odd metadata."""
+    """Without PIL's warnings of many pixels, for which MAX_PIXELS is our own limit, and of odd metadata.
+
+    Of PIL alone: where threads overlap, Python may leave the filter behind.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 

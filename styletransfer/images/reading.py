@@ -1,13 +1,14 @@
 """From picture files, as users have them, to tensors."""
 
 import io
+import logging
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from styletransfer.images import large
 from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, exif_value, open_picture, without_warnings
 from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
+
+log = logging.getLogger(__name__)
 
 ImageSource = str | Path | Image.Image
 
@@ -316,20 +319,20 @@ def _boxes(image: Image.Image) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
 def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
     """The picture files directly inside a folder, or all below it, in order of name.
 
-    Hidden files and folders are left out, and links to folders are not followed. Raises InvalidInput.
+    Hidden files and folders are left out, links to folders are not followed, and folders below that cannot be
+    read are logged and passed over. Raises InvalidInput.
     """
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a folder")
+
+    def tell(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise InvalidInput(f"the folder {folder} cannot be read: {error.strerror}") from error
+        log.warning("the folder %s cannot be read, and is passed over: %s", error.filename, error.strerror)
+
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=_refuse_closed):
+    for place, folders, names in os.walk(folder, onerror=tell):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         files = (Path(place, name) for name in names if not name.startswith("."))
         found += [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     return sorted(found)
-
-
-def _refuse_closed(error: OSError) -> NoReturn:
-    """For a folder whose pictures would be left out unnoticed."""
-    raise InvalidInput(
-        f"the folder {error.filename} cannot be looked into: {error.strerror}; open it, or move it away"
-    ) from error

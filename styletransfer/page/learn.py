@@ -171,8 +171,8 @@ class LearnTab:
         if own is None:
             return {self.export: gr.update(value=None, interactive=False), self.remove: some, self.sure: hidden}
         visitor = self.visitors.of(request)
-        file = visitor.new_file(f"{own}{SUFFIX}")
         with telling():
+            file = visitor.new_file(f"{own}{SUFFIX}")
             visitor.transfer.export_style(own, file)
         return {
             self.export: gr.update(value=str(file), interactive=True),

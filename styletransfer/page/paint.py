@@ -119,6 +119,7 @@ class PaintTab:
                 {it.chosen, it.picture, it.picture_slider},
                 [it.mix, *it.sliders],
                 trigger_mode="multiple",
+                concurrency_id="pad",  # one after the other: the end of a drag comes last
                 **quiet,
             )
             for listener in (it.pad.input, it.pad.release)
@@ -246,6 +247,8 @@ class PaintTab:
     def _picture_given(self, values: Values, request: gr.Request) -> Updates:
         it, transfer = self.controls, self.visitors.of(request).transfer
         rows = it.row_updates(transfer, values[it.chosen], *it.kept(values), self._picture_weight(values))
+        for row in (*it.sliders, *it.places):
+            rows[row].pop("value", None)  # the browser may have newer ones, of settings that are being restored
         return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
 
     def _photo_given(self, values: Values, request: gr.Request) -> Updates:
@@ -267,8 +270,8 @@ class PaintTab:
         it, visitor, shown = self.controls, self.visitors.of(request), None
         if photo is not None:
             with telling(), attempt("write the photo to paint a region on"):
-                picture, shown = visitor.shown(photo), str(visitor.new_file("photo.jpg"))
-                picture.save(shown, quality=90)
+                shown = str(visitor.new_file("photo.jpg"))
+                visitor.shown(photo).save(shown, quality=90)
         return {it.region: gr.update(value=shown), it.region_mask: None, it.where: gr.update(visible=False)}
 
     def _region_painted(self, values: Values) -> Updates:
@@ -507,8 +510,8 @@ def _compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, s
     """Files of photo and painting in one size, to look at. Raises UnreadableImage, UnwritableOutput."""
     before = visitor.shown(photo)
     after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
+    folder = visitor.new_folder()
     with attempt("write the pictures to look at"):
-        folder = visitor.new_folder()
         before.save(folder / "before.jpg", quality=90)
         after.save(folder / "after.jpg", quality=90)
     return str(folder / "before.jpg"), str(folder / "after.jpg")

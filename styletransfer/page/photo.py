@@ -8,7 +8,8 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.processing_utils import check_all_files_in_cache
 
-from styletransfer.errors import UnreadableImage
+from styletransfer.errors import StyleTransferError
+from styletransfer.files import attempt
 from styletransfer.page.quick_import import no_stubs
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.work import QUIET
@@ -69,11 +70,12 @@ def shown(visitor: Visitor, photo: str | None) -> str | None:
     """What the browser shows for a photo: the file itself, or a copy that is traced back to it by its name."""
     if photo is None or Path(photo).suffix.lower() in SHOWN:
         return photo
-    copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
     try:
-        visitor.shown(photo).save(copy, quality=90)
-    except UnreadableImage:
-        return photo  # its error is shown when it is used
+        copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
+        with attempt(f"write {copy}"):
+            visitor.shown(photo).save(copy, quality=90)
+    except StyleTransferError:
+        return photo  # what is wrong with it is shown when it is used
     _originals[copy.name] = photo
     while len(_originals) > MOST_COPIES:
         del _originals[next(iter(_originals))]

@@ -20,8 +20,8 @@ FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
 HINT = (
-    "Small previews of the photo on the Paint tab, with the settings chosen there; Fast is used instead of "
-    "Finest. Click a preview to use its style."
+    "Small previews of the photo on the Paint tab, with its method, strength, colours and stroke size; Fast is "
+    "used instead of Finest. Click a preview to use its style."
 )
 
 

@@ -123,6 +123,8 @@ def serve(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
     _keep_uploads_private()
     _fetch_nothing()
+    # The record of runs lends the owner's account at Hugging Face to whoever seems to be on this machine.
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     # Without `api_open=False` Gradio also runs functions past the queue, with none of its limits.
     page.queue(max_size=LONGEST_QUEUE, api_open=False)
@@ -164,12 +166,13 @@ def _keep_uploads_private() -> None:
 def _fetch_nothing() -> None:
     """Keep Gradio from fetching the addresses that visitors give it, of any size and past our limits."""
 
-    async def refuse(url: str, cache_dir: str) -> NoReturn:
+    async def refuse(url: str, cache_dir: str = "") -> NoReturn:
         raise gr.Error("addresses are not fetched here; upload the file itself", print_exception=False)
 
     async def forbid(url: str, request: object) -> NoReturn:
         raise HTTPException(403, "addresses are not fetched here")
 
+    processing_utils.async_ssrf_protected_get = refuse
     processing_utils.async_ssrf_protected_download = refuse
     routes.secure_url_stream_response = forbid
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
+from styletransfer.files import attempt
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Halt
 
@@ -28,7 +29,7 @@ KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also c
 class Painted:
     """A full painting, with its photo, its wish, the note that was shown, and its files by format.
 
-    It is None where its PNG is enough.
+    The painting is None where it can be read from a file.
     """
 
     photo: str
@@ -41,7 +42,7 @@ class Painted:
         """The painting, read again if need be. Raises UnreadableImage."""
         found = self.painting
         if found is None:
-            file = self.files["PNG"]
+            file = self.files.get("PNG") or next(iter(self.files.values()))
             picture = images.read_picture(file)
             found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
         return found
@@ -141,8 +142,9 @@ class Visitor:
         return folder
 
     def new_folder(self) -> Path:
-        """A folder for the next picture to show or download; the oldest ones are removed."""
-        folder = Path(tempfile.mkdtemp(dir=made(self.folder)))
+        """A folder for the next picture to show or offer; the oldest are removed. Raises UnwritableOutput."""
+        with attempt("make a folder for the next picture"):
+            folder = Path(tempfile.mkdtemp(dir=made(self.folder)))
         self._folders.append(folder)  # another thread may add one as well
         while len(self._folders) > KEPT_FOLDERS:
             shutil.rmtree(self._folders.popleft(), ignore_errors=True)
@@ -166,11 +168,8 @@ class Visitor:
 
     def rest(self) -> None:
         """Keep the painting that the page shows on disk alone, as a large one takes half a gigabyte."""
-        if isinstance(self.painted, Painted) and not self.painting:
-            if "PNG" in self.painted.files:
-                self.painted.painting = None
-            else:
-                self.painted = None
+        if isinstance(self.painted, Painted) and self.painted.files and not self.painting:
+            self.painted.painting = None
 
     def drop(self) -> None:
         """Drop all jobs; later ones are done."""

@@ -45,10 +45,11 @@ def train_adain(
     the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
     """
     started = load_decoder(job.start / "models")[0] if job.start else None
+    photographs = pictures_in(job.content)
     paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    contents, photos = load_photographs(job.content)
+    contents, photos = load_photographs(photographs)
     looks = look_at_paintings(
         job.out,
         paintings,

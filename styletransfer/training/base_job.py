@@ -59,10 +59,12 @@ def train_base(
     """
     infos = read_catalogue(job)
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
+    photographs = pictures_in(job.content)
+    wide = split_held_out(pictures_in(job.wide))[0] if job.wide else []
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    contents, photos = load_photographs(job.content)
-    looks = _looks(job, infos, vgg, settings)
+    contents, photos = load_photographs(photographs)
+    looks = _looks(job.out, infos, wide, vgg, settings)
     trainer = BaseTrainer(vgg, contents, looks, len(infos), settings, dtype=dtype, device=device)
     if not resume(trainer, job.out) and job.start:
         _start(trainer, job.start, infos)
@@ -141,16 +143,17 @@ def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path
     trainer.start_from(network, rows)
 
 
-def _looks(job: BaseJob, infos: list[tuple[StyleInfo, Path]], vgg: VGG19, settings: BaseTraining) -> Looks:
+def _looks(
+    out: Path, infos: list[tuple[StyleInfo, Path]], wide: list[Path], vgg: VGG19, settings: BaseTraining
+) -> Looks:
     """Looks at the kept styles, then at the wide paintings. Raises InvalidInput, UnreadableImage."""
-    wide = split_held_out(pictures_in(job.wide))[0] if job.wide else []
     wide = wide[:: max(1, len(wide) // max(1, settings.wide_styles))][: settings.wide_styles]
     generator = torch.Generator().manual_seed(settings.seed + 1)
     paintings = [(path, STYLE_SIDE) for _, path in infos]
     paintings += [(path, integer(*WIDE_SIDES, generator)) for path in wide]
     names = [f"{name_of(path)} {side}" for path, side in paintings]
     pictures = (images.as_style(images.read_on_white(path), side) for path, side in paintings)
-    return look_at(job.out, names, pictures, vgg)
+    return look_at(out, names, pictures, vgg)
 
 
 def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:

@@ -28,12 +28,12 @@ CONTENT_SIDE = 288  # pixels, short side at which photographs are held in memory
 log = logging.getLogger(__name__)
 
 
-def load_photographs(folder: Path) -> tuple[list[Tensor], list[Tensor]]:
+def load_photographs(paths: Sequence[Path]) -> tuple[list[Tensor], list[Tensor]]:
     """Photographs to train on, uint8, and a few held-out ones, in [0, 1]; each (1, 3, H, W).
 
     Raises InvalidInput.
     """
-    used, held_out = split_held_out(pictures_in(folder))
+    used, held_out = split_held_out(paths)
     photos = [as_float(picture) for picture in load_pictures(held_out[:HELD_OUT], CONTENT_SIDE)]
     return load_pictures(used, CONTENT_SIDE), photos
 

@@ -60,10 +60,11 @@ def train_predictor(
         check_base(style, sha256)
     rows = torch.stack([style.row for style in known])
     started = _started(job.start, rows) if job.start else None
+    photographs = pictures_in(job.content)
     paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
-    contents, photos = load_photographs(job.content)
+    contents, photos = load_photographs(photographs)
     looks = look_at_paintings(
         job.out,
         paintings,
@@ -72,7 +73,7 @@ def train_predictor(
         textures=settings.textures,
         seed=settings.seed + 1,
         techniques=settings.techniques,
-        photographs=split_held_out(pictures_in(job.content))[0],
+        photographs=split_held_out(photographs)[0],
     )
     trainer = PredictorTrainer(
         vgg, network, sha256, rows, contents, looks, settings, dtype=dtype, device=device
