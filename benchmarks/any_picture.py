@@ -20,7 +20,8 @@ from styletransfer import images, methods
 from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
 from styletransfer.files import package_folder
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.targets import StyleTarget
+from styletransfer.settings import STYLE_SIDE
+from styletransfer.targets import style_target
 from styletransfer.training.data import split_held_out
 from styletransfer.vgg import CONTENT_LAYER, GRAM_LAYERS, STYLE_LAYERS, load_vgg19
 
@@ -46,13 +47,15 @@ def main() -> None:
     keep_freed_memory()
     device = choose_device()
     dtype = choose_dtype(device)
-    vgg = load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(device)
+    vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
     stylizer = methods.load(options.method, options.models, device)
     photos = _some(split_held_out(images.find_pictures(options.content))[1], options.photos)
     paintings = _some(split_held_out(images.find_pictures(options.paintings))[1], options.styles)
     pictures = PictureStyles(options.models, device)
     styles = [pictures.get(path, path.stem) for path in paintings]
-    targets = [StyleTarget.of(style, GRAM_LAYERS).to(device) for style in styles]
+    looked_at = [images.as_style(images.read_on_white(path), STYLE_SIDE) for path in paintings]
+    targets = [style_target(vgg, picture, GRAM_LAYERS).to(device) for picture in looked_at]
+    vgg.convolutions.to(dtype)  # the mean and std of the input keep their digits
     table = []
     for strength in map(float, options.strengths.split(",")):
         rows = []

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import threading
 
@@ -10,23 +11,34 @@ import torch
 from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS, processor_has
 
+log = logging.getLogger(__name__)
+
 _COUNTING_CORES = threading.Lock()
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # of malloc.h
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best one available. Raises InvalidInput."""
+    """The device of that name, or the best one that computes. Raises InvalidInput."""
     if name is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        for kind, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
+            if backend.is_available():
+                try:
+                    return _computing(torch.device(kind))
+                except RuntimeError as error:
+                    log.warning("%s is not used: %s", kind, str(error).partition("\n")[0])
+        return torch.device("cpu")
     try:
         device = torch.device(name)
         if device.type not in ("cpu", "cuda", "mps"):
             raise RuntimeError("use cpu, cuda or mps")
-        torch.empty(0, device=device)
+        return _computing(device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(f"cannot compute on {name!r}: {error}") from error
+
+
+def _computing(device: torch.device) -> torch.device:
+    """The device, once it has computed something: PyTorch finds GPUs that are too old for its kernels."""
+    torch.ones(1, device=device).add_(1)
     return device
 
 

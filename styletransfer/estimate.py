@@ -11,7 +11,7 @@ from styletransfer.core import Cost
 from styletransfer.device import choose_dtype
 
 MATRIX = 2048
-MATRIX_RUNS = 8  # the fastest counts, as nothing else ran during it
+MATRIX_RUNS = 3  # the fastest counts, as nothing else ran during it
 USUAL_SHARE = 0.8  # of the rate of a plain matrix product, which the methods reach
 
 

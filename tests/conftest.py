@@ -48,7 +48,7 @@ def narrow_vgg() -> Iterator[None]:
         incoming = vgg.OXFORD_SCALES[name]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg, "CONVOLUTIONS", narrow)
-        patch.setattr(vgg, "_read_oxford_file", lambda path: weights)
+        patch.setattr(vgg, "_read_oxford_file", lambda path, names: weights)
         yield
 
 

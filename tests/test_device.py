@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from styletransfer import device
+from styletransfer.errors import InvalidInput
 from styletransfer.int8 import KERNELS
 
 
@@ -37,7 +38,21 @@ def test_integers_only_where_the_processor_multiplies_them_fast(monkeypatch, the
 def test_a_gpu_is_used_if_there_is_one(monkeypatch, cuda, mps, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(device, "_computing", lambda device: device)
     assert device.choose_device() == torch.device(expected)
+
+
+def test_a_gpu_that_is_too_old_to_compute_is_passed_over(monkeypatch, caplog):
+    def computing(device):
+        raise RuntimeError("no kernel image is available\nFor debugging consider")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(device, "_computing", computing)
+    assert device.choose_device() == torch.device("cpu")
+    assert caplog.messages == ["cuda is not used: no kernel image is available"]
+    with pytest.raises(InvalidInput, match="no kernel image"):
+        device.choose_device("cuda")
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")

@@ -393,6 +393,20 @@ def test_the_photo_is_looked_at_once_whatever_its_size(vgg, style, monkeypatch):
     assert len(passes) == 2 * 2 * len(objective.tiles)  # each tile for the statistics, then for the gradient
 
 
+def test_the_covariance_of_a_style_is_decomposed_once(vgg, style, monkeypatch):
+    photo, settings = photo_pixels(64, 64), Optimization(statistic="wasserstein")
+    objective = Objective(vgg, photo, [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)], settings, 512)
+    monkeypatch.delattr(torch.linalg, "eigh")
+    objective.gradient(photo)
+
+
+def test_half_precision_needs_no_second_look_at_the_weight_file(vgg, monkeypatch):
+    monkeypatch.delattr(gatys, "load_vgg19")
+    half = gatys.GatysStylizer(vgg, None, torch.bfloat16)
+    assert (half.vgg.dtype, half._exact.dtype) == (torch.bfloat16, torch.float32)
+    assert torch.equal(half.vgg.mean, vgg.mean)
+
+
 def test_in_tiles_a_pixel_costs_a_pass_more(stylizer, monkeypatch):
     whole = stylizer.cost((200, 200), FEW)
     monkeypatch.setattr(gatys, "TILE_SIDE", 144)

@@ -154,9 +154,10 @@ def test_wasserstein_is_the_known_distance_of_diagonal_gaussians():
     mean, target_mean = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]])
     own, target = torch.diag(torch.tensor([4.0, 9.0])), torch.diag(torch.tensor([1.0, 1.0]))
     grams = [(covariance + m.T @ m)[None].double() for covariance, m in ((own, mean), (target, target_mean))]
-    found = losses.wasserstein_loss(mean.double(), grams[0], target_mean.double(), grams[1])
+    found = losses.wasserstein_loss(mean.double(), grams[0], losses.gaussian_of(target_mean.double(), grams[1]))
     assert found.item() == pytest.approx((1 + 4 + (2 - 1) ** 2 + (3 - 1) ** 2) / 2, rel=1e-2)
-    assert losses.wasserstein_loss(mean.double(), grams[0], mean.double(), grams[0]).abs() < 5e-3
+    itself = losses.gaussian_of(mean.double(), grams[0])
+    assert losses.wasserstein_loss(mean.double(), grams[0], itself).abs() < 5e-3
 
 
 def test_wasserstein_is_the_distance_of_any_gaussians(generator):
@@ -170,11 +171,12 @@ def test_wasserstein_is_the_distance_of_any_gaussians(generator):
     overlap = torch.linalg.eigvals(own @ target).real.sqrt().sum()
     expected = (means[0] - means[1]).square().sum() + own.trace() + target.trace() - 2 * overlap
     grams = [(covariance + mean.T @ mean)[None] for covariance, mean in zip((own, target), means, strict=True)]
-    found = losses.wasserstein_loss(means[0], grams[0], means[1], grams[1])
+    found = losses.wasserstein_loss(means[0], grams[0], losses.gaussian_of(means[1], grams[1]))
     assert found.item() == pytest.approx((expected / target.trace()).item(), rel=1e-2)
 
 
 def test_wasserstein_of_a_target_without_covariance_is_relative_to_its_mean(generator):
     x = features(1, 3, 1, 1, generator=generator)
-    found = losses.wasserstein_loss(2 * x[..., 0, 0], losses.gram(2 * x), x[..., 0, 0], losses.gram(x))
+    target = losses.gaussian_of(x[..., 0, 0], losses.gram(x))
+    found = losses.wasserstein_loss(2 * x[..., 0, 0], losses.gram(2 * x), target)
     assert found.item() == pytest.approx(100, rel=0.01)  # of the squared mean a hundredth counts

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from conftest import make_photo, visitor_with
+from conftest import make_photo, soon, visitor_with
 from pages import VISITOR
 from PIL import Image
 
+from styletransfer import images
 from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle, UnwritableOutput
 from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import many
@@ -53,6 +54,28 @@ def test_many_photos_end_where_a_painting_cannot_be_written(transfer, tmp_path, 
     assert outcome.failed == ["cannot write photo-painted.png: No space left on device"]
 
 
+def test_of_many_photos_the_next_is_read_and_the_last_written_while_one_is_painted(
+    transfer, tmp_path, monkeypatch
+):
+    make_photo(30, 40).save(tmp_path / "photo.png")
+    read, save, done, painted = images.read_picture, images.save_picture, [], []
+    monkeypatch.setattr(images, "read_picture", lambda source: done.append("read") or read(source))
+    monkeypatch.setattr(images, "save_picture", lambda *given: done.append("saved") or save(*given))
+
+    def paint(*_):
+        index = len(painted)
+        assert soon(lambda: (done.count("read"), done.count("saved")) == (min(index + 2, 3), index), 10)
+        painted.append(Image.new("RGB", (40, 30)))
+        return painted[-1]
+
+    monkeypatch.setattr(Wish, "paint", paint)
+    files = [tmp_path / "photo.png"] * 3
+    outcome = many.paint_all(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".png", lambda _: None
+    )
+    assert (outcome.painted, outcome.failed) == (3, [])
+
+
 def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(
     transfer, tmp_path, monkeypatch
 ):
@@ -60,12 +83,12 @@ def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(
     make_photo(30, 40).save(tmp_path / "large.png")
     make_photo(20, 30).save(tmp_path / "small.png")
     painted, paint = [], Wish.paint
-    monkeypatch.setattr(Wish, "paint", lambda *given: painted.append(given[2].name) or paint(*given))
+    monkeypatch.setattr(Wish, "paint", lambda *given: painted.append(given[2].size) or paint(*given))
     files = [tmp_path / "large.png", tmp_path / "small.png"]
     outcome = many.paint_all(
         visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".webp", lambda _: None
     )
-    assert painted == ["small.png"]
+    assert painted == [(20, 30)]
     [told] = outcome.failed
     assert told.startswith("large.png: WEBP files cannot have 40 x 30 pixels")
 

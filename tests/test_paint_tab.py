@@ -10,13 +10,14 @@ from pathlib import Path
 import gradio as gr
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, same
 from gradio.state_holder import SessionState
 from pages import VISITOR, click_on, listeners, page_of
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
+from styletransfer.images import reading
 from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import visitors
 from styletransfer.page.controls import YOURS, mix_text, titles_of
@@ -277,6 +278,27 @@ def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_
         assert shown.getpixel((20, 20)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize(("size", "decodings"), [(1024, 2), (1536, 4)])
+def test_a_photo_is_decoded_once_for_a_small_size_and_painted_as_its_file_would_be(
+    paint_tab, monkeypatch, size, decodings
+):
+    tab, values = paint_tab
+    it, visitor, decoded, decode = tab.controls, tab.visitors.of(VISITOR), [], reading._decode
+    values = values | {it.size: size}
+    picture = make_photo(900, 1200)
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))  # in part wholly transparent
+    picture.save(values[it.photo])
+    monkeypatch.setattr(reading, "_decode", lambda *given: decoded.append(given) or decode(*given))
+    tab.preview(values, VISITOR)  # one decoding, and one to show the photo beside it
+    for strength in (0.5, 1.0):
+        list(tab.paint(values | {it.strength: strength}, VISITOR))
+    assert len(decoded) == decodings
+    painted = visitor.painted.painting
+    expected = it.wish(values | {it.strength: 1.0}).paint(visitor.transfer, values[it.photo])
+    assert same(painted, expected)
+    assert painted.info == expected.info
+
+
 def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, tmp_path):
     tab, values = paint_tab
     photo = values[tab.controls.photo]
@@ -291,7 +313,7 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
     visitor = tab.visitors.of(VISITOR)
     assert {"amber", "blue", "coral"} <= visitor.looks.keys()
     for name in ("amber", "blue"):
-        visitor.transfer.stylize(visitor.scaled(photo, LOOK_SIDE), name).save(tmp_path / "a.jpg", quality=88)
+        visitor.transfer.stylize(photo, name, size=LOOK_SIDE).save(tmp_path / "a.jpg", quality=88)
         assert visitor.looks[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
     tab._look_on(True, None, VISITOR)  # the photo is taken away
     assert shown() == usual

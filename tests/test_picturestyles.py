@@ -7,6 +7,7 @@ from conftest import TINY, make_photo
 
 from styletransfer.files import sha256_of
 from styletransfer.picturestyles import PictureStyles
+from styletransfer.vgg import STYLE_LAYERS
 from styletransfer.weights import BASE_FILE
 
 
@@ -14,6 +15,11 @@ def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models):
     style = PictureStyles(tiny_models, torch.device("cpu")).get(make_photo(60, 80), "picture")
     assert style.row.shape == (2, TINY.row_length)
     assert style.info.base_sha256 == sha256_of(tiny_models / BASE_FILE)
+
+
+def test_a_picture_is_looked_at_no_deeper_than_its_statistics_are_read(tiny_models):
+    style = PictureStyles(tiny_models, torch.device("cpu")).get(make_photo(60, 80), "picture")
+    assert tuple(style.grams) == STYLE_LAYERS
 
 
 def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from gradio import routes
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidInput
 from styletransfer.estimate import matrix_rate
-from styletransfer.page import serve
+from styletransfer.page import serve, work
 from styletransfer.page import site as site_module
 
 pytestmark = pytest.mark.usefixtures("uploads_folder")
@@ -63,6 +63,14 @@ def test_the_speed_of_the_machine_is_measured_before_anybody_paints(
     matrix_rate.cache_clear()
     site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path))
     assert matrix_rate.cache_info().currsize == 1
+
+
+def test_networks_are_loaded_while_nobody_paints():
+    alone = []
+    steps = dict.fromkeys(("estimate", "stylize"), lambda *_: alone.append(work._turns._taken))
+    site_module._load_networks(SimpleNamespace(styles=["amber"], **steps))
+    assert alone == [True] * 3
+    assert not work._turns._taken
 
 
 def test_a_page_with_a_password_shows_nothing_without_it(transfer, photo_file):

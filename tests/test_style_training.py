@@ -13,6 +13,7 @@ from conftest import TINY, make_photo, random_predictor, soon
 from PIL import Image
 from trainers import write_pictures
 
+from styletransfer.adam import Adam
 from styletransfer.core import Progress
 from styletransfer.errors import (
     Cancelled,
@@ -106,7 +107,7 @@ def test_without_averaging_the_row_is_the_last_one(vgg, frozen):
 
 def test_the_momenta_are_those_of_the_settings(vgg, frozen):
     fitter = make_fitter(vgg, frozen, dataclasses.replace(SMALL, momentum=0.5, square_momentum=0.6))
-    assert fitter.optimizer.param_groups[0]["betas"] == (0.5, 0.6)
+    assert fitter.optimizer.betas == (0.5, 0.6)
 
 
 def test_numbers_that_are_not_finite_are_rolled_back_at_half_the_rate(vgg, frozen, monkeypatch):
@@ -246,7 +247,7 @@ def test_an_interrupted_fit_goes_on_as_if_nothing_had_been(learn, tmp_path):
 
 
 def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
-    straight, step = learn(settings=SMALL, slug="straight").row, torch.optim.Adam.step
+    straight, step = learn(settings=SMALL, slug="straight").row, Adam.step
     calls = []
 
     def interrupted(self, *given):
@@ -255,7 +256,7 @@ def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
         if len(calls) == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch.optim.Adam, "step", interrupted)
+    monkeypatch.setattr(Adam, "step", interrupted)
     monkeypatch.setattr("styletransfer.training.style.SNAPSHOT_STEPS", 2)
     with pytest.raises(KeyboardInterrupt):
         learn()

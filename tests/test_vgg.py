@@ -82,7 +82,7 @@ def test_a_gradient_reaches_the_picture_and_not_the_weights(network, generator):
 
 def test_the_oxford_file_is_decoded_through_its_table_and_turned_to_rgb(tmp_path):
     stored = {}
-    for name, inputs, outputs in vgg.CONVOLUTIONS:
+    for name, inputs, outputs in vgg.CONVOLUTIONS[:1]:  # no deeper layer is decoded
         key = f"block{name[0]}_conv{name[2]}"
         stored[f"{key}_W_q"] = torch.zeros(outputs, inputs, 3, 3, dtype=torch.uint8)
         stored[f"{key}_W_table"] = torch.arange(256.0)

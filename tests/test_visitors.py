@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
-from conftest import soon, visitor_with
+from conftest import make_photo, soon, visitor_with
 from pages import VISITOR
 from PIL import Image
 
@@ -194,6 +194,30 @@ def test_a_new_folder_is_its_own_whatever_others_are_made_meanwhile(tmp_path, tr
     visitor = visitor_with(transfer, tmp_path)
     visitor._folders = Busy()
     assert visitor.new_folder() != tmp_path / "other"
+
+
+def test_a_folder_for_results_is_emptied_as_far_as_that_can_be(tmp_path, transfer, monkeypatch):
+    visitor = visitor_with(transfer, tmp_path)
+    folder = visitor.emptied("many")
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as on Windows, where a file in it is open
+    assert visitor.emptied("many") == folder
+
+
+def test_a_photo_is_kept_in_the_last_few_sizes_until_another_one_comes_or_its_visitor_leaves(
+    tmp_path, transfer
+):
+    visitor = visitor_with(transfer, tmp_path)
+    photo, other = (str(tmp_path / name) for name in ("a.png", "b.png"))
+    for seed, file in enumerate((photo, other)):
+        make_photo(30, 40, seed).save(file)
+    first, *_ = (visitor.scaled(photo, side) for side in (10, 20, 30, 40))
+    assert visitor.scaled(photo, 10) is first
+    visitor.scaled(photo, 50)
+    assert [side for _, side in visitor._scaled] == [30, 40, 10, 50]
+    visitor.scaled(other, 10)
+    assert list(visitor._scaled) == [(other, 10)]
+    visitor.rest()
+    assert not visitor._scaled
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])

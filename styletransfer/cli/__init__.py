@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
 
+import torch
 import typer
 
 from styletransfer import settings
@@ -33,6 +34,9 @@ def main() -> None:
         app()
     except StyleTransferError as error:
         report(error)
+        sys.exit(EXIT_BAD_INPUT)
+    except torch.OutOfMemoryError:  # while something is loaded or trained
+        report(InvalidInput("the memory of the GPU is too small, or others use it; --device cpu does without"))
         sys.exit(EXIT_BAD_INPUT)
     except OSError as error:  # a closed folder, a name that is too long, a full disk
         report(InvalidInput(f"{error.filename or 'the system refuses'}: {error.strerror or error}"))

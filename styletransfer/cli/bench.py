@@ -6,7 +6,6 @@ from typing import Annotated
 import torch
 import typer
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
 
 from styletransfer import methods
 from styletransfer.cli.shared import Device, app, console, progress, say
@@ -54,6 +53,8 @@ def bench(
 @torch.inference_mode()
 def _measure(method: str, style: Style, device: torch.device, side: int) -> tuple[float, float]:
     """Seconds and multiply-adds per pixel, for a picture of `side` x `side` pixels."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton where there is one
+
     stylizer = methods.load(method, package_folder("models"), device)
     photo = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
 

@@ -52,8 +52,11 @@ def empty_like(image: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     with _temporary_file() as path:
         with path.open("r+b") as file:
-            if hasattr(os, "posix_fallocate"):  # or a disk that fills up later would kill the process
+            # A disk that fills up later would kill the process.
+            if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, height * width * 3)
+            else:
+                _check_room(path, height * width * 3)
             file.truncate(height * width * 3)
         return _map(path, height, width, 3)
 
@@ -88,7 +91,6 @@ def read(path: Path) -> Tensor:
         image = _to_srgb(image)
         if image.bands > 3:
             image = image.extract_band(0, n=4 if _has_alpha(image, path) else 3)
-        _check_room(decoded, image)
         _save_raw(image, decoded)
         if orientation == 1:
             return _map(decoded, image.height, image.width, image.bands)
@@ -97,9 +99,10 @@ def read(path: Path) -> Tensor:
             image = image.copy(interpretation="srgb")
             image.set_type(vips.GValue.gint_type, "orientation", orientation)
             image = image.autorot()
-            _check_room(turned, image)
             _save_raw(image, turned)
-            return _map(turned, image.height, image.width, image.bands)
+            size = image.height, image.width, image.bands
+            del image  # it holds the other file open, which Windows would then not remove
+            return _map(turned, *size)
 
 
 def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, described: dict[str, str]) -> None:
@@ -161,18 +164,20 @@ def _opened(path: Path, **options: str) -> "pyvips.Image":
         raise
 
 
-def _check_room(path: Path, image: "pyvips.Image") -> None:
-    """Raise OSError unless the pixels fit on the disk: libvips would say that the picture cannot be read."""
+def _check_room(path: Path, size: int) -> None:
+    """Raise OSError unless so many bytes fit on the disk: libvips would say that the picture cannot be read."""
     there = path.stat().st_size + shutil.disk_usage(path.parent).free
-    if there < image.width * image.height * image.bands:
+    if there < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _save_raw(image: "pyvips.Image", path: Path) -> None:
+    size = image.width * image.height * image.bands
+    _check_room(path, size)
     try:
         image.rawsave(str(path))
     except _libvips().Error as error:
-        _check_room(path, image)  # again, as pictures that are read at the same time share the disk
+        _check_room(path, size)  # again, as pictures that are read at the same time share the disk
         raise error
 
 

@@ -64,15 +64,17 @@ class Picture:
         return Picture(resize_within(self.rgb, size), alpha)
 
 
-def read_picture(source: ImageSource) -> Picture:
+def read_picture(source: ImageSource | Picture) -> Picture:
     """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
 
     Fully transparent parts are filled with the mirrored rest: whatever a file hides there, often black, would
     distort the statistics that a painting is normalised by, and so would a uniform colour.
 
-    Args:    source: a file, or a PIL image of any mode.
+    Args:    source: a file, or a PIL image of any mode; a picture that was read before stays as it is.
     Raises:  UnreadableImage.
     """
+    if isinstance(source, Picture):
+        return source
     if _is_large_file(source):
         height, width = large.size_of(Path(source))
         _check_pixels((width, height), str(source))
@@ -122,8 +124,6 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
                     yield image, name
         except FileNotFoundError:
             raise UnreadableImage(f"no such file: {name}") from None
-        except IsADirectoryError:
-            raise UnreadableImage(f"{name} is a folder; name a picture") from None
         except UnidentifiedImageError:
             empty = not isinstance(source, Image.Image) and Path(source).stat().st_size == 0
             what = "is empty (0 bytes)" if empty else "is not a picture in a format that can be read"

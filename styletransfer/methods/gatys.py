@@ -1,6 +1,7 @@
 """Gatys: the pixels are optimised until their VGG features fit both photo and style. Slow, and the best."""
 
 import contextlib
+import copy
 import logging
 import math
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer import images
+from styletransfer.adam import Adam
 from styletransfer.core import Clock, Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
@@ -71,8 +73,10 @@ class GatysStylizer:
     def __init__(self, vgg: VGG19, fast: cin.CinStylizer | None, dtype: torch.dtype) -> None:
         self.sha256, self.batch_pixels = oxford_sha256(), 0
         self.device, self.fast = vgg.mean.device, fast
-        self._exact = vgg
-        self.vgg = vgg if vgg.dtype == dtype else load_vgg19(GRAM_LAYERS[-1], dtype=dtype).to(self.device)
+        self._exact = self.vgg = vgg
+        if vgg.dtype != dtype:
+            self.vgg = copy.deepcopy(vgg)
+            self.vgg.convolutions.to(dtype)  # the mean and std of the input keep their digits
 
     def stylize(
         self,
@@ -276,7 +280,7 @@ class _Run:
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
             self._report(schedule.left(step))
         self.seconds_a_pixel = (self.clock.now() - schedule.began) / step / plan.pixels
-        return self.result, _adam_state(optimizer, pixels)
+        return self.result, _adam_state(optimizer)
 
     def _report(self, left: int) -> None:
         if self.on_step is None:
@@ -349,24 +353,20 @@ def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:
     return as_batch(targets, len(targets)).map(lambda value: blend(value, weights[None]))
 
 
-def _optimizer(pixels: Tensor, settings: Optimization, adam_state: list[Tensor]) -> torch.optim.Optimizer:
+def _optimizer(pixels: Tensor, settings: Optimization, adam_state: list[Tensor]) -> torch.optim.LBFGS | Adam:
     if settings.optimizer == "lbfgs":
         return torch.optim.LBFGS([pixels], lr=1.0, max_iter=1, history_size=HISTORY)
-    optimizer = torch.optim.Adam([pixels], lr=settings.rate, betas=(0.9, 0.99))
+    optimizer = Adam(pixels, settings.rate, betas=(0.9, 0.99))
     if adam_state:
         mean, square = adam_state
-        optimizer.state[pixels] = {
-            "step": torch.tensor(1000.0),  # enough that Adam does not correct them as if they began at 0
-            "exp_avg": mean,
-            "exp_avg_sq": square.clamp_min(0),
-        }
+        optimizer.mean, optimizer.square = mean, square.clamp_min(0)
+        optimizer.steps.fill_(1000.0)  # enough that Adam does not correct them as if they began at 0
     return optimizer
 
 
-def _adam_state(optimizer: torch.optim.Optimizer, pixels: Tensor) -> list[Tensor]:
+def _adam_state(optimizer: torch.optim.LBFGS | Adam) -> list[Tensor]:
     """Adam's running means of the gradient and of its square; [] of another optimiser."""
-    state = optimizer.state.get(pixels, {})
-    return [state["exp_avg"], state["exp_avg_sq"]] if "exp_avg_sq" in state else []
+    return [optimizer.mean, optimizer.square] if isinstance(optimizer, Adam) else []
 
 
 def _resized(state: Tensor, size: tuple[int, int]) -> Tensor:

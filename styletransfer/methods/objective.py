@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.losses import TINY, content_loss, gram, style_loss, wasserstein_loss
+from styletransfer.losses import TINY, Gaussian, content_loss, gaussian_of, gram, style_loss, wasserstein_loss
 from styletransfer.methods.tiles import Tile, tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget
@@ -78,6 +78,12 @@ class Objective:
         self.layers = list(goals[0].target.grams)
         self.tiles = list(tiles(photo.shape[2], photo.shape[3], tile_side, MARGIN, ALIGNMENT))
         layer = settings.content_layer
+        self._gaussians: list[dict[str, Gaussian]] = [{} for _ in goals]
+        if settings.statistic == "wasserstein":
+            self._gaussians = [
+                {name: gaussian_of(goal.target.means[name], goal.target.grams[name]) for name in self.layers}
+                for goal in goals
+            ]
         with torch.no_grad():
             # Copied: a view would keep the features of the tile's margin as well.
             self._content = [
@@ -158,11 +164,11 @@ class Objective:
     def _style(self, wholes: Sequence[Mapping[str, _Summary]]) -> Tensor:
         """Sum over the goals of weight * mean style loss of the layers."""
         total = []
-        for goal, whole in zip(self.goals, wholes, strict=True):
+        for goal, gaussians, whole in zip(self.goals, self._gaussians, wholes, strict=True):
             target = goal.target
             for name, found in whole.items():
                 if self.settings.statistic == "wasserstein":
-                    loss = wasserstein_loss(found.mean, found.gram, target.means[name], target.grams[name])
+                    loss = wasserstein_loss(found.mean, found.gram, gaussians[name])
                 else:
                     loss = style_loss(found.gram, target.grams[name], target.bounds[name])
                 total.append(self.settings.style_weight * goal.weight / len(whole) * loss)

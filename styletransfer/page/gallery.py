@@ -14,6 +14,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidStyleFile, UnknownStyle
 from styletransfer.page.visitors import Visitor, made, on_white
+from styletransfer.page.wish import Wish
 from styletransfer.page.work import Halt, alone
 
 LOOK_SIDE = 256  # pixels; the strokes keep their size, so anything smaller leaves little of a face
@@ -86,7 +87,7 @@ def look_on(visitor: Visitor, photo: str) -> dict[str, Path]:
             break
         # It may have been learned with an earlier network, or removed meanwhile.
         with suppress(InvalidStyleFile, UnknownStyle), alone(Halt(), short=True):
-            painted = on_white(visitor.transfer.stylize(small, name))
+            painted = on_white(Wish({name: 1.0}).paint(visitor.transfer, small))
             file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers cache pictures by name
             painted.save(file, quality=88)
             found[name] = file

@@ -6,15 +6,18 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, normalise_weights
+from styletransfer.device import compute_on_one_core
 from styletransfer.errors import (
     Cancelled,
     InvalidInput,
@@ -23,6 +26,7 @@ from styletransfer.errors import (
     UnknownStyle,
     UnwritableOutput,
 )
+from styletransfer.images import Picture
 from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab, check_fits
@@ -158,45 +162,67 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -
 
 
 def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:
-    """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput."""
+    """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput.
+
+    While one is painted the next one is read, and the last one written.
+    """
     archive = visitor.emptied("many") / "painted.zip"
     failed: list[str] = []
-    with tempfile.TemporaryDirectory(dir=visitor.folder) as scratch, zipfile.ZipFile(archive, "w") as target:
+    names: list[str] = []  # of what is in the zip, or on its way there
+    with (
+        tempfile.TemporaryDirectory(dir=visitor.folder) as scratch,
+        zipfile.ZipFile(archive, "w") as target,
+        ThreadPoolExecutor(2, initializer=compute_on_one_core) as beside,
+    ):
         sources = photos_of(files, Path(scratch))
+
+        def read(source: Path) -> Picture:
+            check_fits(suffix[1:].upper(), wish.painted_size(source))
+            return images.read_picture(source)
+
+        def write(painted: Image.Image, file: Path) -> bool:
+            """Add a painting to the zip; returns whether there may be room for another one."""
+            try:
+                images.save_picture(painted, file)
+            except UnwritableOutput as error:
+                failed.append(_named(error, file))
+                return not isinstance(error.__cause__, OSError)
+            # On a full disk, keep what is in the zip already.
+            if shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE:
+                failed.append(f"no room for {file.name} on the disk")
+                return False
+            target.write(file, file.name)
+            file.unlink()
+            return True
+
+        coming = beside.submit(read, sources[0])
+        writing: Future[bool] | None = None
         for index, source in enumerate(sources):
-            so_far = Progress(index, len(sources))
+            so_far, reading = Progress(index, len(sources)), coming
+            if index + 1 < len(sources):
+                coming = beside.submit(read, sources[index + 1])
 
             def within(_: Progress, so_far: Progress = so_far) -> None:
                 on_step(so_far)  # may stop it: the finest method takes minutes for a photo
 
-            name = _free_name(source.stem[:LONGEST_STEM], suffix, target.namelist())
-            file = Path(scratch) / name
             try:
                 on_step(so_far)
-                check_fits(suffix[1:].upper(), wish.painted_size(source))
-                painted = wish.paint(visitor.transfer, source, within)
-                try:
-                    images.save_picture(painted, file)
-                except UnwritableOutput as error:
-                    failed.append(_named(error, file))
-                    if isinstance(error.__cause__, OSError):
-                        break  # on a full disk all others would be painted in vain
-                    continue
+                painted = wish.paint(visitor.transfer, reading.result(), within)
             except Cancelled:
                 break
             except StyleTransferError as error:
-                if isinstance(error, UnknownStyle | InvalidStyleFile) and not target.namelist():
+                if isinstance(error, UnknownStyle | InvalidStyleFile) and not names:
                     raise  # every photo would fail alike
                 failed.append(_named(error, source))
                 continue
-            # On a full disk, keep what is in the zip already.
-            if shutil.disk_usage(archive.parent).free < file.stat().st_size + SPARE:
-                failed.append(f"no room for {name} on the disk")
-                break
-            target.write(file, name)
-            file.unlink()
-        painted_names = target.namelist()
-    return Outcome(archive if painted_names else None, len(painted_names), failed, len(sources))
+            if writing and not writing.result():
+                break  # on a full disk all others would be painted in vain
+            names.append(_free_name(source.stem[:LONGEST_STEM], suffix, names))
+            writing = beside.submit(write, painted, Path(scratch) / names[-1])
+        if writing:
+            writing.result()
+    count = len(target.namelist())
+    return Outcome(archive if count else None, count, failed, len(sources))
 
 
 def _named(error: StyleTransferError, file: Path) -> str:

@@ -38,7 +38,7 @@ from styletransfer.page.restore import (
     size_in,
     weights_in,
 )
-from styletransfer.page.visitors import Earlier, Painted, Visitor, Visitors, on_white
+from styletransfer.page.visitors import SHOWN_SIDE, Earlier, Painted, Visitor, Visitors, on_white
 from styletransfer.page.wish import INSIDE, Wish
 from styletransfer.page.work import (
     LONG,
@@ -339,7 +339,9 @@ class PaintTab:
         def work(on_step: OnStep) -> Image.Image:
             nonlocal began
             began = time.monotonic()  # without the time that it waited
-            return wish.paint(visitor.transfer, photo, on_step)
+            # A small one is in memory, mostly: decoding takes as long as painting.
+            source = visitor.scaled(photo, wish.size) if wish.size and wish.size <= SHOWN_SIDE else photo
+            return wish.paint(visitor.transfer, source, on_step)
 
         halt = visitor.long if wish.optimises else visitor.short
         visitor.painting.append(halt)

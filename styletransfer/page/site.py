@@ -17,7 +17,7 @@ import torch
 from fastapi import HTTPException
 from gradio import processing_utils, routes
 
-from styletransfer.api import StyleTransfer
+from styletransfer.api import StyleMix, StyleTransfer
 from styletransfer.device import keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.images import to_pil
@@ -31,7 +31,7 @@ from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import shown
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import MOST_VISITORS, Visitors
-from styletransfer.page.work import LONGEST_QUEUE, QUIET
+from styletransfer.page.work import LONGEST_QUEUE, QUIET, Halt, alone
 
 KEPT_SECONDS = 86_400  # how long Gradio keeps its copies of pictures, even those of an open page
 TIDIED_EVERY = 3600  # seconds
@@ -123,8 +123,6 @@ def serve(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
     _keep_uploads_private()
     _fetch_nothing()
-    # The record of runs lends the owner's account at Hugging Face to whoever seems to be on this machine.
-    os.environ["GRADIO_RUN_HISTORY"] = "False"
     page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
     # Without `api_open=False` Gradio also runs functions past the queue, with none of its limits.
     page.queue(max_size=LONGEST_QUEUE, api_open=False)
@@ -140,6 +138,7 @@ def serve(
             prevent_thread_lock=not wait,
             quiet=not wait,
             footer_links=["api"],
+            run_history=False,  # it lends the owner's account at Hugging Face to whoever seems to be here
             ssr_mode=False,
             show_error=True,
         )
@@ -172,9 +171,13 @@ def _fetch_nothing() -> None:
     async def forbid(url: str, request: object) -> NoReturn:
         raise HTTPException(403, "addresses are not fetched here")
 
-    processing_utils.async_ssrf_protected_get = refuse
-    processing_utils.async_ssrf_protected_download = refuse
-    routes.secure_url_stream_response = forbid
+    for module, name, replacement in (
+        (processing_utils, "async_ssrf_protected_get", refuse),
+        (processing_utils, "async_ssrf_protected_download", refuse),
+        (routes, "secure_url_stream_response", forbid),
+    ):
+        getattr(module, name)  # in another version of Gradio, a new name would leave the hole open unnoticed
+        setattr(module, name, replacement)
 
 
 def _is_local(host: str) -> bool:
@@ -194,8 +197,11 @@ def _load_networks(transfer: StyleTransfer) -> None:
     """Measure the speed, and load the networks by painting once, while the visitor looks for a photo."""
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
-        transfer.estimate((64, 64))
-        transfer.stylize(small, small)
-        transfer.stylize(small, next(iter(transfer.styles)))
-    except (StyleTransferError, StopIteration) as error:
+        styles: list[StyleMix] = [small, *list(transfer.styles)[:1]]
+        with alone(Halt(), short=True):
+            transfer.estimate((64, 64))
+        for style in styles:
+            with alone(Halt(), short=True):  # each by itself, or who paints already would wait for all
+                transfer.stylize(small, style)
+    except StyleTransferError as error:
         log.warning("not everything could be loaded: %s", error)

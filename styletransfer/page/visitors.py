@@ -21,6 +21,7 @@ KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
 KEPT_PAINTINGS = 12
 THUMBNAIL_SIDE = 256  # pixels
 SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
+KEPT_SIDES = 4  # in how many sizes a photo is kept in memory, up to 9 MB each
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
@@ -112,7 +113,7 @@ class Visitor:
     file_format: str = ""
     on_page: bool = False
     leaving: threading.Timer | None = None
-    _scaled: dict[tuple[str, int], Image.Image] = field(default_factory=dict)
+    _scaled: dict[tuple[str, int], images.Picture] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
 
     @property
@@ -138,7 +139,7 @@ class Visitor:
         """The folder of that name, emptied: for results that must outlast the pictures in `new_folder`."""
         folder = made(self.folder) / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # on Windows, what is open there stays
         return folder
 
     def new_folder(self) -> Path:
@@ -167,7 +168,8 @@ class Visitor:
             self.painted = None
 
     def rest(self) -> None:
-        """Keep the painting that the page shows on disk alone, as a large one takes half a gigabyte."""
+        """Keep photo and painting on disk alone, as a large painting takes half a gigabyte."""
+        self._scaled = {}
         if isinstance(self.painted, Painted) and self.painted.files and not self.painting:
             self.painted.painting = None
 
@@ -184,21 +186,22 @@ class Visitor:
 
     def shown(self, photo: str) -> Image.Image:
         """A photo to look at: on white, its long side at SHOWN_SIDE pixels. Raises UnreadableImage."""
-        return on_white(self.scaled(photo, SHOWN_SIDE))
+        picture = self.scaled(photo, SHOWN_SIDE)
+        return on_white(images.to_pil(picture.rgb, picture.alpha))
 
-    def scaled(self, photo: str, side: int) -> Image.Image:
-        """A photo with its long side at `side` pixels, RGB or RGBA; kept for the last photo.
+    def scaled(self, photo: str, side: int) -> images.Picture:
+        """A photo with its long side at `side` pixels, SHOWN_SIDE or less; the last few are kept of one photo.
 
-        Raises UnreadableImage.
+        Uploads never change: Gradio keeps them by their content. Raises UnreadableImage.
         """
-        found = self._scaled.get((photo, side))
+        key, known = (photo, side), self._scaled  # which another thread may replace meanwhile
+        found = known.get(key)
         if found is None:
             readable_size(photo)
             picture = images.read_picture(photo)
-            small = picture.resized(images.with_long_side(picture.size, side))
-            found = images.to_pil(small.rgb, small.alpha)
-            kept = {key: value for key, value in self._scaled.items() if key[0] == photo}
-            self._scaled = {**kept, (photo, side): found}
+            found = picture.resized(images.with_long_side(picture.size, side))
+        others = [(other, each) for other, each in known.items() if other[0] == photo and other != key]
+        self._scaled = dict([*others[1 - KEPT_SIDES :], (key, found)])  # the one used last is last
         return found
 
 

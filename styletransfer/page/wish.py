@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageChops
 
@@ -10,7 +11,7 @@ from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import OnStep
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.images import ImageSource
+from styletransfer.images import ImageSource, Picture
 from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE, Optimization
 
 EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside it"
@@ -62,12 +63,18 @@ class Wish:
             if Path(style).is_absolute():
                 readable_size(style)
 
-    def paint(self, transfer: StyleTransfer, photo: ImageSource, on_step: OnStep | None = None) -> Image.Image:
-        """The painting. Raises UnreadableImage as `check_pictures` does."""
+    def paint(
+        self, transfer: StyleTransfer, photo: ImageSource | Picture, on_step: OnStep | None = None
+    ) -> Image.Image:
+        """The painting of a photo, which may have been read before, and brought to the wanted size.
+
+        Raises UnreadableImage as `check_pictures` does.
+        """
         self.check_pictures()
+        source: Any = photo  # the API promises others nothing of what was read before
         optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
-            photo,
+            source,
             list(self.styles.items()),
             method=self.method,
             strength=self.strength,

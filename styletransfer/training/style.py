@@ -1,6 +1,5 @@
 """Fitting one new style: gamma and beta alone, the convolutions frozen."""
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from styletransfer.adam import Adam
 from styletransfer.errors import TrainingDiverged
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
@@ -63,7 +63,7 @@ class StyleFitter:
         self.offset = nn.Parameter(torch.zeros_like(self.start.row))
         self.average = torch.zeros_like(self.offset)
         betas = (settings.momentum, settings.square_momentum)
-        self.optimizer = torch.optim.Adam([self.offset], lr=settings.rate, betas=betas)
+        self.optimizer = Adam(self.offset, settings.rate, betas)
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.step = 0
         self.rate_scale = 1.0
@@ -112,12 +112,11 @@ class StyleFitter:
         shown, weight = painted.clamp(0, 1), settings.style_weight
         judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
-        self.optimizer.zero_grad()
+        self.offset.grad = None
         loss.backward()
         warm = min(1.0, (self.step + 1) / settings.warmup_steps)
         falling = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate * self.rate_scale * warm * falling
+        self.optimizer.rate = settings.rate * self.rate_scale * warm * falling
         self.optimizer.step()
         return judged.means("content", "style")
 
@@ -157,8 +156,7 @@ class StyleFitter:
             "spread": self.start.std.clone(),
             "offset": self.offset.detach().clone(),
             "average": self.average.clone(),
-            # Copied: the optimiser goes on writing into its own.
-            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "optimizer": self.optimizer.state(),
         }
 
     def whole_state(self) -> dict:
@@ -174,5 +172,5 @@ class StyleFitter:
         with torch.no_grad():
             self.offset.copy_(state["offset"])
             self.average.copy_(state["average"])
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.optimizer.restore(state["optimizer"])
         self._snapshot = self.state()
