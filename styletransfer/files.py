@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if not path.name:
         raise UnwritableOutput(f"{path} is a folder; name a file")
     target = _followed(path)
-    temporary = _beside(target)
+    temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with attempt(f"write {path}"):
             yield temporary
@@ -46,11 +46,6 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _beside(target: Path) -> Path:
-    """A temporary name in its folder."""
-    return target.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
 
 
 def real(path: Path) -> Path:
@@ -67,14 +62,13 @@ def check_place(path: Path) -> None:
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
     with attempt(f"write {path}"):  # a folder above it may be closed
-        target = _followed(path)
+        folder = _followed(path).parent
         if path.is_dir():
             raise UnwritableOutput(f"{path} is a folder; name a file")
-        if not target.parent.is_dir():
-            raise UnwritableOutput(f"the folder {target.parent} does not exist; create it first")
-        probe = _beside(target)  # what a system says about a folder is not always what it does
-        probe.touch()
-        probe.unlink()
+        if not folder.is_dir():
+            raise UnwritableOutput(f"the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise UnwritableOutput(f"the folder {folder} cannot be written to")
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:

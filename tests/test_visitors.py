@@ -210,14 +210,24 @@ def test_a_photo_is_kept_in_the_last_few_sizes_until_another_one_comes_or_its_vi
     photo, other = (str(tmp_path / name) for name in ("a.png", "b.png"))
     for seed, file in enumerate((photo, other)):
         make_photo(30, 40, seed).save(file)
-    first, *_ = (visitor.scaled(photo, side) for side in (10, 20, 30, 40))
+    first, *_ = (visitor.scaled(photo, side) for side in (10, 20, 30))
     assert visitor.scaled(photo, 10) is first
-    visitor.scaled(photo, 50)
-    assert [side for _, side in visitor._scaled] == [30, 40, 10, 50]
+    visitor.scaled(photo, 40)
+    assert [side for _, side in visitor._scaled] == [30, 10, 40]
     visitor.scaled(other, 10)
     assert list(visitor._scaled) == [(other, 10)]
     visitor.rest()
     assert not visitor._scaled
+
+
+def test_the_painting_of_who_left_is_kept_where_its_file_has_lost_its_transparency(tmp_path):
+    shown = Image.new("RGBA", (4, 4))
+    painted = visitors.Painted("photo.png", Wish({}), shown, "note", {"JPEG": tmp_path / "painted.jpg"})
+    painted.rest()
+    assert painted.painting is shown
+    painted.files["WebP"] = tmp_path / "painted.webp"
+    painted.rest()
+    assert painted.painting is None
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])

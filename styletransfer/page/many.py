@@ -1,5 +1,6 @@
 """The tab for many photos, painted alike into a zip; and unpacking zips safely."""
 
+import math
 import re
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PurePosixPath
@@ -31,8 +33,9 @@ from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab, check_fits
 from styletransfer.page.visitors import Visitor, Visitors
-from styletransfer.page.wish import Wish
+from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Finished, follow, long_work, telling
+from styletransfer.settings import WHOLE_PIXELS
 
 MOST_PHOTOS = 500
 SPARE = 2**20  # bytes of disk space for the end of a zip
@@ -195,19 +198,28 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
             file.unlink()
             return True
 
-        coming = beside.submit(read, sources[0])
+        def read_ahead(sources: Sequence[Path]) -> Future[Picture] | None:
+            """Begin to read the first one, unless it is so large that two would need too much room."""
+            with suppress(StyleTransferError):
+                if sources and math.prod(readable_size(sources[0])) <= WHOLE_PIXELS:
+                    return beside.submit(read, sources[0])
+            return None
+
+        coming = read_ahead(sources)
         writing: Future[bool] | None = None
         for index, source in enumerate(sources):
             so_far, reading = Progress(index, len(sources)), coming
-            if index + 1 < len(sources):
-                coming = beside.submit(read, sources[index + 1])
+            coming = read_ahead(sources[index + 1 :])
 
             def within(_: Progress, so_far: Progress = so_far) -> None:
                 on_step(so_far)  # may stop it: the finest method takes minutes for a photo
 
             try:
                 on_step(so_far)
-                painted = wish.paint(visitor.transfer, reading.result(), within)
+                if writing and writing.done() and not writing.result():
+                    break  # on a full disk all others would be painted in vain
+                photo = reading.result() if reading else read(source)
+                painted = wish.paint(visitor.transfer, photo, within)
             except Cancelled:
                 break
             except StyleTransferError as error:
@@ -216,7 +228,7 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
                 failed.append(_named(error, source))
                 continue
             if writing and not writing.result():
-                break  # on a full disk all others would be painted in vain
+                break
             names.append(_free_name(source.stem[:LONGEST_STEM], suffix, names))
             writing = beside.submit(write, painted, Path(scratch) / names[-1])
         if writing:

@@ -21,7 +21,7 @@ KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
 KEPT_PAINTINGS = 12
 THUMBNAIL_SIDE = 256  # pixels
 SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
-KEPT_SIDES = 4  # in how many sizes a photo is kept in memory, up to 9 MB each
+KEPT_SIDES = 3  # in how many sizes a photo is kept in memory, up to 17 MB each
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
@@ -39,11 +39,17 @@ class Painted:
     note: str
     files: dict[str, Path] = field(default_factory=dict)
 
+    def rest(self) -> None:
+        """Keep the painting on disk alone, unless it would lose its transparency there."""
+        known = {"PNG", "WebP", "JPEG"} if self.painting and self.painting.mode == "RGB" else {"PNG", "WebP"}
+        if known & {*self.files}:
+            self.painting = None
+
     def picture(self) -> Image.Image:
         """The painting, read again if need be. Raises UnreadableImage."""
         found = self.painting
         if found is None:
-            file = self.files.get("PNG") or next(iter(self.files.values()))
+            file = next(self.files[each] for each in ("PNG", "WebP", "JPEG") if each in self.files)
             picture = images.read_picture(file)
             found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
         return found
@@ -170,8 +176,8 @@ class Visitor:
     def rest(self) -> None:
         """Keep photo and painting on disk alone, as a large painting takes half a gigabyte."""
         self._scaled = {}
-        if isinstance(self.painted, Painted) and self.painted.files and not self.painting:
-            self.painted.painting = None
+        if isinstance(self.painted, Painted) and not self.painting:
+            self.painted.rest()
 
     def drop(self) -> None:
         """Drop all jobs; later ones are done."""
