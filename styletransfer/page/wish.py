@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from PIL import Image, ImageChops
 
@@ -71,10 +71,9 @@ class Wish:
         Raises UnreadableImage as `check_pictures` does.
         """
         self.check_pictures()
-        source: Any = photo  # the API promises others nothing of what was read before
         optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
-            source,
+            cast(ImageSource, photo),  # the API promises others nothing of what was read before
             list(self.styles.items()),
             method=self.method,
             strength=self.strength,
