@@ -32,15 +32,11 @@ from styletransfer.cli.shared import (
     progress,
     report,
     say,
+    with_limits,
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
 from styletransfer.text import encodable
-
-
-def _with_limits(number: settings.Range) -> str:
-    return f"{number.help} {number.least:g} to {number.most:g}."
-
 
 Styles = Annotated[
     list[str],
@@ -51,8 +47,8 @@ Styles = Annotated[
     ),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
-Size = Annotated[int | None, typer.Option(help=_with_limits(settings.SIZE))]
-StrokeSize = Annotated[float, typer.Option(help=_with_limits(settings.STROKE_SIZE))]
+Size = Annotated[int | None, typer.Option(help=with_limits(settings.SIZE))]
+StrokeSize = Annotated[float, typer.Option(help=with_limits(settings.STROKE_SIZE))]
 PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
 
 

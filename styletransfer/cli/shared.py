@@ -101,6 +101,11 @@ def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = No
     bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
 
 
+def with_limits(number: settings.Range) -> str:
+    """Its help, and from where to where it may be."""
+    return f"{number.help} {number.least:g} to {number.most:g}."
+
+
 def shown(text: str) -> str:
     """The text without what would command the terminal: files, and libraries that quote them, say anything."""
     return "".join(letter if letter == "\n" or is_shown(letter) else "\ufffd" for letter in text)

@@ -23,6 +23,7 @@ from styletransfer.cli.shared import (
     progress,
     say,
     show_losses,
+    with_limits,
 )
 from styletransfer.device import choose_device, choose_dtype
 from styletransfer.text import recorded
@@ -71,12 +72,7 @@ def train_style(
     seconds: Annotated[
         float | None, typer.Option(help="Seconds to spend on learning, without loading.")
     ] = None,
-    style_size: Annotated[
-        int,
-        typer.Option(
-            help=f"{settings.STYLE_SIZE.help} {settings.STYLE_SIZE.least} to {settings.STYLE_SIZE.most}."
-        ),
-    ] = settings.STYLE_SIDE,
+    style_size: Annotated[int, typer.Option(help=with_limits(settings.STYLE_SIZE))] = settings.STYLE_SIDE,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the style file. Default: your own styles.")
     ] = None,
