@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import make_photo, soon
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
@@ -112,9 +112,20 @@ def settings_of(content: bytes) -> dict:
         return json.loads(picture.info["styletransfer"])
 
 
+def fill(box: Locator, value: str) -> None:
+    """Fill a control until it keeps it: Gradio sets one once more just after it has come into sight."""
+
+    def kept() -> bool:
+        box.fill(value)
+        box.page.wait_for_timeout(200)
+        return box.input_value() == value
+
+    assert soon(kept)
+
+
 def set_slider(page: Page, label: str, value: str) -> None:
     box = page.get_by_label(f"number input for {label}")
-    box.fill(value)
+    fill(box, value)
     box.press("Enter")
 
 
@@ -266,8 +277,8 @@ def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_f
 
 @needs_browser
 def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
-    paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
+    paint_first(page, photo_file)  # by then the settings stand: see `fill`
     box = page.get_by_label("number input for Stroke size")
     box.fill("")
     box.press_sequentially("0.5")
@@ -382,7 +393,7 @@ def test_a_picture_and_a_style_are_mixed_by_sliders(page, photo_file, tmp_path):
     page.get_by_role("button", name="Or any picture as a style").click()
     give(page, "#picture", tmp_path / "painting.png")
     expect(slider).to_be_visible(timeout=SLOW)
-    slider.fill("50")
+    fill(slider, "50")
     slider.press("Tab")
     wait_painted(page)
     assert soon(lambda: set(settings_of(download(page))["styles"]) == {"blue", "painting.png"})
@@ -483,7 +494,7 @@ def test_what_fails_leaves_nothing_going_on(page, tmp_path, content, name, told)
         (tmp_path / "teacher.png").write_bytes(content)
     page.get_by_role("tab", name="Learn a style").click()
     give(page, "#teacher", tmp_path / "teacher.png")
-    page.get_by_label("Name of the style").fill(name)
+    fill(page.get_by_label("Name of the style"), name)
     page.locator("#learn").click()
     expect(page.locator(".toast-body").first).to_contain_text(told, timeout=SLOW)
     expect(page.locator("#learning")).to_be_empty()
@@ -495,7 +506,7 @@ def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styl
     make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
     page.get_by_role("tab", name="Learn a style").click()
     give(page, "#teacher", tmp_path / "teacher.png")
-    page.get_by_label("Name of the style").fill("Dots of mine")
+    fill(page.get_by_label("Name of the style"), "Dots of mine")
     page.locator("#learn").click()
     expect(page.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
     page.locator("#stop-learning").click()
@@ -568,7 +579,7 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     leaving.goto(site)
     leaving.get_by_role("tab", name="Learn a style").click()
     give(leaving, "#teacher", tmp_path / "teacher.png")
-    leaving.get_by_label("Name of the style").fill("Unfinished")
+    fill(leaving.get_by_label("Name of the style"), "Unfinished")
     leaving.locator("#learn").click()
     expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
     assert work._turns._taken
@@ -594,7 +605,7 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
     give(other, "#teacher", photo_file)
     other.locator("#learn").click()
     expect(other.locator(".toast-body").first).to_contain_text("a name for the style")  # before it waits
-    other.get_by_label("Name of the style").fill("Unfinished")
+    fill(other.get_by_label("Name of the style"), "Unfinished")
     for tab, button, shown in (
         ("Learn a style", "#learn", "#learning"),
         ("Many photos", "#paint-all", "#many"),
