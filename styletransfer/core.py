@@ -25,7 +25,8 @@ class StyleInfo:
     licence: str = ""  # of the style file
     style_side: int = 0  # pixels of the painting's short side when its statistics were taken
     base_sha256: str = ""  # of the base network that `row` belongs to
-    recipe: Mapping[str, object] = field(default_factory=dict)  # command, data, steps
+    # Command, data and settings; of learned styles also steps and seconds.
+    recipe: Mapping[str, object] = field(default_factory=dict)
     losses: Mapping[str, float] = field(default_factory=dict)
 
 

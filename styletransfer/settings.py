@@ -178,13 +178,13 @@ class NetworkTraining(_Training):
     contents: int = 2  # photos a step
     styles_per_content: int = 2  # each photo is painted in as many styles, and its features are computed once
     side: int = 192  # pixels, of the crops
-    style_weight_start: float = 0.5
+    style_weight_start: float = 0.5  # of the style beside the content, at the first step
     style_weight: float = 3.0
     gentle_share: float = 0.1  # of the steps, in which the style weight rises
-    variation_weight: float = 5.0
+    variation_weight: float = 5.0  # of the squared differences of neighbouring pixels
     matrix_rate: float = 0.01  # Muon, the weights of inner layers
     edge_rate: float = 1e-3  # Adam, all other weights: those of the last layer, biases
-    warmup_steps: int = 50
+    warmup_steps: int = 50  # in which the rates rise
     decay_share: float = 0.5  # of the steps, in which the rates fall to 0
     average: float = 0.998  # of the weights, a step
     sheet_steps: int = 250  # from one sample sheet to the next
@@ -199,11 +199,11 @@ class BaseTraining(NetworkTraining):
     wide_styles: int = 96  # further paintings that make the network general; their rows are not kept
     wide_share: float = 0.25  # of the painted samples, in these styles
     part_strength_share: float = 0.125  # of the painted samples, at less than full strength
-    final_side: int = 256
+    final_side: int = 256  # pixels
     final_share: float = 0.08  # of the steps, with crops of final_side
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
-    lags: int = 4  # of the lattice, looked at in a step
-    identity_weight: float = 1.0
+    lags: int = 4  # distances at which repetition is looked for in a step
+    identity_weight: float = 1.0  # of the distance from the photo, in samples at strength 0
     matrix_rate: float = 0.02  # the convolutions except the first and the last, which count as edges
     row_rate: float = 3e-3  # Adam, gamma and beta
     decay_share: float = 0.3
@@ -243,7 +243,7 @@ class PredictorTraining(NetworkTraining):
     style_weight_start: float = 1.0
     gentle_share: float = 0.05
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
-    lags: int = 4  # of the lattice, looked at in a step
+    lags: int = 4  # distances at which repetition is looked for in a step
     edge_rate: float = 5e-4
     decay: float = 0.01  # of the weights, times the rate
 
@@ -262,7 +262,7 @@ class StyleTraining(_Training):
     style_weight: float = 3.0
     variation_weight: float = 5.0
     repetition_weight: float = 30.0  # of a motif repeated on a lattice, beside the style weight
-    lags: int = 4  # of the lattice, looked at in a step
+    lags: int = 4  # distances at which repetition is looked for in a step
     rate: float = 0.3  # Adam, in units of the spread of the known styles
     momentum: float = 0.8  # Adam's first beta
     square_momentum: float = 0.99  # Adam's second beta

@@ -31,7 +31,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def save_base(folder: Path, network: TransformerNetwork, description: Mapping[str, object]) -> str:
     """Write the base network in half precision, and the manifest beside it.
 
-    Args:    description: of the training, plain values: command, data, steps, losses, licence.
+    Args:    description: of the training, plain values: command, data, settings, losses, licence.
     Returns: the file's sha256, which style files are bound to.
     """
     return _save(folder, BASE_FILE, network, description, asdict(network.config))

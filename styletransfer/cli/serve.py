@@ -15,7 +15,8 @@ def serve(
         str,
         typer.Option(
             help="Address to listen on; 0.0.0.0 lets other machines in. Give it behind a proxy or tunnel as "
-            "well, with --auth or a firewall: visitors of a page on 127.0.0.1 share all learned styles."
+            "well, with --auth or a firewall: visitors of a page on 127.0.0.1 share all learned styles, unless "
+            "it has --share."
         ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 7860,
