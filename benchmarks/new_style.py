@@ -7,8 +7,9 @@ PHOTOS instead of the few pictures that come with the installation; mean: the sa
 rows; published: from that mean with Adam as usual at 1e-3 (Dumoulin et al. 2017), without warm-up, on PHOTOS,
 with our losses and average of the row, and one crop a step; reference: 3,000 steps on PHOTOS.
 J = content (relu3_3) + 3 * mean style (relu1_1 to relu4_1), photos at a long side of 512 px that are never
-trained on. Paintings that the base network was trained with do not count: by default those of the shipped
-styles are left out. Seconds are those of the steps alone, without loading.
+trained on. Paintings that the base network was trained with do not count: those of the shipped styles are
+left out, and PAINTINGS should have none that served for `--wide`. Seconds are those of the steps alone,
+without loading.
 """
 
 import argparse
@@ -119,6 +120,8 @@ def main() -> None:
     paths = [path for path in images.find_pictures(options.paintings) if path.stem not in trained]
     if options.only:
         paths = [path for path in paths if path.stem in options.only.split(",")]
+    if not paths:
+        parser.error(f"no painting is left of those in {options.paintings}")
     table = []
     for path in paths:
         picture = images.as_style(images.read_on_white(path), ours.style_side)

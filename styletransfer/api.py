@@ -20,7 +20,7 @@ from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import package_folder
 from styletransfer.images import ImageSource
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.request import BatchResult, Options, Request, painted_size
+from styletransfer.request import BatchResult, Options, Request, checked_size
 from styletransfer.settings import (
     MAX_PIL_PIXELS,
     PRESERVE_COLOR,
@@ -292,7 +292,7 @@ class StyleTransfer:
         STROKE_SIZE.check("stroke_size", stroke_size)
         if not _is_size(size):
             raise InvalidInput(f"size is {size!r}; give height and width in pixels")
-        cost = self._stylizer(method).cost(painted_size(size, stroke_size), _optimization(optimization))
+        cost = self._stylizer(method).cost(checked_size(size, stroke_size), _optimization(optimization))
         return estimate(cost, self._device)
 
     # A caller's mode does not hold: what is kept here could not take part in a gradient later on.

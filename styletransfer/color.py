@@ -14,19 +14,22 @@ _STRIP_ROWS = 256  # rows that are worked on at a time, so that no large picture
 Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a picture's channels, float64
 
 
-def keep_color(painted: Tensor, photo: Tensor, amount: float, mode: str = "luminance") -> Tensor:
+def keep_color(
+    painted: Tensor, photo: Tensor, amount: float, mode: str = "luminance", cover: Tensor | None = None
+) -> Tensor:
     """Bring a painting back towards the colours of its photo.
 
     Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
              as it is, 1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the
              mean and contrast of the photo's, joined with the photo's own colour differences; "statistics":
-             the painting, given the mean and covariance of the photo's colours.
+             the painting, given the mean and covariance of the photo's colours; cover: (1, 1, H, W) in
+             [0, 1]: where these are measured, everywhere by default.
     Returns: (B, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     """
     if amount == 0:
         return painted
-    own, reference = moments(painted), moments(photo)
+    own, reference = moments(painted, cover), moments(photo, cover)
     of_photo = torch.zeros(3, 3, dtype=torch.float64)
     if mode == "statistics":
         of_painting, constant = matching(own, reference)
@@ -64,14 +67,20 @@ def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
     return result
 
 
-def moments(image: Tensor) -> Moments:
-    """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8."""
-    count = image.shape[2] * image.shape[3]
-    sums, products = torch.zeros(1), torch.zeros(1)
+def moments(image: Tensor, cover: Tensor | None = None) -> Moments:
+    """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8.
+
+    Args:  cover: (1, 1, H, W), 0 or more: how much each pixel counts; all the same by default.
+    """
+    count, sums, products = torch.zeros(1), torch.zeros(1), torch.zeros(1)
     for part in _strips(image):
         flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
-        sums = sums + flat.sum(dim=2, keepdim=True)
-        products = products + flat @ flat.mT
+        weight = torch.ones(1, 1, 1) if cover is None else cover[:, :, part].flatten(2)
+        weight = weight.to(flat).expand(1, 1, flat.shape[2])
+        count = count + weight.sum()
+        sums = sums + (weighted := flat * weight).sum(dim=2, keepdim=True)
+        products = products + weighted @ flat.mT
+    count = count.clamp_min(1e-9)  # a mask may be black all over
     mean = sums / count
     return mean, products / count - mean @ mean.mT
 

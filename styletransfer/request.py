@@ -133,13 +133,7 @@ class Request:
         """
         if self.options.strength == 0:
             return self._unpainted(pictures, on_step)
-        size = painted_size(pictures[0].size, self.options.stroke_size)
-        height, width = size
-        if height * width > MAX_PIXELS:
-            raise InvalidInput(
-                f"stroke size {self.options.stroke_size:g} would make {height * width:,} pixels of this photo, "
-                f"more than {MAX_PIXELS:,}; give a smaller size as well"
-            )
+        size = checked_size(pictures[0].size, self.options.stroke_size)
         return _within_memory(lambda: self._painted(pictures, size, on_step), size)
 
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
@@ -190,15 +184,15 @@ class Request:
 
     def _finished(self, rgb: Tensor, photo: Tensor) -> Tensor:
         """A painted picture or a preview of it, with the colours and parts of the photo that are to be kept."""
-        options, size = self.options, (rgb.shape[2], rgb.shape[3])
+        options, size, cover = self.options, (rgb.shape[2], rgb.shape[3]), None
         if self.masks or options.preserve_color > 0:
             photo = images.resize_within(photo, size)
-        if options.preserve_color > 0:
-            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode)
         if self.masks:
             shade = self._shades(size).amax(dim=0, keepdim=True)
-            rgb = keep_photo(rgb, photo, (shade / FULLY_COVERED).clamp(max=1))
-        return rgb
+            cover = (shade / FULLY_COVERED).clamp(max=1)
+        if options.preserve_color > 0:
+            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover)
+        return rgb if cover is None else keep_photo(rgb, photo, cover)
 
     def at_once(self, size: tuple[int, int]) -> int:
         """How many photos of one size are best painted together, at least 1."""
@@ -290,6 +284,17 @@ def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Ite
 def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
     """Height and width at which a photo is painted, before the painting is brought back to its own size."""
     height, width = (max(1, round(side / stroke_size)) for side in size)
+    return height, width
+
+
+def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
+    """The `painted_size` of a photo. Raises InvalidInput where that is too large."""
+    height, width = painted_size(size, stroke_size)
+    if height * width > MAX_PIXELS:
+        raise InvalidInput(
+            f"at stroke size {stroke_size:g} this is painted with {height * width:,} pixels, more than "
+            f"{MAX_PIXELS:,}; give a smaller size"
+        )
     return height, width
 
 

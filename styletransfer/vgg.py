@@ -74,7 +74,7 @@ class VGG19(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, deepest: str = "relu5_1") -> None:
+    def __init__(self, deepest: str) -> None:
         """Layers up to `deepest`, with no weights yet: see `load_vgg19`."""
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
@@ -138,24 +138,17 @@ def check_layer(name: str, deepest: str) -> None:
         raise InvalidInput(f"layer {name!r} of VGG-19 cannot be used here; choose one of {', '.join(known)}")
 
 
-def load_vgg19(
-    deepest: str = "relu5_1",
-    *,
-    source: str = "oxford",
-    path: Path | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> VGG19:
+def load_vgg19(deepest: str, *, source: str = "oxford", dtype: torch.dtype = torch.float32) -> VGG19:
     """VGG-19 up to `deepest`, on the CPU.
 
     Args:    dtype: what the features are computed in;
-             source: "oxford" (no network needed) or "torchvision" (downloads 548 MB once);
-             path: the Oxford data file, if not the one of the installed package.
+             source: "oxford" (no network needed) or "torchvision" (downloads 548 MB once).
     Raises:  MissingWeights, InvalidInput.
     """
     with torch.device("meta"):  # without the random weights that a network begins with
         network = VGG19(deepest)
     if source == "oxford":
-        _fill_from_oxford(network, path or _find_oxford_file())
+        _fill_from_oxford(network, _find_oxford_file())
     elif source == "torchvision":
         _fill_from_torchvision(network)
     else:

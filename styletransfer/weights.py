@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from styletransfer.decoder import AdainDecoder
 from styletransfer.errors import MissingWeights
@@ -96,13 +96,24 @@ def _save(
     metadata = {"config": json.dumps(config), "description": json.dumps(description, sort_keys=True)}
     make_folder(folder)
     path = folder / name
-    with replacing(path) as temporary:
-        temporary.write_bytes(to_bytes(half, metadata))
+    if not _holds(path, half, metadata["config"]):
+        with replacing(path) as temporary:
+            temporary.write_bytes(to_bytes(half, metadata))
     digest = sha256_of(path)
     manifest = _manifest(folder) | {name: {"sha256": digest, **description}}
     with replacing(folder / MANIFEST_FILE) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
     return digest
+
+
+def _holds(path: Path, tensors: Mapping[str, Tensor], config: str) -> bool:
+    """Whether a file has these weights already: written again, it would fit no style that is bound to it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            same = file.metadata()["config"] == config and set(file.keys()) == set(tensors)
+            return same and all(torch.equal(file.get_tensor(key), value) for key, value in tensors.items())
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return False
 
 
 def _load(
@@ -115,7 +126,10 @@ def _load(
     path = folder / name
     if not path.is_file():
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
-    digest = sha256_of(path)
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise MissingWeights(f"{path} cannot be read: {error}; reinstall") from error
     if digest != _manifest(folder).get(name, {}).get("sha256"):
         raise MissingWeights(
             f"{path} is not the file that {MANIFEST_FILE} names: it is damaged (reinstall), or the manifest "
@@ -137,8 +151,11 @@ def _manifest(folder: Path) -> dict[str, dict]:
     """The entries of a folder's manifest by file name; {} where there is none."""
     path = folder / MANIFEST_FILE
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise MissingWeights(f"{path} cannot be read: {error}; reinstall") from error
+    if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
+        raise MissingWeights(f"{path} is no manifest: it must name each file's training; reinstall")
+    return found

@@ -31,6 +31,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
+os.environ.pop("FORCE_COLOR", None)  # with which progress is shown without a terminal
+
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 WIDE = vgg.CONVOLUTIONS
 NARROWER = 8  # how many times fewer channels VGG-19 has in tests

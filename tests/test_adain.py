@@ -117,6 +117,14 @@ def test_a_training_can_begin_with_a_trained_decoder(vgg, tiny_models):
         torch.testing.assert_close(value, decoder.state_dict()[name], atol=1e-6, rtol=1e-4)
 
 
+def test_the_loss_of_the_photo_is_right_in_the_mean_over_steps(vgg, monkeypatch):
+    run = adain_trainer(vgg, dataclasses.replace(ADAIN, contents=1, styles_per_content=1, photo_share=0.25))
+    monkeypatch.setattr(run.model, "forward", lambda features: torch.full((1, 3, 32, 32), 0.5))
+    run.contents = [torch.zeros(1, 3, 40, 40, dtype=torch.uint8)]
+    found = [run._step(0.0)[1]["photo"] for _ in range(60)]
+    assert set(found) == {0.0, 2.0}  # a distance of a half, in one of four
+
+
 def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):
     run = adain_trainer(vgg, dataclasses.replace(ADAIN, steps=40, photo_share=1.0, final_share=0.0))
     distances = [run.take_step()["photo"] for _ in range(40)]

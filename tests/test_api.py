@@ -365,8 +365,9 @@ def test_numpys_doubles_are_numbers(transfer, photo, method):
     assert same(painted, transfer.stylize(photo, mix, method=method, strength=0.5))
 
 
-def test_numpys_numbers_are_numbers(transfer, photo, tmp_path):
-    few, wish = {"steps": np.int64(3)}, {"size": np.int64(40), "strength": np.float32(0.5)}
+def test_numpys_numbers_are_numbers(transfer, photo):
+    few = {"steps": np.int64(3), "seed": np.int64(2)}
+    wish = {"size": np.int64(40), "strength": np.float32(0.5), "method": "gatys"}
     [result] = transfer.stylize_batch([photo], {"amber": np.float32(0.7)}, optimization=few, **wish)
     parameters = result.painting.parameters
     assert json.loads(json.dumps(parameters)) == parameters
@@ -389,6 +390,28 @@ def test_white_masks_change_nothing(transfer, photo):
     masked = np.asarray(transfer.stylize(photo, MIX, masks={"amber": white, "blue": white}), float)
     whole = np.asarray(transfer.stylize(photo, MIX), float)
     assert np.abs(masked - whole).mean() < 0.05 * whole.std()  # maps are blended in another order, in bf16
+
+
+def test_a_region_is_painted_alike_whatever_is_painted_elsewhere(transfer):
+    photo, place = make_photo(64, 256), (200, 8, 248, 56)
+    masks = {name: Image.new("L", (256, 64)) for name in ("amber", "blue")}
+    masks["amber"].paste(255, (0, 0, 64, 64))
+    masks["blue"].paste(255, place)
+    alone, beside = (
+        np.asarray(transfer.stylize(photo, mix, masks=given).crop(place), float)
+        for mix, given in (("blue", {"blue": masks["blue"]}), (MIX, masks))
+    )
+    assert np.abs(beside - alone).mean() < 0.1 * alone.std()  # what convolutions see of the other region
+
+
+@pytest.mark.parametrize("mode", ["luminance", "statistics"])
+def test_the_colours_that_are_kept_are_those_of_the_region(transfer, photo, mode):
+    left, place = Image.new("L", photo.size), (0, 0, photo.width // 2, photo.height)
+    left.paste(255, place)
+    wish = {"preserve_color": 1.0, "color_mode": mode}
+    painted = transfer.stylize(photo, "amber", masks={"amber": left}, **wish).crop(place)
+    means = [np.asarray(each.convert("L"), float).mean() for each in (painted, photo.crop(place))]
+    assert abs(means[0] - means[1]) < 4
 
 
 def test_a_style_without_a_mask_belongs_everywhere(transfer, photo):

@@ -59,6 +59,18 @@ def test_moments_are_mean_and_covariance(generator):
 
 
 @pytest.mark.parametrize("mode", ["luminance", "statistics"])
+def test_colours_are_those_of_the_place_that_is_covered(generator, monkeypatch, mode):
+    monkeypatch.setattr(color, "_STRIP_ROWS", 8)
+    painted, photo = pictures(generator, 1, 3, 24, 30)
+    cover = torch.zeros(1, 1, 24, 30)
+    cover[..., :11, :13] = 1
+    whole = keep_color(painted, photo, 0.7, mode, cover)
+    alone = keep_color(painted[..., :11, :13], photo[..., :11, :13], 0.7, mode)
+    torch.testing.assert_close(whole[..., :11, :13], alone)
+    assert keep_color(painted, photo, 1, mode, torch.zeros_like(cover)).isfinite().all()
+
+
+@pytest.mark.parametrize("mode", ["luminance", "statistics"])
 def test_strips_and_bytes_do_not_change_the_result(generator, monkeypatch, mode):
     painted, photo = (as_bytes(picture) for picture in pictures(generator, 1, 3, 37, 24))
     whole = keep_color(as_float(painted), as_float(photo), 0.7, mode)

@@ -8,7 +8,7 @@ from styletransfer.core import Cost
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder
 from styletransfer.errors import InvalidInput
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.methods import adain, cin
+from styletransfer.methods import METHODS, adain, cin
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.settings import Optimization
 
@@ -69,6 +69,22 @@ def test_the_cost_of_an_unknown_method_is_refused(transfer):
 def test_the_cost_of_what_is_no_size_is_refused(transfer, size):
     with pytest.raises(InvalidInput, match="give height and width"):
         transfer.estimate(size)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_cost_of_more_pixels_than_are_painted_is_refused(transfer, method):
+    with pytest.raises(InvalidInput, match="more than 1,000,000,000"):
+        transfer.estimate((10**7, 10**7), method=method)
+    with pytest.raises(InvalidInput, match="more than 1,000,000,000"):
+        transfer.estimate((20_000, 20_000), method=method, stroke_size=0.5)
+
+
+def test_looking_at_a_large_style_picture_takes_memory(transfer):
+    usual, large = (
+        transfer.estimate((64, 64), method="gatys", optimization=Optimization(style_scale=scale)).memory
+        for scale in (1, 10)
+    )
+    assert large > 20 * usual
 
 
 def test_strokes_of_twice_the_size_need_the_memory_of_half_the_size(transfer):

@@ -180,6 +180,12 @@ def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
     assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
 
 
+def test_no_size_is_worked_at_twice():
+    sizes = [plan.size for plan in gatys._plans((1024, 1024), Optimization(least_side=1))]
+    assert len(set(sizes)) == len(sizes)
+    assert sizes == [plan.size for plan in gatys._plans((1024, 1024), Optimization(least_side=32))]
+
+
 @pytest.mark.parametrize(
     ("size", "message"),
     [((40_000, 30_000), "30000x40000 pixels has more than 1,000,000,000"), ((1, 10**6), "too elongated")],
@@ -413,7 +419,7 @@ def test_in_tiles_a_pixel_costs_a_pass_more(stylizer, monkeypatch):
     assert stylizer.cost((200, 200), FEW).multiply_adds == pytest.approx(1.5 * whole.multiply_adds)
 
 
-def test_the_fast_start_needs_styles_that_were_learned(transfer, photo, tmp_path):
+def test_the_fast_start_needs_styles_that_were_learned(transfer, tmp_path):
     wish = {"method": "gatys", "optimization": Optimization(start="fast")}
     with pytest.raises(InvalidInput, match="not all of the styles have been learned"):
         transfer.stylize_batch([tmp_path / "none.png"], random_style("x", "f" * 64, 9), **wish)

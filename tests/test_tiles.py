@@ -42,12 +42,25 @@ def test_tiles_are_of_one_size_and_no_larger_than_asked_for(length):
 def test_a_rim_around_a_region_is_painted_as_well():
     strength = torch.zeros(40, 60)
     strength[10:20, 20:30] = 0.5
-    spread = cin._with_rim(strength)
+    shares, spread = cin._with_rim(torch.ones(1), strength)
+    assert torch.equal(shares, torch.ones(1))
     assert torch.equal(spread > 0, F.max_pool2d(strength[None], 2 * cin.RIM + 1, 1, cin.RIM)[0] > 0)
     assert spread[10 - cin.RIM, 20] == 0.5
     assert spread[10 - cin.RIM - 1, 20] == 0
     weak = torch.tensor([[0.2, 0.9]]).repeat_interleave(20, dim=1)
-    assert torch.equal(cin._with_rim(weak), weak)
+    assert torch.equal(cin._with_rim(torch.ones(1), weak)[1], weak)
+
+
+def test_the_rim_around_a_region_is_of_the_styles_of_that_region():
+    shares, strength = torch.full((2, 40, 90), 0.5), torch.zeros(40, 90)
+    for style, left in enumerate((10, 60)):
+        strength[10:30, left : left + 20] = 1
+        shares[:, 10:30, left : left + 20] = torch.eye(2)[style][:, None, None]
+    found, _ = cin._with_rim(shares, strength)
+    for style, left in enumerate((10, 60)):
+        place = (slice(10 - cin.RIM, 30 + cin.RIM), slice(left - cin.RIM, left + 20 + cin.RIM))
+        assert torch.equal(found[:, *place], torch.eye(2)[style][:, None, None].expand(2, 36, 36))
+    assert (found[:, 20, 45] == 0.5).all()  # far from both
 
 
 @pytest.mark.parametrize("method", [cin, adain])

@@ -9,7 +9,7 @@ from trainers import BASE, base_trainer, look_small, random_looks, random_pictur
 
 from styletransfer import images
 from styletransfer.core import Progress
-from styletransfer.errors import InvalidInput, InvalidStyleFile
+from styletransfer.errors import InvalidInput, InvalidStyleFile, MissingWeights
 from styletransfer.files import load_checkpoint
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import AdainTraining, BaseTraining
@@ -231,7 +231,7 @@ def test_two_paintings_of_one_name_are_refused_at_once(job):
         read_catalogue(job)
 
 
-def test_looks_of_an_earlier_version_are_told(tiny_job, monkeypatch):
+def test_looks_of_an_earlier_version_are_told(tiny_job):
     run_job(tiny_job, lambda progress: None)
     stored = torch.load(tiny_job.out / "looks.pt", weights_only=True)
     torch.save(stored | {"targets": [stored["targets"]]}, tiny_job.out / "looks.pt")
@@ -273,6 +273,12 @@ def test_a_run_begins_with_styles_of_its_network_alone(tiny_job, tmp_path):
     save_style(path, dataclasses.replace(style, info=dataclasses.replace(style.info, base_sha256="0" * 64)))
     with pytest.raises(InvalidStyleFile, match="different base network"):
         run_job(dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out), lambda _: None)
+
+
+def test_a_run_with_nothing_to_begin_from_is_refused_before_it_looks_at_anything(tiny_job, tmp_path):
+    with pytest.raises(MissingWeights, match="is missing"):
+        run_job(dataclasses.replace(tiny_job, start=tmp_path / "nowhere"), lambda _: None)
+    assert not (tiny_job.out / "looks.pt").exists()
 
 
 def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):

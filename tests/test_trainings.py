@@ -24,7 +24,7 @@ from trainers import (
 )
 
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged
+from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged, UnreadableImage
 from styletransfer.files import load_checkpoint
 from styletransfer.methods import cin
 from styletransfer.settings import NetworkTraining
@@ -220,6 +220,12 @@ def test_a_run_can_be_made_longer(run):
     assert steps == [2, 3]
 
 
+def test_a_run_cannot_be_made_shorter_than_it_is(cancelled):
+    with pytest.raises(InvalidInput, match="has taken 4 steps; give --steps 4 or more"):
+        cancelled(steps=3)
+    assert not (cancelled.out / "models").exists()
+
+
 @pytest.mark.parametrize("picture", ["paintings-01.png", "new.png"])
 def test_a_run_with_other_paintings_is_refused_in_the_same_folder(run, picture):
     run(steps=1)
@@ -241,6 +247,21 @@ def test_photos_that_cannot_be_read_are_passed_over(name, run):
         (run.content / f"content-{index:02}.png").write_bytes(b"broken")
     run(steps=1, **({"techniques": 12} if name == "predictor" else {}))  # which redo photographs
     assert run.manifest()["data"]["photographs"] == 4
+
+
+def test_photos_of_which_all_that_are_held_out_are_broken_are_told_by_name(run):
+    for index in (0, 16):
+        (run.content / f"content-{index:02}.png").write_bytes(b"broken")
+    with pytest.raises(InvalidInput, match=r"content-00\.png, content-16\.png; remove or replace"):
+        run(steps=1)
+
+
+def test_a_painting_that_cannot_be_read_is_told_before_all_others_are_looked_at(name, run):
+    first = "paintings-00.png" if name != "base" else "paintings-02.png"
+    (run.styles / first).write_bytes(b"broken")
+    with pytest.raises(UnreadableImage, match=first):
+        run(steps=1)
+    assert not (run.out / "looks.pt").exists()
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(run, monkeypatch):

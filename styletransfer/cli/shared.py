@@ -68,7 +68,7 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
     return replace(defaults, **values)
 
 
-def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str] = ()) -> dict[str, str]:
+def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str]) -> dict[str, str]:
     """The parts before and after the "=" of a repeatable option `name`. Raises InvalidInput.
 
     Of several "=" the first one counts, unless the text before another one is `known`. That text is made

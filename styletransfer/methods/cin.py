@@ -99,7 +99,9 @@ class CinStylizer:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Photo (B, 3, h, w), weights (1, S) or (1, S, h, w), and strength (1,) or (1, h, w) of a window."""
         shares = weights if weights.ndim == 1 else window.cut(weights)
-        degree = strength if strength.ndim == 0 else _with_rim(window.cut(strength))
+        degree = strength if strength.ndim == 0 else window.cut(strength)
+        if degree.ndim == 2:
+            shares, degree = _with_rim(shares, degree)
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         return photo, shares[None].to(self.device), degree[None].to(self.device)
 
@@ -125,10 +127,20 @@ def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
     return torch.cat([painted, (1 - degree).expand(1, *painted.shape[1:])])
 
 
-def _with_rim(strength: Tensor) -> Tensor:
-    """A map (H, W) of strength, continued into the zeros around the painted region."""
+def _with_rim(shares: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of styles, (S,) or (S, H, W), and strength (H, W), continued around what is painted."""
+    around = strength == 0
+    degree = torch.where(around, _widened(strength[None])[0], strength)
+    if shares.ndim == 1:
+        return shares, degree
+    near = _widened(shares * strength)  # a style goes on around its own region, and counts in no other's rim
+    total = near.sum(dim=0)
+    return torch.where(around & (total > 0), near / total.where(total > 0, 1), shares), degree
+
+
+def _widened(maps: Tensor) -> Tensor:
+    """The greatest value within RIM pixels, of maps (N, H, W)."""
     side = 2 * RIM + 1
-    # Rows, then columns: PyTorch's maximum over a square of one map takes as long as painting it.
-    widened = F.max_pool2d(strength[None, None], (side, 1), stride=1, padding=(RIM, 0))
-    widened = F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[0, 0]
-    return torch.where(strength > 0, strength, widened)
+    # Rows, then columns: PyTorch's maximum over a square takes as long as painting it.
+    widened = F.max_pool2d(maps[:, None], (side, 1), stride=1, padding=(RIM, 0))
+    return F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[:, 0]

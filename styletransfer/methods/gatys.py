@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 MULTIPLY_ADDS = 380_000  # a pixel, of VGG-19 to relu5_1 and the Gram matrices, forward or backward
 MEMORY = 1800  # bytes a pixel, of features and their gradients
 STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, Adam's state
+STYLE_MEMORY = 1150  # bytes, times the short side squared, of a style picture of 3 to 2
 HISTORY = 20  # steps that L-BFGS remembers, by two pictures each
 HISTORY_MEMORY = 2 * HISTORY * 3 * 4  # bytes a pixel
 TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds the memory
@@ -136,7 +137,9 @@ class GatysStylizer:
             state += 4 * channels(settings.content_layer) // stride(settings.content_layer) ** 2
         # Forward and backward; and in tiles forward once more, for the statistics of the whole.
         work = (3 if tiled else 2) * MULTIPLY_ADDS * pixel_steps
-        return Cost(work, MEMORY * at_once + state * plans[-1].pixels, settings.seconds or None)
+        painting = MEMORY * at_once + state * plans[-1].pixels
+        looking = STYLE_MEMORY * (STYLE_SIDE * settings.style_scale) ** 2
+        return Cost(work, max(painting, looking), settings.seconds or None)
 
     def goals(
         self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]
@@ -181,7 +184,7 @@ class _Run:
     ) -> None:
         self.stylizer, self.content, self.settings, self.on_step = stylizer, content, settings, on_step
         self.styles, self.weights, self.strength = styles, weights, strength
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = torch.Generator().manual_seed(int(settings.seed))  # NumPy's numbers are refused
         self.size = (content.shape[-2], content.shape[-1])
         self.plans = _plans(self.size, settings)
         self.final = self.plans[-1].size
@@ -339,7 +342,8 @@ def _plans(size: tuple[int, int], settings: Optimization) -> list[_Plan]:
         if enlarged > 1:
             reason = "is too elongated for this method; crop it"
         raise InvalidInput(f"a picture of {size[1]}x{size[0]} pixels {reason}")
-    count = max(0, math.ceil(math.log(max(final) / settings.least_side, SCALE) - 1e-6))
+    least = max(settings.least_side, LEAST_SIDE)
+    count = max(0, math.ceil(math.log(max(final) / least, SCALE) - 1e-6))
     plans = []
     for smaller in range(count, -1, -1):
         scale = SCALE**-smaller

@@ -87,12 +87,13 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         # The lowest possible loss differs tenfold between paintings; by the logarithm all improve alike.
         loss = torch.where(is_photo, back, objective.log()).mean()
         loss = loss + settings.variation_weight * total_variation(painted).mean()
-        kept, styled = is_photo.float(), (~is_photo).float()
-        kept, styled = kept / kept.sum().clamp_min(1), styled / styled.sum().clamp_min(1)
+        styled = (~is_photo).float()
+        styled = styled / styled.sum().clamp_min(1)
         return loss, {
             "objective": (objective.log() * styled).sum().exp().item(),
             "content": (content_losses * styled).sum().item(),
             "style": (style_losses * styled).sum().item(),
-            "photo": (distance * kept).sum().item(),
+            # Most steps have no such sample; so the mean over steps is right all the same.
+            "photo": (distance * is_photo).mean().item() / max(settings.photo_share, 1e-9),
             "style_weight": style_weight,
         }

@@ -50,6 +50,7 @@ def train_adain(
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(photographs)
+    held_out = HeldOut(vgg, photos, held_out_paintings)
     looks = look_at_paintings(
         job.out,
         paintings,
@@ -61,7 +62,6 @@ def train_adain(
     trainer = AdainTrainer(vgg, contents, looks, settings, device=device)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
-    held_out = HeldOut(vgg, photos, held_out_paintings)
 
     def painter() -> Paint:
         decoder = trainer.averaged()

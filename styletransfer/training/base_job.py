@@ -11,6 +11,8 @@ from styletransfer import images
 from styletransfer.core import OnStep, StyleInfo
 from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder
+from styletransfer.networks import TransformerNetwork
+from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import SUFFIX, StyleBank, check_base, save_style, to_slug
 from styletransfer.targets import style_target
@@ -61,13 +63,14 @@ def train_base(
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
     photographs = pictures_in(job.content)
     wide = split_held_out(pictures_in(job.wide))[0] if job.wide else []
+    started = _started(job.start, infos) if job.start else None
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(photographs)
     looks = _looks(job.out, infos, wide, vgg, settings)
     trainer = BaseTrainer(vgg, contents, looks, len(infos), settings, dtype=dtype, device=device)
-    if not resume(trainer, job.out) and job.start:
-        _start(trainer, job.start, infos)
+    if not resume(trainer, job.out) and started:
+        trainer.start_from(started.network, _rows(started, trainer))
     run(trainer, job.out, lambda: _sample_sheet(trainer, photos[:3]), on_step)
     _export(job, infos, trainer, photos, photos[0] if preview is None else preview)
 
@@ -120,27 +123,37 @@ def read_catalogue(job: BaseJob) -> list[tuple[StyleInfo, Path]]:
     return infos
 
 
-def _start(trainer: BaseTrainer, folder: Path, infos: list[tuple[StyleInfo, Path]]) -> None:
-    """Begin with the network of `folder`, and with those of its styles that this run keeps as well.
+@dataclass(frozen=True)
+class _Started:
+    """What a run begins with: the network, and by index the rows of those of its styles that the run keeps."""
 
-    The rows of all other paintings are predicted, if the folder has a predictor.
-    """
+    network: TransformerNetwork
+    rows: dict[int, Tensor]
+    predictor: RowPredictor | None  # of the rows of all other paintings
+
+
+def _started(folder: Path, infos: list[tuple[StyleInfo, Path]]) -> _Started:
     network, sha256 = load_base(folder / "models")
     bank = StyleBank(folder / "styles")
     known = bank.paths()
     styles = {index: bank.load(info.slug) for index, (info, _) in enumerate(infos) if info.slug in known}
     for style in styles.values():
         check_base(style, sha256)
-    rows = {index: style.row.to(trainer.device) for index, style in styles.items()}
-    if not rows:
+    if not styles:
         raise InvalidInput(f"{folder / 'styles'} contains none of the styles of this run to start from")
+    predictor = None
     if (folder / "models" / PREDICTOR_FILE).exists():
-        predictor, own_base = load_predictor_of_any_base(folder / "models")
-        if own_base == sha256:  # not of an earlier training into the same folder
-            targets = trainer.looks.targets.to(torch.device("cpu"))
-            predicted = predictor(targets.means, targets.stds).to(trainer.device)
-            rows = dict(enumerate(predicted)) | rows
-    trainer.start_from(network, rows)
+        found, own_base = load_predictor_of_any_base(folder / "models")
+        predictor = found if own_base == sha256 else None  # of an earlier training into the same folder
+    return _Started(network, {index: style.row for index, style in styles.items()}, predictor)
+
+
+def _rows(started: _Started, trainer: BaseTrainer) -> dict[int, Tensor]:
+    rows = started.rows
+    if started.predictor:
+        targets = trainer.looks.targets.to(torch.device("cpu"))
+        rows = dict(enumerate(started.predictor(targets.means, targets.stds))) | rows
+    return {index: row.to(trainer.device) for index, row in rows.items()}
 
 
 def _looks(

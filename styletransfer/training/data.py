@@ -34,7 +34,14 @@ def load_photographs(paths: Sequence[Path]) -> tuple[list[Tensor], list[Tensor]]
     Raises InvalidInput.
     """
     used, held_out = split_held_out(paths)
-    photos = [as_float(picture) for picture in load_pictures(held_out[:HELD_OUT], CONTENT_SIDE)]
+    try:
+        photos = [as_float(picture) for picture in load_pictures(held_out[:HELD_OUT], CONTENT_SIDE)]
+    except InvalidInput as error:
+        names = ", ".join(path.name for path in held_out[:HELD_OUT])
+        raise InvalidInput(
+            f"every {HELD_OUT_EVERY}th photograph is held out, and none of these can be read: {names}; remove "
+            "or replace them"
+        ) from error
     return load_pictures(used, CONTENT_SIDE), photos
 
 

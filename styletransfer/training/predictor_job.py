@@ -65,6 +65,7 @@ def train_predictor(
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(photographs)
+    held_out = HeldOut(vgg, photos, held_out_paintings)
     looks = look_at_paintings(
         job.out,
         paintings,
@@ -80,7 +81,6 @@ def train_predictor(
     )
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
-    held_out = HeldOut(vgg, photos, held_out_paintings)
 
     def painter() -> Paint:
         predictor = trainer.averaged()

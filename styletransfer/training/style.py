@@ -84,18 +84,20 @@ class StyleFitter:
         TrainingDiverged if that does not help.
         """
         self._within_step = True
+        # Taken before the losses are known, and kept only if they are finite: going back has to help.
+        before = self.state() if self.step % SNAPSHOT_STEPS == 0 else None
         while True:
             losses = self._try_step(share)
             if math.isfinite(losses["objective"]) and bool(self.offset.isfinite().all()):
                 break
+            before = None
             self._roll_back()
+        self._snapshot = before or self._snapshot
         self.step += 1
         decay = min(self.settings.average, self.step / (self.step + 9))
         with torch.no_grad():
             self.average.lerp_(self.offset, 1 - decay)
         self._within_step = False
-        if self.step % SNAPSHOT_STEPS == 0:
-            self._snapshot = self.state()
         return losses
 
     def _try_step(self, share: float) -> dict[str, float]:

@@ -207,6 +207,10 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
         raise InvalidInput(
             f"{checkpoint} was written for another network or by another version; choose another --out"
         ) from error
+    if trainer.step > trainer.settings.steps:  # its rates have not fallen yet: it is no result
+        raise InvalidInput(
+            f"the run in {out} has taken {trainer.step} steps; give --steps {trainer.step} or more"
+        )
     return True
 
 
