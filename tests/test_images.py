@@ -134,6 +134,27 @@ def test_damaged_exif_is_ignored_without_a_word(tmp_path, recwarn, caplog, suffi
     assert (list(recwarn), caplog.records) == ([], [])
 
 
+@pytest.mark.parametrize("length", [2**64 - 1, 2**62])  # beyond what Python counts to, and beyond memory
+@pytest.mark.usefixtures("decoder")
+def test_a_box_of_any_length_is_the_fault_of_its_file(tmp_path, length):
+    red().save(tmp_path / "odd.jp2")
+    content = (tmp_path / "odd.jp2").read_bytes()
+    at = content.index(b"jp2h") - 4
+    content = content[:at] + struct.pack(">I4sQ", 1, b"jp2h", length) + content[at + 8 :]
+    (tmp_path / "odd.jp2").write_bytes(content)
+    for read in (images.read_picture, images.read_size, images.read_metadata):
+        with pytest.raises(UnreadableImage, match=r"odd\.jp2 "):
+            read(tmp_path / "odd.jp2")
+
+
+@pytest.mark.usefixtures("decoder")
+def test_a_png_may_hold_more_than_a_megabyte_of_text(tmp_path):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("history", "y" * 1_300_000, zip=True)
+    red().save(tmp_path / "long.png", pnginfo=chunks)
+    assert pixel(images.read_picture(tmp_path / "long.png")) == list(RED)
+
+
 @pytest.mark.usefixtures("decoder")
 def test_text_in_the_place_of_exif_is_ignored(tmp_path):
     chunks = PngImagePlugin.PngInfo()
@@ -246,12 +267,108 @@ def test_12_bits_keep_their_shades(tmp_path):
     assert [pixel(picture, 0, column)[0] for column in range(4)] == [0, 64, 128, 255]
 
 
+def write_tiff(path, channels, photometric, *, in_planes=False, begin=b"II*\0"):
+    """An uncompressed TIFF of channels (H, W) of 16 bits. It begins as its byte order and kind demand."""
+    order, is_big = "<" if begin[:2] == b"II" else ">", b"+" in begin
+    room, long = (8, f"{order}Q") if is_big else (4, f"{order}L")  # of a value in the directory
+    stored = np.stack(channels, axis=0 if in_planes else -1).astype(f"{order}u2").tobytes()
+    (height, width), count = channels[0].shape, len(channels)
+    strips = count if in_planes else 1
+    tags = {256: [width], 257: [height], 258: count * [16], 259: [1], 262: [photometric], 273: [], 277: [count]}
+    tags |= {278: [height], 279: strips * [len(stored) // strips], 284: [2 if in_planes else 1]}
+    header = begin + (struct.pack(f"{order}2HQ", 8, 0, 16) if is_big else struct.pack(long, 8))
+    number = struct.pack(f"{order}Q" if is_big else f"{order}H", len(tags))
+    at = len(header) + len(number) + len(tags) * (4 + 2 * room) + room  # where long values begin, then pixels
+    longest = 4 * (count + 2 * strips)
+    tags[273] = [at + longest + strip * (len(stored) // strips) for strip in range(strips)]
+    entries = values = b""
+    for tag, numbers in tags.items():
+        packed = struct.pack(f"{order}{len(numbers)}L", *numbers)
+        place = packed.ljust(room, b"\0") if len(packed) <= room else struct.pack(long, at + len(values))
+        entries += struct.pack(f"{order}2H", tag, 4) + struct.pack(long, len(numbers)) + place
+        values += packed if len(packed) > room else b""
+    path.write_bytes(header + number + entries + bytes(room) + values.ljust(longest, b"\0") + stored)
+
+
+@pytest.mark.parametrize("begin", [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.usefixtures("decoder")
+def test_16_bits_in_planes_keep_their_shades(tmp_path, channels, begin):
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
+    planes = [ramp, ramp[:, ::-1], ramp // 2][:channels]
+    write_tiff(tmp_path / "scan.tif", planes, 2 if channels == 3 else 1, in_planes=True, begin=begin)
+    picture = images.read_picture(tmp_path / "scan.tif")
+    assert images.read_size(tmp_path / "scan.tif") == picture.size == (4, 256)
+    for place, plane in enumerate(planes):
+        found = images.as_float(picture.rgb)[0, place] * 255
+        np.testing.assert_allclose(found, plane / 257, atol=1)
+
+
+@pytest.mark.usefixtures("decoder")
+def test_16_bits_of_ink_in_planes_keep_their_order(tmp_path):
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
+    write_tiff(tmp_path / "scan.tif", [*(3 * [0 * ramp]), ramp], 5, in_planes=True)
+    shades = images.as_float(images.read_picture(tmp_path / "scan.tif").rgb).mean(dim=(0, 1))  # (H, W)
+    assert torch.equal(shades, shades.sort(dim=1, descending=True).values)
+    assert shades[:, 0].min() == 1
+    assert shades[:, -1].max() < 0.25
+
+
+@pytest.mark.parametrize(
+    ("numbers", "space", "expected", "alpha"),
+    [
+        (np.uint16([200 * 257, 100 * 257]), "grey16", [200] * 3, 100),
+        (np.uint8([200, 100, 7]), "b-w", [200] * 3, 100),
+        (np.uint16([200 * 257, 30 * 257, 40 * 257, 100 * 257, 5]), "rgb16", RED, 100),
+        (np.float32([0.5776, 0.0130, 0.0212]), "scrgb", RED, None),  # in proportion to light
+        (np.float32([43.1, 63.4, 40.9]), "lab", RED, None),
+        (np.uint8([0, 0, 0, 0, 100]), "cmyk", [255] * 3, 100),
+        (np.uint16([0, 0, 0, 0, 100 * 257]), "cmyk", [255] * 3, 100),
+    ],
+)
+@pytest.mark.usefixtures("decoder")
+def test_tiffs_that_pil_has_no_mode_for_are_read(tmp_path, numbers, space, expected, alpha):
+    pixels = np.broadcast_to(numbers, (12, 20, len(numbers)))
+    pyvips.Image.new_from_array(pixels).copy(interpretation=space).tiffsave(str(tmp_path / "scan.tif"))
+    picture = images.read_picture(tmp_path / "scan.tif")
+    assert images.read_size(tmp_path / "scan.tif") == picture.size == (12, 20)
+    assert images.read_metadata(tmp_path / "scan.tif") == {}
+    np.testing.assert_allclose(pixel(picture), expected, atol=2)
+    if alpha is None:
+        assert picture.alpha is None
+    else:
+        np.testing.assert_allclose(images.as_float(picture.alpha) * 255, alpha, atol=1e-3)
+
+
+@pytest.mark.usefixtures("decoder")
+def test_a_tiff_whose_shades_would_be_guessed_is_refused(tmp_path):
+    pixels = np.full((12, 20, 2), 0.5, dtype=np.float32)
+    pyvips.Image.new_from_array(pixels).copy(interpretation="b-w").tiffsave(str(tmp_path / "scan.tif"))
+    for read in (images.read_picture, images.read_size, images.read_metadata):
+        with pytest.raises(UnreadableImage, match="save it as RGB of 8 or 16 bits"):
+            read(tmp_path / "scan.tif")
+
+
 @pytest.mark.usefixtures("decoder")
 def test_16_bits_whose_white_is_zero_are_no_negative(tmp_path):
     shades = np.full((24, 36), 52_685, dtype=np.uint16)
     Image.fromarray(shades).save(tmp_path / "scan.tif", tiffinfo={0x0106: 0})
     (black,) = images.as_float(images.read_picture(tmp_path / "scan.tif").rgb).unique()
     assert black * 255 == pytest.approx(50, abs=1)
+
+
+def test_large_numbers_have_the_same_shades_whether_they_are_whole_or_not():
+    ramp = np.linspace(0, 40_000, 256)[None].repeat(4, 0)
+    whole, floats = (images.read_picture(Image.fromarray(ramp.astype(kind))) for kind in (np.int32, np.float32))
+    assert (whole.rgb - floats.rgb).abs().max() < 1.5 / 255
+    assert pixel(floats, 0, 255)[0] == round(40_000 / 257)
+
+
+def test_floats_a_little_above_white_are_white():
+    values = np.full((8, 8), 128, dtype=np.float32)
+    values[0, 0] = 300
+    picture = images.read_picture(Image.fromarray(values))
+    assert (pixel(picture), pixel(picture, 4, 4)) == ([255] * 3, [128] * 3)
 
 
 def test_one_infinite_value_does_not_make_a_picture_of_floats_black():
@@ -364,8 +481,15 @@ def test_a_truncated_picture_handed_over_open_is_refused():
 
 
 def test_a_picture_too_long_for_its_format_is_refused(tmp_path):
-    with pytest.raises(UnwritableOutput, match=r"try \.png"):
+    with pytest.raises(UnwritableOutput, match=r"at most 16,383; name a \.png"):
         images.save_picture(images.to_pil(torch.rand(1, 3, 1, 17000)), tmp_path / "long.webp")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_too_long_for_their_format_are_refused(tmp_path):
+    picture = images.to_pil(torch.rand(1, 3, 8, 8), metadata={"title": "x" * 70_000})
+    with pytest.raises(UnwritableOutput, match=r"too long; try \.png"):
+        images.save_picture(picture, tmp_path / "long.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -374,6 +498,8 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         images.read_picture(tmp_path / "none.jpg")
     with pytest.raises(UnreadableImage, match="is a folder"):
         images.read_picture(tmp_path)
+    with pytest.raises(UnreadableImage, match="an empty path"):
+        images.read_picture("")
 
 
 @pytest.mark.usefixtures("decoder")
@@ -469,9 +595,9 @@ def test_transparency_of_a_style_is_laid_on_white():
 
 
 def test_a_folder_lists_its_pictures_in_order_and_nothing_else(tmp_path):
-    for name in ("b.png", "a.JPG", "notes.txt", "c.psd", "d.tga", "e.ppm", "f.jp2"):
+    names = ["a.JPG", "b.png", "c.psd", "d.tga", "e.ppm", "f.jp2", "g.pgm", "h.jpe", "i.j2k"]
+    for name in (*reversed(names), "notes.txt"):
         (tmp_path / name).touch()
-    names = ["a.JPG", "b.png", "c.psd", "d.tga", "e.ppm", "f.jp2"]
     assert [path.name for path in images.find_pictures(tmp_path)] == names
     with pytest.raises(InvalidInput, match="not a folder"):
         images.find_pictures(tmp_path / "notes.txt")
@@ -506,6 +632,11 @@ def test_contact_sheet_holds_every_cell_and_label():
     assert (0, 0, 0) in {colour for _, colour in colours}
     assert sheet.width > 3 * 60
     assert sheet.height > 2 * 40
+
+
+def test_a_line_break_in_a_label_is_a_space():
+    first, second = (images.contact_sheet([(label, red())], columns=1) for label in ("a\nb.png", "a b.png"))
+    assert first.tobytes() == second.tobytes()
 
 
 def test_labels_that_the_usual_font_cannot_show_are_written_in_another(monkeypatch):
@@ -666,8 +797,10 @@ def test_a_jpeg_may_be_as_long_as_its_format_allows(tmp_path):
     images.save_picture(Image.new("RGB", (65_500, 1)), tmp_path / "long.jpg")
     with pytest.raises(UnwritableOutput, match="65,500"):
         images.check_fits(tmp_path / "long.jpg", (1, 65_501))
-    with pytest.raises(UnwritableOutput):
+    with pytest.raises(UnwritableOutput, match="65,500"):
         images.save_picture(Image.new("RGB", (65_501, 1)), tmp_path / "long.jpg")
+    with pytest.raises(UnwritableOutput, match="65,500"):
+        images.Painting(torch.zeros(1, 3, 1, 65_501, dtype=torch.uint8), None, {}).save(tmp_path / "long.jpg")
 
 
 def test_bytes_stay_bytes_only_where_the_result_is_large(monkeypatch):
@@ -703,6 +836,13 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     for read in (images.read_picture, images.read_size, images.read_metadata):
         with pytest.raises(UnreadableImage, match="not a regular file; save it"):
             read(tmp_path / "photo.jpg")
+
+
+@pytest.mark.usefixtures("decoder")
+def test_what_a_sensor_measured_is_no_picture(tmp_path):
+    write_tiff(tmp_path / "raw.tif", [np.full((12, 20), 30_000)], 32_803)
+    with pytest.raises(UnreadableImage, match="camera raw"):
+        images.read_picture(tmp_path / "raw.tif")
 
 
 @pytest.mark.parametrize("tags", [{0xC612: b"\1\4\0\0"}, {0x00FE: 1}])
@@ -786,7 +926,10 @@ def test_a_picture_is_converted_part_by_part_and_none_shows(monkeypatch, mode):
         assert whole.alpha.min() == 0
 
 
-def test_a_large_painting_that_cannot_be_written_is_reported_under_its_own_name_and_leaves_nothing(tmp_path):
+def test_a_large_painting_that_cannot_be_written_is_reported_under_its_own_name_and_leaves_nothing(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.images.writing.LONGEST_SIDES", {})
     long = images.Painting(torch.zeros(1, 3, 1, 17000, dtype=torch.uint8), None, {})
     with pytest.raises(UnwritableOutput) as told:
         long.save(tmp_path / "long.webp")

@@ -48,6 +48,11 @@ def test_an_output_that_is_no_place_for_a_painting_is_refused(output, message):
         plan_outputs(photos("a.jpg"), output, "amber")
 
 
+def test_a_style_may_be_named_like_a_picture_twice_over():
+    planned = plan_outputs(photos("a.jpg", "b.jpg"), None, "starry.jpg")
+    assert planned == {Path(name): Path("starry.jpg") / name for name in ("a.jpg", "b.jpg")}
+
+
 def test_names_that_are_made_of_many_styles_are_no_longer_than_a_file_system_takes():
     styles = "-".join(["神奈川沖浪裏"] * 20)
     [alone] = plan_outputs(photos("a.jpg"), None, styles).values()

@@ -37,7 +37,8 @@ def plan_outputs(
         planned = {photos[0]: Path(output or _shortened(f"{photos[0].stem}-{styles}") + ".png")}
     else:
         folder = Path(output or _shortened(styles))
-        if folder.is_file() or (folder.suffix.lower() in images.FORMATS and not _means_folder(output)):
+        names_file = output and not _means_folder(output) and folder.suffix.lower() in images.FORMATS
+        if folder.is_file() or names_file:
             raise InvalidInput(f"-o {folder} is a file; name a folder, or for one photo a file such as out.png")
         sources = _without_results(sources, photos, folder)
         planned = _named_apart({source: folder / place for source, place in sources.items()})

@@ -31,12 +31,12 @@ class Watch:
         self._curve: list[tuple[float, float, float]] = []  # objective, content, style
         if plot:
             _check_plot(plot)
-        if previews:
-            make_folder(previews)
 
     @contextmanager
     def on(self, bar: Progress) -> Iterator[None]:
-        """Show the steps in a second line of `bar`, and handle Ctrl-C."""
+        """Show the steps in a second line of `bar`, and handle Ctrl-C. Raises UnwritableOutput."""
+        if self.previews:
+            make_folder(self.previews)
         self._bar = bar
         bar.add_task("optimising", total=None)
         before = signal.getsignal(signal.SIGINT)

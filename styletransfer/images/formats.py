@@ -2,14 +2,15 @@
 
 import functools
 import stat
-import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pi_heif
-from PIL import Image
+from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from styletransfer.errors import UnreadableImage
 
@@ -20,19 +21,6 @@ SAVE_OPTIONS: dict[str, dict] = {
     "PNG": {"compress_level": 3},  # faster than the usual 6, and of a painting the file is no larger
 }
 LONGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels; the limits of other formats are never reached
-# What PIL raises at damaged pictures, and at tags of a wrong type.
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    RuntimeError,
-    AssertionError,
-    EOFError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    struct.error,
-)
 # What is opened, by PIL's names, whatever a file is called: for EPS, PIL would start Ghostscript. TGA comes
 # last, as its files do not begin with a mark of their own.
 READ_FORMATS = (
@@ -40,9 +28,13 @@ READ_FORMATS = (
     "TGA",
 )
 PICTURE_SUFFIXES = frozenset(FORMATS) | {
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".ppm", ".psd", ".tga"),
+    *(".avif", ".avifs", ".bmp", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2k", ".jfif", ".jp2"),
+    *(".jpe", ".jpx", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".tga"),
 }
-_DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two TIFF tags, and the value for a thumbnail
+PHOTOMETRIC = 0x0106  # a TIFF tag
+_DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two further ones, and the value for a thumbnail
+_OF_SENSORS = (32_803, 34_892)  # values of PHOTOMETRIC: what a camera measured, before it is a picture
+_TIFFS, _BIG_TIFFS = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # how they begin
 
 
 def exif_value(image: Image.Image, tag: int) -> object:
@@ -53,7 +45,7 @@ def exif_value(image: Image.Image, tag: int) -> object:
     try:
         exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
         return exif.get(tag)
-    except BROKEN:
+    except Exception:  # there is no list of what PIL raises at damage
         return None
 
 
@@ -70,26 +62,45 @@ def without_warnings() -> Iterator[None]:
 
 def open_picture(path: str | Path) -> Image.Image:
     """A picture file, opened but not decoded. Raises UnreadableImage, and what PIL and the system raise."""
-    _register_heif()
+    _teach_pil()
+    if not str(path):
+        raise UnreadableImage("an empty path is no picture; is a variable not set?")
     mode = Path(path).stat().st_mode
     if stat.S_ISDIR(mode):
         raise UnreadableImage(f"{path} is a folder; name a picture")
     if not stat.S_ISREG(mode):  # a pipe would be waited for
         raise UnreadableImage(f"{path} is not a regular file; save it as one first")
-    image = Image.open(path, formats=READ_FORMATS)
-    if image.format == "TIFF" and _is_raw(image):
-        image.close()
+    if _is_raw(tiff_tags(path)):
         raise UnreadableImage(f"{path} is a camera raw file; export it as TIFF or JPEG first")
-    return image
+    return Image.open(path, formats=READ_FORMATS)
 
 
-def _is_raw(tiff: Image.Image) -> bool:
+def tiff_tags(path: str | Path) -> Mapping[int, Any]:
+    """The tags of a TIFF, also of one that PIL has no mode for; none of a damaged one, and of other files."""
+    with Path(path).open("rb") as file:
+        header = file.read(16)
+        begin, is_big = header[:4], header[:4] in _BIG_TIFFS
+        if begin not in (*_TIFFS, *_BIG_TIFFS):
+            return {}
+        try:
+            # PIL tells a BigTIFF by this beginning alone, whatever its byte order is.
+            header = (_BIG_TIFFS if is_big else _TIFFS)[0] + header[4 : 16 if is_big else 8]
+            tags = ImageFileDirectory_v2(header, prefix=begin[:2])
+            file.seek(tags.next)
+            tags.load(file)
+            return tags
+        except Exception:
+            return {}
+
+
+def _is_raw(tags: Mapping[int, Any]) -> bool:
     """Whether it is a DNG, or one of the camera makers' formats, which begin with a thumbnail."""
-    tags = getattr(tiff, "tag_v2", {})
-    return _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE) == _REDUCED
+    is_thumbnail, of_sensor = tags.get(_SUBFILE_TYPE) == _REDUCED, tags.get(PHOTOMETRIC) in _OF_SENSORS
+    return _DNG_VERSION in tags or is_thumbnail or of_sensor
 
 
 @functools.cache
-def _register_heif() -> None:
-    """Teach PIL the photos of phones. On first use, since importing must not change anything."""
+def _teach_pil() -> None:
+    """Teach PIL the photos of phones, and long profiles. On first use: importing must not change anything."""
     pi_heif.register_heif_opener()
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY

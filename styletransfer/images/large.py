@@ -1,5 +1,7 @@
 """Large pictures: decoded by libvips into a temporary file that is mapped into memory, and encoded from there.
 
+So are TIFFs of any size that PIL cannot read.
+
 The system reads and writes pages of a mapped file as they are touched and drops them when memory is short, so
 that a picture may be larger than memory.
 """
@@ -20,11 +22,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
-from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.images.formats import SAVE_OPTIONS, without_warnings
+from styletransfer.images.formats import SAVE_OPTIONS, tiff_tags, without_warnings
 
 if TYPE_CHECKING:
     import pyvips
@@ -36,6 +37,8 @@ MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"})
 UNKNOWN_COMPRESSIONS = frozenset({"zstd", "lzma", "webp"})  # of TIFFs: libvips may be built without them
 _MOST_OF_PLAIN_TIFF = 2**32 - 2**20  # bytes; its offsets have 32 bits
 _EXTRA_SAMPLES, _NO_ALPHA = 0x0152, 0  # a TIFF tag, and its value for a band of anything else, such as infrared
+# What libvips scales to 8 bits: numbers of these formats, and others where it knows a colour space for them.
+_SCALED_FORMATS, _SCALED_SPACES = frozenset({"uchar", "ushort"}), frozenset({"scrgb", "lab", "labs"})
 _NO_FORMAT = "source is not in a known format"  # what libvips says of formats that it does not read
 
 _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
@@ -90,7 +93,7 @@ def read(path: Path) -> Tensor:
         orientation = _orientation(image)
         image = _to_srgb(image)
         if image.bands > 3:
-            image = image.extract_band(0, n=4 if _has_alpha(image, path) else 3)
+            image = image.extract_band(0, n=4 if _has_alpha(path) else 3)
         _save_raw(image, decoded)
         if orientation == 1:
             return _map(decoded, image.height, image.width, image.bands)
@@ -155,13 +158,16 @@ def _opened(path: Path, **options: str) -> "pyvips.Image":
     """A picture file, by libvips: not by its name, in which "[" would begin options and text be UTF-8."""
     vips = _libvips()
     try:
-        return vips.Image.new_from_source(vips.Source.new_from_file(os.fsencode(path)), "", **options)
+        image = vips.Image.new_from_source(vips.Source.new_from_file(os.fsencode(path)), "", **options)
     except vips.Error as error:
         if _first_line(error).endswith(_NO_FORMAT):
             raise UnreadableImage(
                 f"{path} has more pixels than can be read in its format; save it as TIFF or PNG, or reduce it"
             ) from error
         raise
+    if image.format not in _SCALED_FORMATS and image.interpretation not in _SCALED_SPACES:
+        raise UnreadableImage(f"{path} is a picture of a rare kind; save it as RGB of 8 or 16 bits first")
+    return image
 
 
 def _check_room(path: Path, size: int) -> None:
@@ -187,6 +193,8 @@ def _orientation(image: "pyvips.Image") -> int:
 
 def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
     """Bands of 8 bits in the sRGB colour space: RGB, and further ones that it has."""
+    if image.interpretation == "cmyk":
+        image = image.msb().copy(interpretation="cmyk")  # libvips would not scale alpha of 16 bits
     if image.get_typeof("icc-profile-data"):
         # A damaged profile, or one of another colour model: viewers ignore it as well.
         with contextlib.suppress(_libvips().Error):
@@ -198,14 +206,10 @@ def _to_srgb(image: "pyvips.Image") -> "pyvips.Image":
     return image
 
 
-def _has_alpha(image: "pyvips.Image", path: Path) -> bool:
+def _has_alpha(path: Path) -> bool:
     """Whether the fourth band is alpha: libvips takes it for that, whatever it is in a TIFF."""
-    if not image.get("vips-loader").startswith("tiff"):
-        return True
     with without_warnings():
-        tiff = TiffImageFile(path)
-    with tiff:
-        return tiff.tag_v2.get(_EXTRA_SAMPLES, ())[:1] != (_NO_ALPHA,)
+        return tiff_tags(path).get(_EXTRA_SAMPLES, ())[:1] != (_NO_ALPHA,)
 
 
 def _as_vips(pixels: Tensor) -> "pyvips.Image":

@@ -15,9 +15,16 @@ import torch
 from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
-from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
 from styletransfer.images import large
-from styletransfer.images.formats import BROKEN, PICTURE_SUFFIXES, exif_value, open_picture, without_warnings
+from styletransfer.images.formats import (
+    PHOTOMETRIC,
+    PICTURE_SUFFIXES,
+    exif_value,
+    open_picture,
+    tiff_tags,
+    without_warnings,
+)
 from styletransfer.images.resizing import as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
@@ -27,7 +34,8 @@ ImageSource = str | Path | Image.Image
 
 ORIENTATION, UPRIGHT = 0x0112, 1  # an EXIF tag, and its usual value
 LYING = (5, 6, 7, 8)  # its values for pictures that are shown turned by a quarter
-BITS, PHOTOMETRIC, WHITE_IS_ZERO = 0x0102, 0x0106, 0  # two TIFF tags, and the value of the second for negatives
+WHITE_IS_ZERO = 0  # the value of the TIFF tag PHOTOMETRIC for negatives
+BITS, PLANES, APART = 0x0102, 0x011C, 2  # two TIFF tags, and the value of the second for a plane a channel
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,7 +45,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-MOST_OVERSHOOT = 4  # largest value of a float picture whose white is 1: highlights and interpolation exceed it
+MOST_OVERSHOOT = 4  # times white, in pictures of floats: highlights and interpolation exceed it
 SHADE_FACTORS = {"L;2": 85, "L;4": 17}  # by PIL's names for greys of 2 and 4 bits
 DEEP_RGB = "RGB;16B"  # its name for colours of 16 bits
 BOX_SIDE = 1024  # pixels; more at a time would take several times the memory of the picture
@@ -75,42 +83,55 @@ def read_picture(source: ImageSource | Picture) -> Picture:
     """
     if isinstance(source, Picture):
         return source
-    if _is_large_file(source):
+    if is_for_libvips(source):
         height, width = large.size_of(Path(source))
         _check_pixels((width, height), str(source))
-        pixels = large.read(Path(source))
+        pixels = _in_its_format(large.read(Path(source)))
         return _filled(Picture(pixels[:, :3], pixels[:, 3:] if pixels.shape[1] > 3 else None))
-    with _opened(source) as (image, name):
+    with opened(source) as (image, name):
         return _filled(_decode(image, name))
 
 
 def read_size(source: ImageSource) -> tuple[int, int]:
     """Height and width of a picture as a viewer would show it, without decoding it. Raises UnreadableImage."""
-    if _is_large_file(source):
+    if is_for_libvips(source):
         return large.size_of(Path(source))
-    with _opened(source) as (image, _):
+    with opened(source) as (image, _):
         width, height = image.size
         lying = _orientation(image) in LYING and image.format != "TIFF"  # whose size PIL has turned already
         return (width, height) if lying else (height, width)
 
 
-def _is_large_file(source: ImageSource) -> TypeGuard[str | Path]:
-    """Whether it is a file too large to hold in memory. Most faults of a file are reported when it is read."""
+def is_for_libvips(source: ImageSource) -> TypeGuard[str | Path]:
+    """Whether it is a file too large to hold in memory, or a TIFF of a kind that PIL cannot read.
+
+    Most faults of a file are reported when it is read.
+    """
     if not isinstance(source, str | Path):
         return False
     try:
         with without_warnings(), open_picture(source) as image:
-            known = image.format in large.READABLE and image.mode in large.MODES and not _has_12_bits(image)
+            known = image.format in large.READABLE and not _has_12_bits(image)
             known = known and image.info.get("compression") not in large.UNKNOWN_COMPRESSIONS
-            return known and image.width * image.height > WHOLE_PIXELS
+            is_large = image.mode in large.MODES and image.width * image.height > WHOLE_PIXELS
+            return known and (is_large or _is_16_bits_in_planes(image))
     except Image.DecompressionBombError:
         return True  # PIL opens no more than 178 megapixels
-    except BROKEN:
+    except UnidentifiedImageError:
+        with without_warnings():
+            return bool(tiff_tags(source))
+    except Exception:  # there is no list of what PIL raises at damage
         return False
 
 
+def _is_16_bits_in_planes(image: Image.Image) -> bool:
+    """Whether it is a TIFF of 16 bits with its channels apart, which PIL decodes as if it had 8."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(PLANES) == APART and max(tags.get(BITS, (8,))) == 16
+
+
 @contextmanager
-def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
+def opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
     """A PIL image and a name for messages. Any fault, also one found in the block, is UnreadableImage."""
     if not isinstance(source, str | Path | Image.Image):
         raise InvalidInput(f"{type(source).__name__} is not a picture; give the path of a file, or a PIL image")
@@ -122,6 +143,8 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
             else:
                 with open_picture(source) as image:
                     yield image, name
+        except StyleTransferError:
+            raise
         except FileNotFoundError:
             raise UnreadableImage(f"no such file: {name}") from None
         except UnidentifiedImageError:
@@ -130,7 +153,7 @@ def _opened(source: ImageSource) -> Iterator[tuple[Image.Image, str]]:
             raise UnreadableImage(f"{name} {what}") from None
         except (Image.DecompressionBombError, MemoryError):
             raise UnreadableImage(f"{name} has more pixels than can be read; reduce it first") from None
-        except BROKEN as error:
+        except Exception as error:
             raise UnreadableImage(f"{name} cannot be read: {error}") from error
 
 
@@ -288,11 +311,15 @@ def _has_12_bits(image: Image.Image) -> bool:
 
 def _shades(numbers: np.ndarray, most: float, mode: str) -> np.ndarray:
     """The numbers of a picture of that mode, `most` the largest in all of it, as uint8."""
-    if mode == "F":
-        numbers = np.nan_to_num(numbers, posinf=most, neginf=0) * (255 if most <= MOST_OVERSHOOT else 1)
+    overshoot = MOST_OVERSHOOT if mode == "F" else 1
+    if mode == "F" and most <= overshoot:
+        white = 1.0
+    elif mode in ("F", "I") and most <= 255 * overshoot:
+        white = 255.0
     else:
-        numbers = numbers / (most / 255 if most > 65_535 else 257 if most > 255 or mode != "I" else 1)
-    return np.clip(numbers, 0, 255).round().astype(np.uint8)
+        white = max(most, 65_535.0)
+    numbers = np.nan_to_num(numbers, posinf=most, neginf=0)
+    return np.clip(numbers * 255 / white, 0, 255).round().astype(np.uint8)
 
 
 def _to_tensor(image: Image.Image) -> Tensor:
@@ -303,8 +330,12 @@ def _to_tensor(image: Image.Image) -> Tensor:
         rows, columns = box.shape[:2]
         shades = torch.from_numpy(box).view(rows, columns, -1)
         pixels[top : top + rows, left : left + columns] = shades
-    pixels = pixels.permute(2, 0, 1)[None]  # (1, C, H, W)
-    return pixels if width * height > WHOLE_PIXELS else as_float(pixels)
+    return _in_its_format(pixels.permute(2, 0, 1)[None])  # (1, C, H, W)
+
+
+def _in_its_format(pixels: Tensor) -> Tensor:
+    """Pixels of bytes in the number format of a `Picture` of their size."""
+    return pixels if pixels.shape[-2] * pixels.shape[-1] > WHOLE_PIXELS else as_float(pixels)
 
 
 def _boxes(image: Image.Image) -> Iterator[tuple[tuple[int, int], np.ndarray]]:

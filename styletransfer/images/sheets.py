@@ -37,6 +37,7 @@ def contact_sheet(cells: Sequence[tuple[str, Image.Image]], columns: int) -> Ima
     sheet = Image.new("RGB", (sheet_width, sheet_height), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (label, picture) in enumerate(cells):
+        label = " ".join(label.split())  # PIL anchors nothing of several lines
         left = MARGIN + index % columns * step_x
         top = MARGIN + index // columns * step_y
         place = (left + (width - picture.width) // 2, top + (height - picture.height) // 2)

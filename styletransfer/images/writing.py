@@ -10,18 +10,11 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from styletransfer.errors import UnreadableImage, UnwritableOutput
+from styletransfer.errors import UnwritableOutput
 from styletransfer.files import check_place, replacing
 from styletransfer.images import large
-from styletransfer.images.formats import (
-    BROKEN,
-    FORMATS,
-    LONGEST_SIDES,
-    SAVE_OPTIONS,
-    exif_value,
-    open_picture,
-    without_warnings,
-)
+from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS, exif_value
+from styletransfer.images.reading import is_for_libvips, opened
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
@@ -51,6 +44,7 @@ class Painting:
             return
         path = Path(path)
         check_writable(path)
+        check_fits(path, (self.rgb.shape[-2], self.rgb.shape[-1]))
         file_format = FORMATS[path.suffix.lower()]
         text = json.dumps(dict(self.parameters), sort_keys=True)  # in ASCII
         fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
@@ -111,6 +105,7 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
     """
     path = Path(path)
     check_writable(path)
+    check_fits(path, (image.height, image.width))
     file_format = FORMATS[path.suffix.lower()]
     if file_format == "JPEG" and image.mode == "RGBA":
         white = Image.new("RGBA", image.size, "white")
@@ -121,7 +116,7 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
     with replacing(path) as temporary:
         try:
             image.save(temporary, file_format, **options)
-        except ValueError as error:  # WebP, for one, ends at 16383 pixels a side
+        except ValueError as error:  # the parameters are too long for JPEG's EXIF
             raise UnwritableOutput(f"cannot write {path} as {file_format}: {error}; try .png") from error
 
 
@@ -140,18 +135,15 @@ def _save_options(file_format: str, metadata: str | None) -> dict:
 
 def read_metadata(path: str | Path) -> dict:
     """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
-    try:
-        with without_warnings(), open_picture(path) as image:
+    keyed: str | None
+    if is_for_libvips(path):
+        texts = large.texts_of(Path(path))
+        keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), None)
+        described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
+    else:
+        with opened(path) as (image, _):
             keyed = image.info.get(_METADATA_KEY)
             described = str(exif_value(image, _DESCRIPTION) or "")
-    except Image.DecompressionBombError:  # PIL opens no more than 178 megapixels
-        texts = large.texts_of(Path(path))
-        keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), "")
-        described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
-    except FileNotFoundError:
-        raise UnreadableImage(f"no such file: {path}") from None
-    except BROKEN as error:
-        raise UnreadableImage(f"{path} is not a picture that can be read: {error}") from error
     try:
         # libvips appends further words to the texts of EXIF.
         found, _ = json.JSONDecoder().raw_decode(keyed or described.partition(f"{_METADATA_KEY} ")[2])
