@@ -160,6 +160,18 @@ def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
         many.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
+def test_a_full_disk_is_not_told_as_a_broken_zip(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("trip/a.png", "a")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(UnwritableOutput, match=r"^cannot unpack a\.png: No space left on device$"):
+        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
 def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(tmp_path, transfer):
     make_photo(40, 40).save(tmp_path / "photo.png")
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
@@ -201,6 +213,17 @@ def test_a_zip_whose_packing_knows_no_bounds_is_not_unpacked(tmp_path, monkeypat
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     with pytest.raises(InvalidInput, match=r"photos\.zip is packed in a way .* ordinary zip"):
         many.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
+def test_many_photos_that_are_stopped_before_they_begin_are_not_painted(paint_tab):
+    tab, values = paint_tab
+    with gr.Blocks():
+        several = many.ManyTab(tab.visitors, tab)
+    events = several._paint(values | {several.files: [values[tab.controls.photo]]}, VISITOR)
+    next(events)
+    tab.visitors.stop(VISITOR)
+    *_, (told, _, _) = events
+    assert "0 of 1 painted" in told
 
 
 def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):

@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from conftest import make_photo, soon
@@ -69,8 +71,27 @@ def _outside(url: str, site: str) -> bool:
     return not url.startswith((site, "data:", "blob:"))
 
 
+@pytest.fixture
+def new_page(browser):
+    """Opens further pages, each in a browser of its own, until the test ends."""
+    contexts = []
+
+    def open_page(**options) -> Page:
+        contexts.append(browser.new_context(**options))
+        return contexts[-1].new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
 def give(page: Page, where: str, file: Path) -> None:
-    page.locator(f"{where} input[type=file]").first.set_input_files(file)
+    box = page.locator(f"{where} input[type=file]").first
+    box.wait_for(state="attached")
+    # Gradio sets a control once more a frame after it has come into sight.
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    with page.expect_response(lambda response: "/upload?" in response.url):
+        box.set_input_files(file)
 
 
 def choose(page: Page, index: int) -> None:
@@ -105,6 +126,11 @@ def download(page: Page, button: str = "#download") -> bytes:
                 page.locator(button).click()
             return Path(waiting.value.path()).read_bytes()
     raise AssertionError(f"{button} gives no download")
+
+
+def is_jpeg(content: bytes) -> bool:
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.format == "JPEG"
 
 
 def settings_of(content: bytes) -> dict:
@@ -150,15 +176,14 @@ def test_an_example_is_painted(page):
 def test_another_format_needs_no_second_painting(page, photo_file):
     paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
-    page.wait_for_timeout(1000)  # until the painting's own last message is through
     note = page.locator("#note").inner_text()
-    page.get_by_label("JPEG").click()
 
-    def is_jpeg():
-        with Image.open(io.BytesIO(download(page))) as picture:
-            return picture.format == "JPEG"
+    def is_saved_again():
+        for file_format in ("PNG", "JPEG"):
+            page.get_by_label(file_format).click()
+        return is_jpeg(download(page))
 
-    assert soon(is_jpeg)
+    assert soon(is_saved_again)
     assert page.locator("#note").inner_text() == note
 
 
@@ -188,6 +213,35 @@ def test_a_photo_that_browsers_do_not_show_is_shown_and_painted_as_it_is(page, t
 
 
 @needs_browser
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_photo_that_was_taken_away_before_its_copy_is_there_does_not_come_back(
+    page, photo_file, tmp_path, monkeypatch, replaced
+):
+    make_photo(96, 128).save(tmp_path / "photo.tif")
+    shown, shrink, goes_on = [], visitors.Visitor.shown, Event()
+
+    def slow(*given):
+        goes_on.wait(60)
+        shown.append(shrink(*given))
+        return shown[-1]
+
+    monkeypatch.setattr(visitors.Visitor, "shown", slow)
+    page.get_by_role("tab", name="Learn a style").click()
+    give(page, "#teacher", tmp_path / "photo.tif")
+    page.locator("#teacher").get_by_label("Remove Image").click()
+    picture = page.locator("#teacher img")
+    if replaced:
+        give(page, "#teacher", photo_file)
+        expect(picture).to_have_attribute("src", re.compile(r"photo\.png$"))
+    goes_on.set()
+    assert soon(lambda: shown)
+    page.wait_for_timeout(1000)
+    expect(picture).to_have_count(int(replaced))
+    if replaced:
+        expect(picture).to_have_attribute("src", re.compile(r"photo\.png$"))
+
+
+@needs_browser
 def test_styles_have_names_and_tell_whether_they_are_chosen(page):
     amber = page.get_by_role("button", name="Amber · Nobody, 1900")
     expect(amber).to_have_attribute("aria-pressed", "false")
@@ -200,7 +254,8 @@ def test_styles_have_names_and_tell_whether_they_are_chosen(page):
 @needs_browser
 def test_pictures_have_names_for_those_who_do_not_see_them(page, photo_file):
     examples = page.locator("#examples .gallery-item")
-    for index in range(examples.count()):
+    expect(examples).to_have_count(3)
+    for index in range(3):
         expect(examples.nth(index)).to_have_attribute("aria-label", f"Example photo {index + 1}")
     paint_first(page, photo_file)
     expect(page.locator("#photo img")).to_have_attribute("alt", "The photo")
@@ -256,8 +311,7 @@ def test_the_format_chosen_while_it_paints_counts(page, photo_file):
     page.wait_for_timeout(500)
     page.locator("#stop").click()
     wait_painted(page)
-    with Image.open(io.BytesIO(download(page))) as picture:
-        assert picture.format == "JPEG"
+    assert soon(lambda: is_jpeg(download(page)))
 
 
 @needs_browser
@@ -277,15 +331,28 @@ def test_an_earlier_painting_is_a_click_away_and_outlives_a_reload(page, photo_f
 
 @needs_browser
 def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
+    paint_first(page, photo_file)
     page.get_by_role("button", name="More settings").click()
-    paint_first(page, photo_file)  # by then the settings stand: see `fill`
     box = page.get_by_label("number input for Stroke size")
-    box.fill("")
+    fill(box, "")
     box.press_sequentially("0.5")
     box.press("Enter")
     expect(page.locator("#note")).to_contain_text("painted in", timeout=SLOW)
     assert soon(lambda: settings_of(download(page))["stroke_size"] == 0.5)
     assert page.get_by_text("Error").count() == 0
+
+
+@needs_browser
+@pytest.mark.parametrize("key", ["Enter", "Tab"])
+def test_a_box_beside_a_slider_that_is_left_empty_holds_what_it_held(page, photo_file, key):
+    paint_first(page, photo_file)
+    box = page.get_by_label("number input for Strength", exact=True)
+    fill(box, "")
+    box.press(key)
+    expect(box).to_have_value("1")
+    choose(page, 1)
+    assert soon(lambda: "blue" in settings_of(download(page))["styles"])
+    assert settings_of(download(page))["strength"] == 1
 
 
 @needs_browser
@@ -305,11 +372,31 @@ def test_the_pad_blends_by_arrow_keys(page, photo_file):
     choose(page, 1)
     page.get_by_role("button", name="Blend pad").click()
     pad = page.locator("#blend-pad .pad")
-    expect(pad).to_contain_text("Amber")
+    expect(pad).to_contain_text("Blue")
     pad.focus()
     for _ in range(3):
         pad.press("ArrowRight")
     expect(page.get_by_label("number input for Blue")).to_have_value("80")
+
+
+@needs_browser
+def test_the_point_of_the_pad_goes_where_a_style_chosen_just_after_a_move_puts_it(page):
+    choose(page, 0)
+    choose(page, 1)
+    page.get_by_role("button", name="Blend pad").click()
+    pad = page.locator("#blend-pad .pad")
+    expect(pad).to_contain_text("Blue")
+    pad.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):  # down means nothing to two styles
+        pad.press(key)
+    choose(page, 2)
+    expect(pad).to_contain_text("Coral")
+    off = """pad => {
+      const {left, top} = pad.querySelector('.point').style;
+      return Math.max(Math.abs(parseFloat(left) - 100 * pad.dataset.x),
+                      Math.abs(parseFloat(top) - 100 * pad.dataset.y));
+    }"""
+    assert soon(lambda: pad.evaluate(off) < 0.1, 20)
 
 
 @needs_browser
@@ -572,10 +659,10 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, pho
 
 @needs_browser
 def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
-    page, browser, site, photo_file, own_styles, tmp_path
+    page, new_page, site, photo_file, own_styles, tmp_path
 ):
     make_photo(70, 90, seed=8).save(tmp_path / "teacher.png")
-    leaving = browser.new_page()
+    leaving = new_page()
     leaving.goto(site)
     leaving.get_by_role("tab", name="Learn a style").click()
     give(leaving, "#teacher", tmp_path / "teacher.png")
@@ -584,17 +671,17 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
     assert work._turns._taken
     leaving.close()
-    assert soon(lambda: not work._turns._taken)  # long before the time for learning is over
+    assert soon(lambda: not work._turns._taken, 20)  # long before the time for learning is over
     paint_first(page, photo_file)
     assert not list(own_styles.iterdir())
 
 
 @needs_browser
-def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_file):
+def test_whoever_waits_for_another_visitor_is_told(page, new_page, site, photo_file):
     paint_first(page, photo_file)
     begin_finest(page)
     expect(page.locator("#note")).to_contain_text("Step", timeout=SLOW)
-    other = browser.new_page()
+    other = new_page()
     other.goto(site)
     expect(other.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
     give(other, "#photo", photo_file)
@@ -618,13 +705,13 @@ def test_whoever_waits_for_another_visitor_is_told(page, browser, site, photo_fi
     choose(other, 1)
     wait_painted(other)  # what is fast passes between the steps
     expect(page.locator("#note")).to_contain_text("Step")
-    other.close()
+    other.close()  # with what waits
     page.locator("#stop").click()
 
 
 @needs_browser
-def test_what_waits_is_painted_as_it_was_ordered(page, browser, site, photo_file):
-    other = browser.new_page()
+def test_what_waits_is_painted_as_it_was_ordered(page, new_page, site, photo_file):
+    other = new_page()
     other.goto(site)
     paint_first(other, photo_file)
     begin_finest(other)
@@ -640,14 +727,13 @@ def test_what_waits_is_painted_as_it_was_ordered(page, browser, site, photo_file
     page.locator("#stop").click()
     wait_painted(page)
     assert settings_of(download(page))["styles"] == {"amber": 1.0}
-    other.close()
 
 
 @needs_browser
-def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_folder, photo_file, monkeypatch):
+def test_what_a_visitor_brought_goes_when_they_leave(new_page, site, visitors_folder, photo_file, monkeypatch):
     monkeypatch.setattr(visitors, "KEPT_SECONDS", 1)
     before = set(visitors_folder.iterdir())
-    page = browser.new_page()
+    page = new_page()
     page.goto(site)
     expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
     paint_first(page, photo_file)
@@ -658,30 +744,28 @@ def test_what_a_visitor_brought_goes_when_they_leave(browser, site, visitors_fol
 
 
 @needs_browser
-def test_styles_outlive_a_reload_of_a_page_that_others_use(browser, transfer, tmp_path):
+def test_styles_outlive_a_reload_of_a_page_that_others_use(new_page, transfer, tmp_path):
     style = transfer._bank.load("amber")
     save_style(
         tmp_path / "mine.safetensors", replace(style, info=replace(style.info, slug="mine", title="Mine"))
     )
     page = build_page(transfer, shared_styles=False)
     _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **look())
-    one, other = (browser.new_context().new_page() for _ in range(2))
     mine = "#styles button[aria-label^=Mine]"
-    one.goto(address)
-    one.get_by_role("tab", name="Learn a style").click()
-    one.get_by_role("button", name="My styles").click()
-    with one.expect_file_chooser() as waiting:
-        one.locator("#import").click()
-    waiting.value.set_files(tmp_path / "mine.safetensors")
-    expect(one.locator("#learning")).to_contain_text("Mine", timeout=SLOW)
-    one.reload()
-    expect(one.locator(mine)).to_be_visible(timeout=SLOW)
-    other.goto(address)
-    expect(other.locator("#styles button.thumbnail-item").first).to_be_visible(timeout=SLOW)
-    assert other.locator(mine).count() == 0
-    for each in (one, other):
-        each.context.close()
-    page.close()
+    with closing(page):
+        one, other = new_page(), new_page()
+        one.goto(address)
+        one.get_by_role("tab", name="Learn a style").click()
+        one.get_by_role("button", name="My styles").click()
+        with one.expect_file_chooser() as waiting:
+            one.locator("#import").click()
+        waiting.value.set_files(tmp_path / "mine.safetensors")
+        expect(one.locator("#learning")).to_contain_text("Mine", timeout=SLOW)
+        one.reload()
+        expect(one.locator(mine)).to_be_visible(timeout=SLOW)
+        other.goto(address)
+        expect(other.locator("#styles button.thumbnail-item").first).to_be_visible(timeout=SLOW)
+        assert other.locator(mine).count() == 0
 
 
 @needs_browser
@@ -693,13 +777,12 @@ def test_nothing_is_wider_than_the_screen(page, width):
 
 @needs_browser
 @pytest.mark.parametrize(("scheme", "is_dark"), [("light", False), ("dark", True)])
-def test_the_page_is_dark_where_the_system_is(browser, site, scheme, is_dark):
-    page = browser.new_page(color_scheme=scheme)
+def test_the_page_is_dark_where_the_system_is(new_page, site, scheme, is_dark):
+    page = new_page(color_scheme=scheme)
     page.goto(site)
     expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
     red = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0]")
     assert (int(red) < 128) == is_dark
-    page.close()
 
 
 @needs_browser
@@ -709,15 +792,20 @@ def test_a_style_is_painted_inside_a_region(page, tmp_path, monkeypatch):
     paint_first(page, tmp_path / "photo.png")
     page.get_by_role("button", name="Regions").click()
     canvas = page.locator("#region canvas").first
-    expect(canvas).to_be_visible()
-    page.wait_for_timeout(1000)  # until the photo is in it
-    page.mouse.wheel(0, 2000)  # a click outside the window would go nowhere
-    page.wait_for_timeout(500)
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
-    page.mouse.up()
-    page.get_by_label("Save changes").click()
-    expect(page.get_by_label("Inside the area").first).to_be_checked()
+    inside = page.get_by_label("Inside the area").first
+
+    def is_painted():
+        """Once the photo is in it."""
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
+        page.mouse.up()
+        page.get_by_label("Save changes").click()
+        page.wait_for_timeout(500)
+        return inside.is_visible()
+
+    assert soon(is_painted)
+    expect(inside).to_be_checked()
     assert soon(lambda: settings_of(download(page)).get("masks") == ["amber"])

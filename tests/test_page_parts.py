@@ -1,5 +1,6 @@
 """The parts of the page that need no tab: the pad, sliders, what is restored, the gallery, photos, wishes."""
 
+import asyncio
 import math
 import os
 from dataclasses import asdict
@@ -10,8 +11,9 @@ import gradio as gr
 import pytest
 import torch
 from conftest import make_photo, visitor_with
-from gradio.data_classes import ImageData
-from pages import VISITOR
+from gradio.context import LocalContext
+from gradio.data_classes import FileData, ImageData, ListFiles
+from pages import VISITOR, listeners
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -20,6 +22,7 @@ from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.gallery import StylePictures, title_of
+from styletransfer.page.many import ManyTab
 from styletransfer.page.pad import corner_weights, pad_place
 from styletransfer.page.photo import PhotoInput
 from styletransfer.page.restore import as_shown, not_restored
@@ -174,6 +177,30 @@ def test_a_picture_is_known_by_its_absolute_path_however_it_was_sent(photo_file,
         found = Path(PhotoInput().preprocess(ImageData(path=sent)))
         assert found.is_absolute()
         assert found.samefile(photo_file)
+
+
+def test_files_that_are_given_leave_no_others_behind_and_were_uploaded(learn_tab, photo_file, tmp_path):
+    tab, _ = learn_tab
+    with gr.Blocks() as page:
+        files = ManyTab(tab.visitors, tab.paint_tab).files
+        files.change(lambda _: None, files)
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    given = FileData(path=str(photo_file))
+    assert files.preprocess(ListFiles([given])) == [str(photo_file)]
+    for button in (tab.paint_tab.controls.restore, tab.add):
+        assert button.preprocess(given) == str(photo_file)
+    assert not list(uploads.iterdir())
+    [changed] = listeners(files)
+    page.has_launched = True
+
+    async def send(file):
+        LocalContext.blocks.set(page)
+        await page.preprocess_data(changed, [[file]], None)
+
+    for file in (given.model_dump(), {"path": str(photo_file)}):
+        with pytest.raises(Exception, match=r"not uploaded by a user|must be explicitly provided"):
+            asyncio.run(send(file))
 
 
 def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wished_for(

@@ -17,12 +17,11 @@ from PIL import Image, ImageChops, ImageStat
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.images import reading
+from styletransfer.images import reading, save_picture
 from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import visitors
 from styletransfer.page.controls import YOURS, mix_text, titles_of
 from styletransfer.page.gallery import LOOK_SIDE
-from styletransfer.page.photo import PhotoInput
 from styletransfer.page.slider import Slider
 from styletransfer.page.visitors import on_white
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
@@ -78,7 +77,9 @@ def test_a_painting_that_the_chosen_format_cannot_hold_can_be_saved_in_another(p
 
     monkeypatch.setattr(Wish, "paint", long)
     with pytest.warns(UserWarning, match="WebP"):
-        list(tab.paint(values, VISITOR))
+        *_, told = tab.paint(values, VISITOR)
+    assert "painted in" in told[tab.controls.note]  # as it is shown
+    assert not told[tab.controls.download]["interactive"]
     assert tab._save_again("PNG", VISITOR)["value"].endswith(".png")
 
 
@@ -138,6 +139,58 @@ def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(
     assert not told[it.download]["interactive"]
 
 
+@pytest.mark.parametrize("method", ["Fast", "Finest"])
+def test_what_is_stopped_before_it_begins_is_not_painted(paint_tab, monkeypatch, method):
+    tab, values = paint_tab
+
+    def paint(self, transfer, photo, on_step):
+        on_step(Progress(0, 2))
+        pytest.fail("went on")
+
+    monkeypatch.setattr(Wish, "paint", paint)
+    events = tab.paint(values | {tab.controls.method: method}, VISITOR)
+    assert next(events)[tab.controls.stop_button]["interactive"]
+    tab.visitors.stop_painting(VISITOR)
+    *_, told = events
+    assert told[tab.controls.note] == "Nothing was painted."
+
+
+def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it, closed = tab.controls, []
+    list(tab.paint(values, VISITOR))
+    [first] = tab.visitors.of(VISITOR).own.earlier
+
+    def paint(self, transfer, photo, on_step):
+        for step in range(2):
+            on_step(Progress(step, 2, preview=torch.rand(1, 3, 20, 20)))
+        return Image.new("RGB", (80, 60))
+
+    monkeypatch.setattr(Wish, "paint", paint)
+    for told in tab.paint(values | {it.method: "Finest"}, VISITOR):
+        if it.result in told:
+            closed.append(not told[it.download]["interactive"])
+            tab._show_earlier(click_on(first.small), VISITOR)  # which opens it
+    assert closed == [True] * 3
+
+
+def test_a_painting_that_is_saved_while_an_earlier_one_is_shown_leaves_that_as_it_is(paint_tab, monkeypatch):
+    tab, values = paint_tab
+    it, visitor, save = tab.controls, tab.visitors.of(VISITOR), save_picture
+    list(tab.paint(values, VISITOR))
+    [first] = visitor.own.earlier
+
+    def slow(*given):
+        tab._show_earlier(click_on(first.small), VISITOR)
+        save(*given)
+
+    monkeypatch.setattr("styletransfer.images.save_picture", slow)
+    *_, told = tab.paint(values | {it.strength: 0.5}, VISITOR)
+    assert set(told) == {it.key, it.earlier}
+    assert len(told[it.earlier]["value"]) == 2
+    assert visitor.painted is first
+
+
 def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypatch):
     tab, values = paint_tab
     it = tab.controls
@@ -157,17 +210,20 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     tab, _ = paint_tab
     it = tab.controls
     changes = [(it.gallery, "select"), (it.pad, "release"), (it.restore, "upload"), (it.paint_button, "click")]
-    changes += [(it.region, "apply"), (it.region, "clear"), (it.method, "change")]
-    events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "input", PhotoInput: "change"}
+    changes += [(it.region, "apply"), (it.region, "clear"), (it.photo, "change"), (it.picture, "input")]
+    events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "input"}
     not_painted = {it.key, it.search, it.file_format}
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
-    changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - {it.method}]
+    pictures = {it.photo, it.picture}
+    changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - pictures]
     for component, event in changes:
         assert "paint_live" in [each.name for each in listeners(component, event)], component.label
     for each in (it.pad, it.strength):  # every move would be a painting
         told = [each.name for each in listeners(each, "input")]
         assert "preview" in told
         assert "paint_live" not in told
+    for each in (it.method, it.picture):  # settings that are restored would be painted several times
+        assert "paint_live" not in [each.name for each in listeners(each, "change")]
 
 
 def test_copies_of_what_is_shown_are_tidied_up_with_the_pages_own_files(learn_tab, tmp_path):
@@ -176,12 +232,13 @@ def test_copies_of_what_is_shown_are_tidied_up_with_the_pages_own_files(learn_ta
     it = tab.controls
     make_photo(20, 30).save(tmp_path / "photo.tif")
     step = Progress(1, 2, {"content": 1.0, "style": 1.0}, torch.rand(1, 3, 20, 20))
-    show = listeners(it.photo, "upload")[0].fn
+    showing = listeners(it.photo, "upload")[0]
+    show, [_, copied] = showing.fn, showing.outputs
     for name, shown, updates in (
         ("paint_live", it.result, list(tab.paint_live(values, VISITOR))),
         ("preview", it.result, [tab.preview(values | {it.strength: 0.5}, VISITOR)]),
         ("_photo_given", it.region, [tab._photo_given(values, VISITOR)]),
-        ("show", it.photo, [show(str(tmp_path / "photo.tif"), VISITOR)]),
+        ("show", copied, [show(str(tmp_path / "photo.tif"), VISITOR)]),
         ("_learn", learning.preview, [learning._progress(step, 40, [(1, 1.0, "photo")])]),
     ):
         page, paths = page_of(shown), set()

@@ -50,11 +50,6 @@ def test_what_no_browser_sends_is_refused_before_it_takes_memory(editor, tmp_pat
             editor.preprocess(sent(*layers))
 
 
-def test_nothing_is_kept_that_is_sent_past_the_events(editor):
-    assert editor.server_fns == []
-    assert not hasattr(editor.accept_blobs, "_is_server_fn")  # by which Gradio knows what may be called
-
-
 def edited(*layers):
     return {"background": "photo.webp", "layers": list(layers), "composite": None}
 

@@ -2,7 +2,7 @@
 
 import gradio as gr
 import pytest
-from pages import VISITOR
+from pages import VISITOR, click_on
 
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidStyleFile, UnknownStyle
@@ -29,6 +29,22 @@ def test_a_sheet_that_is_stopped_keeps_what_is_painted(sheet, monkeypatch):
     *_, (painted, _, stop_button) = tab._paint(values, VISITOR)
     assert [caption.partition(" ")[0] for _, caption in painted] == ["Amber"]
     assert not stop_button["interactive"]
+
+
+def test_a_sheet_that_is_stopped_before_it_begins_paints_nothing(sheet):
+    tab, values = sheet
+    events = tab._paint(values, VISITOR)
+    _, _, stop_button = next(events)
+    assert stop_button["interactive"]
+    tab.visitors.stop(VISITOR)
+    *_, (painted, _, _) = events
+    assert painted == []
+
+
+def test_a_click_on_a_style_that_is_gone_chooses_nothing(sheet):
+    tab, values = sheet
+    with pytest.raises(gr.Error, match="This style is no longer here"):
+        tab._choose(values, click_on("gone-320.jpg"), VISITOR)
 
 
 @pytest.mark.parametrize("error", [InvalidStyleFile, UnknownStyle])

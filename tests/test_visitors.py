@@ -39,6 +39,24 @@ def test_what_is_stopped_ends_unless_all_is_done_by_then(steps):
         assert list(follow(work, halt))[-1] == Finished("painting")
 
 
+def test_what_is_stopped_before_it_begins_ends_at_its_first_step():
+    halt, steps = Halt(stopped=True), []  # by a click long ago, which does not count
+
+    def work(on_step):
+        for step in range(2):
+            steps.append(step)
+            on_step(Progress(step, 2))
+
+    assert list(follow(work, halt))[-1] == Finished(None)
+    events = follow(work, halt)
+    halt.stopped = True
+    with pytest.raises(Cancelled):
+        list(events)
+    assert steps == [0, 1, 0]
+    with alone(halt, short=True):  # as of a preview
+        pass
+
+
 def test_what_is_short_and_stopped_while_it_waits_never_begins():
     halt, done = Halt(), []
 
@@ -387,9 +405,7 @@ def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab)
     assert tab.visitors.of(back).own is own
 
 
-def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(
-    learn_tab, transfer, tmp_path, monkeypatch
-):
+def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(learn_tab, transfer, tmp_path):
     tab, values = learn_tab
     tab.visitors.shared_styles = False
     file = tmp_path / "mine.safetensors"
@@ -407,16 +423,18 @@ def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab,
     shared = transfer.with_styles(tmp_path)
     shutil.copy(transfer._bank.find("amber"), tmp_path / "mine.safetensors")
     one, other, stranger = (tab.visitors.of(gr.Request(session_hash=name)) for name in "abc")
-    painted = visitors.Painted("photo.png", Wish({"mine": 1.0}), Image.new("RGB", (8, 6)), "")
+    wish = Wish({"mine": 1.0})
     for visitor in (one, other, stranger):
         visitor.own = visitors.Belongings(transfer if visitor is stranger else shared, tmp_path)
-        visitor.painted, visitor.looks = painted, {"mine": tmp_path, "amber": tmp_path}
+        visitor.painted = visitors.Painted("photo.png", wish, Image.new("RGB", (8, 6)), "")
+        visitor.looks = {"mine": tmp_path, "amber": tmp_path}
     tab._remove(values | {tab.own: "mine"}, VISITOR)
     for visitor in (one, other):
-        assert visitor.painted is None
+        assert visitor.painting_of("photo.png", wish) is None  # another one may be learned under its name
         assert visitor.looks.keys() == {"amber"}
-    assert stranger.painted is painted
+    assert stranger.painting_of("photo.png", wish)
     assert stranger.looks.keys() == {"mine", "amber"}
+    assert tab.paint_tab._save_again("JPEG", VISITOR)["value"].endswith(".jpeg")  # it is shown still
 
 
 def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monkeypatch):

@@ -15,6 +15,7 @@ from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
 from styletransfer.page.region import RegionEditor
 from styletransfer.page.slider import slider, slider_of
+from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE
@@ -142,7 +143,7 @@ class Controls:
                 elem_id="strokes",
             )
             self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Download format")
-            self.restore = gr.UploadButton(
+            self.restore = FileButton(
                 "Restore settings from a painting…", file_types=[*PICTURES], elem_id="restore"
             )
 

@@ -17,6 +17,7 @@ from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider
+from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import readable_size
 from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
@@ -73,7 +74,7 @@ class LearnTab:
                 self.export = gr.DownloadButton("Download style file", interactive=False, elem_id="export")
                 self.remove = gr.Button("Delete style", interactive=False, elem_id="remove")
                 self.sure = gr.Button("Yes, delete this style", variant="stop", visible=False, elem_id="sure")
-                self.add = gr.UploadButton("Import a style file", file_types=[SUFFIX], elem_id="import")
+                self.add = FileButton("Import a style file", file_types=[SUFFIX], elem_id="import")
         self._events()
 
     def _events(self) -> None:
@@ -135,15 +136,16 @@ class LearnTab:
         seconds = values[self.seconds]
         curve: list[tuple[int, float, str]] = []
         with telling():
-            waiting = progress_bar(0, "Looking at the picture…")
-            yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
 
             def work(on_step: OnStep) -> Style:
                 return visitor.transfer.train_style(
                     values[self.picture], values[self.name], seconds=seconds, on_step=on_step
                 )
 
-            for event in follow(work, visitor.long):
+            events = follow(work, visitor.long)  # from now on it can be stopped
+            waiting = progress_bar(0, "Looking at the picture…")
+            yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
+            for event in events:
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
                     break

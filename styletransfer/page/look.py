@@ -70,6 +70,15 @@ SCRIPT = """
       target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
     if (target.matches?.('input[type=number]') && key === 'Enter') target.blur();
   });
+  // Gradio takes a box that is left empty for the least number.
+  document.addEventListener('focusin', ({target}) => {
+    if (target.matches?.('input[type=number]')) target.dataset.before = target.value;
+  });
+  document.addEventListener('blur', ({target}) => {
+    if (!target.matches?.('input[type=number]') || target.value !== '') return;
+    target.value = target.dataset.before;
+    target.dispatchEvent(new InputEvent('input', {bubbles: true}));
+  }, {capture: true});
   // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
   document.addEventListener('touchstart', (event) => {
     const picture = event.target.closest?.('#result img');

@@ -28,10 +28,12 @@ from styletransfer.errors import (
     UnknownStyle,
     UnwritableOutput,
 )
+from styletransfer.files import attempt
 from styletransfer.images import Picture
 from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab, check_fits
+from styletransfer.page.uploads import FileInput
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Finished, follow, long_work, telling
@@ -66,7 +68,7 @@ class ManyTab:
             f"Upload up to {MOST_PHOTOS} photos, or a zip of them, each up to 100 MB. They are painted with "
             "the styles and settings of the Paint tab, its size included, but without regions."
         )
-        self.files = gr.File(
+        self.files = FileInput(
             label="Photos, or a zip", file_count="multiple", file_types=[*PICTURES, ".zip"], elem_id="photos"
         )
         with gr.Row():
@@ -98,13 +100,14 @@ class ManyTab:
         visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
         wish = replace(controls.wish(values), region=None)  # the region was painted on another photo
         with telling():
-            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
             files = [Path(file) for file in values[self.files]]
 
             def work(on_step: OnStep) -> Outcome:
                 return paint_all(visitor, wish, files, suffix, on_step)
 
-            for event in follow(work, visitor.long):
+            events = follow(work, visitor.long)  # from now on it can be stopped
+            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
+            for event in events:
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value
                     break
@@ -118,7 +121,10 @@ class ManyTab:
 
 
 def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
-    """The photos among the files; those in zips are unpacked into `folder`. Raises InvalidInput."""
+    """The photos among the files; those in zips are unpacked into `folder`.
+
+    Raises InvalidInput, or UnwritableOutput where the disk is full.
+    """
     found: list[Path] = []
     size = 0
     for file in files:
@@ -158,16 +164,17 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -
     """Unpack a picture of a zip into a new folder; the path that the zip gives it is ignored."""
     name = PurePosixPath(member.filename)
     stem = re.sub(NOT_IN_NAMES, "_", name.stem)[:LONGEST_STEM]
-    path = Path(tempfile.mkdtemp(dir=folder)) / (stem + name.suffix)
-    with archive.open(member) as source, path.open("wb") as target:
-        shutil.copyfileobj(source, target)
+    with archive.open(member) as source, attempt(f"unpack {name.name}"):
+        path = Path(tempfile.mkdtemp(dir=folder)) / (stem + name.suffix)
+        with path.open("wb") as target:
+            shutil.copyfileobj(source, target)
     return path
 
 
 def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:
-    """Paint all photos into a zip, as files with that suffix, until it is stopped. Raises InvalidInput.
+    """Paint all photos into a zip, as files with that suffix, until it is stopped.
 
-    While one is painted the next one is read, and the last one written.
+    While one is painted the next one is read, and the last one written. Raises what `photos_of` raises.
     """
     archive = visitor.emptied("many") / "painted.zip"
     failed: list[str] = []

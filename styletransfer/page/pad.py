@@ -33,7 +33,7 @@ _STYLE = """
 """
 # Listens on the element itself, which stays when its content is drawn anew.
 _SCRIPT = """
-let x = 0.5, y = 0.5, told = 0, moved = 0, dragging = false;
+let x = 0.5, y = 0.5, told = 0, moved = 0, later = 0, dragging = false;
 const place = () => {
   const point = element.querySelector('.point');
   if (!point) return;
@@ -42,8 +42,11 @@ const place = () => {
 };
 const drawn = () => {
   const pad = element.querySelector('.pad');
-  // What comes back of an own move is older than the next one.
-  if (!pad || dragging || Date.now() - moved < 1500) return place();
+  // What comes back of an own move is older than the next one; the last one that comes counts in the end.
+  const recent = Date.now() - moved < 1500;
+  clearTimeout(later);
+  if (recent) later = setTimeout(drawn, 1500);
+  if (!pad || dragging || recent) return place();
   x = Number(pad.dataset.x); y = Number(pad.dataset.y); place();
 };
 const watched = {childList: true, subtree: true, attributeFilter: ['data-turn']};

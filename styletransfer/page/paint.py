@@ -124,14 +124,14 @@ class PaintTab:
             )
             for listener in (it.pad.input, it.pad.release)
         )
-        given = it.picture.change(self._picture_given, it.all, [it.learn_button, *it.rows], **quiet)
+        it.picture.change(self._picture_given, it.all, [it.learn_button, *it.rows], **quiet)
         region = [it.region, it.region_mask, it.where]
         settings = [
             *(*region, it.note, *choice, it.picture, it.strength, it.method, it.size),
             *(it.preserve_color, it.stroke_size, it.seconds),
         ]
         photo = it.photo.change(self._photo_given, it.all, settings, **quiet)
-        method = it.method.change(
+        it.method.change(
             self._method_chosen, it.method, [it.seconds, it.paint_button, it.finest_button], **quiet
         )
         restored = it.restore.upload(self._restore, {it.restore, *it.all}, settings, **quiet)
@@ -141,7 +141,7 @@ class PaintTab:
             [*region[1:], *it.places, it.picture_place],
             **quiet,
         )
-        for event in (chosen, moved, given, photo, method, restored, bounded):
+        for event in (chosen, moved, photo, restored, bounded):
             self.painted_by(event.then)
         previewed = self._painting | {"fn": self.preview, "outputs": [it.result, it.mix, it.pad]}
         dragged.then(**previewed)
@@ -160,7 +160,8 @@ class PaintTab:
             )
             looked.then(self._search, **search)
         it.file_format.input(self._save_again, it.file_format, it.download, trigger_mode="always_last", **quiet)
-        choices: tuple[Any, ...] = (it.size, *it.places, it.picture_place)
+        # Of visitors only, not of settings that are restored: what restores them paints, once.
+        choices: tuple[Any, ...] = (it.method, it.size, it.picture, *it.places, it.picture_place)
         for choice in choices:
             self.painted_by(choice.input)
         self.painted_by(it.elsewhere.release)
@@ -213,15 +214,15 @@ class PaintTab:
         chosen: list[str],
         search: str,
         request: gr.Request,
-        weights: Mapping[str, float] | None = None,
-        places: Mapping[str, str] | None = None,
-        picture_weight: float | None = None,
+        weights: Mapping[str, float],
+        places: Mapping[str, str],
+        picture_weight: float | None,
     ) -> Updates:
         """Updates of the gallery and the rows for the chosen styles, as far as they still exist."""
         it, visitor = self.controls, self.visitors.of(request)
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
-        rows = it.row_updates(visitor.transfer, chosen, weights or {}, places or {}, picture_weight)
+        rows = it.row_updates(visitor.transfer, chosen, weights, places, picture_weight)
         return {it.chosen: chosen, it.gallery: self.pictures.found(visitor, search, chosen), **rows}
 
     def _picture_weight(self, values: Values) -> float | None:
@@ -344,6 +345,7 @@ class PaintTab:
             return wish.paint(visitor.transfer, source, on_step)
 
         halt = visitor.long if wish.optimises else visitor.short
+        events = follow(work, halt, short=not wish.optimises)  # from now on it can be stopped
         visitor.painting.append(halt)
         try:
             yield {
@@ -351,7 +353,7 @@ class PaintTab:
                 it.download: gr.update(interactive=False),
                 it.stop_button: gr.update(interactive=True),
             }
-            for event in follow(work, halt, short=not wish.optimises):
+            for event in events:
                 if isinstance(event, Finished):
                     painted = event.value
                 elif event.preview is not None and wish.optimises:
@@ -360,6 +362,7 @@ class PaintTab:
                     yield {
                         it.result: gr.update(value=shown),
                         it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
+                        it.download: gr.update(interactive=False),  # another painting was shown meanwhile
                         it.stop_button: gr.update(interactive=True),
                     }
             note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
@@ -369,20 +372,27 @@ class PaintTab:
             raise
         finally:
             visitor.painting.remove(halt)
-        stop = gr.update(interactive=bool(visitor.painting))
-        yield {it.result: gr.update(value=shown), it.stop_button: stop}
+        yield {
+            it.result: gr.update(value=shown),
+            it.download: gr.update(interactive=False),
+            it.stop_button: gr.update(interactive=bool(visitor.painting)),
+        }
         done, file_format = Painted(photo, wish, painted, note), visitor.file_format
         visitor.painted = done  # from now on `_save_again` saves it, also where this format cannot hold it
-        file = _saved(visitor, done)
-        if visitor.file_format != file_format:  # one was chosen meanwhile
+        try:
             file = _saved(visitor, done)
-        title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
-        visitor.own.keep(painted, shown, file, title, note)
-        yield {
-            it.note: note,
-            it.download: gr.update(value=str(file), interactive=True),
-            **self.earlier(request),
-        }
+            if visitor.file_format != file_format:  # one was chosen meanwhile
+                file = _saved(visitor, done)
+        except StyleTransferError as error:  # it was painted all the same
+            tell(error)
+            download = gr.update(interactive=False)
+        else:
+            title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
+            visitor.own.keep(painted, shown, file, title, note)
+            download = gr.update(value=str(file), interactive=True)
+        # Saving takes seconds, in which another painting may have been shown.
+        told = {it.note: note, it.download: download} if visitor.painted is done else {}
+        yield told | self.earlier(request)
 
     def _checked_size(self, values: Values, request: gr.Request) -> tuple[int, int]:
         """Height and width of the painting that is wished for. Raises StyleTransferError where it cannot be."""
@@ -454,7 +464,7 @@ class PaintTab:
             gr.Warning(f"Some settings could not be restored: {', '.join(lost)}.")
         shares = {name: percent(known[name]) for name in chosen}
         share = percent(weights[picture]) if picture in weights else None
-        updates = self.choice(chosen, values[it.search], request, shares, picture_weight=share)
+        updates = self.choice(chosen, values[it.search], request, shares, {}, share)
         if picture and share is None:
             updates[it.picture] = None
         return updates | {

@@ -17,6 +17,9 @@ from styletransfer.page.work import QUIET
 SHOWN = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # by every browser
 MOST_COPIES = 10_000  # whose originals are remembered
 
+# A copy is shown unless the photo was taken away, or another one given, while it was made.
+_SHOW = "(now, given, copy) => copy && now?.path === given ? copy : undefined"
+
 _originals: dict[str, str] = {}  # name of a copy that is shown -> the photo that was given
 
 with no_stubs():
@@ -58,11 +61,14 @@ def photo_input(
         buttons=[],
     )
 
-    def show(photo: str | None, request: gr.Request) -> Any:
-        found = shown(visitors.of(request), photo)
-        return gr.skip() if found == photo else gr.update(value=found)
+    given, copied = gr.Textbox(visible=False), PhotoInput(visible=False)
 
-    image.upload(show, image, image, **QUIET)
+    def show(photo: str | None, request: gr.Request) -> tuple[str | None, Any]:
+        found = shown(visitors.of(request), photo)
+        return photo, gr.update(value=None if found == photo else found)
+
+    made = image.upload(show, image, [given, copied], trigger_mode="always_last", **QUIET)
+    made.success(None, [image, given, copied], image, js=_SHOW, queue=False, **QUIET)
     return image
 
 

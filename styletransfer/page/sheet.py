@@ -74,7 +74,6 @@ class SheetTab:
         method = FAST if wish.optimises else wish.method
         styles = looks(visitor.transfer)
         painted: list[tuple[str, str]] = []  # file, caption
-        yield [], HINT, gr.update(interactive=True)
 
         def work(on_step: OnStep) -> None:
             small, folder = visitor.scaled(photo, SIDE), visitor.emptied("sheet")
@@ -88,7 +87,9 @@ class SheetTab:
                         painted.append((str(file), look.caption))
 
         with telling():
-            for event in follow(work, visitor.long):
+            events = follow(work, visitor.long)  # from now on it can be stopped
+            yield [], HINT, gr.update(interactive=True)
+            for event in events:
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:
@@ -97,7 +98,9 @@ class SheetTab:
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Open the Paint tab with that style alone, without the visitor's picture."""
-        picture = self.paint_tab.controls.picture
-        picked = self.paint_tab.rechosen([style_in(event)], {**values, picture: None}, request)
+        picture, name = self.paint_tab.controls.picture, style_in(event)
+        if name not in self.visitors.of(request).transfer.styles:
+            raise gr.Error("This style is no longer here.", print_exception=False)
+        picked = self.paint_tab.rechosen([name], {**values, picture: None}, request)
         without = {picture: None} if values[picture] else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}

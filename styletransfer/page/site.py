@@ -41,12 +41,11 @@ EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
 log = logging.getLogger(__name__)
 
 
-def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: bool = False) -> gr.Blocks:
-    """The page, not yet served.
+def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
+    """The page, not yet served; it loads the networks as soon as it is shown for the first time.
 
     Args:  shared_styles: whether learned styles are the user's own, kept for good and seen by all who open the
-           page, or each visitor's alone until they leave; warm_up: load the networks as soon as the page is
-           shown for the first time, instead of when they are needed.
+           page, or each visitor's alone until they leave.
     """
     visitors = Visitors(transfer, shared_styles=shared_styles)
     previews = Path(tempfile.mkdtemp(prefix="styletransfer-previews-"))
@@ -89,14 +88,13 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool = True, warm_up: 
             [controls.key, controls.earlier, controls.gallery, learn_tab.own],
             **QUIET,
         )
-        if warm_up:
 
-            @functools.cache
-            def warm() -> None:
-                threading.Thread(target=_load_networks, args=(transfer,), daemon=True).start()
+        @functools.cache
+        def warm() -> None:
+            threading.Thread(target=_load_networks, args=(transfer,), daemon=True).start()
 
-            # Not earlier: the processor is needed to show the page.
-            loaded.then(lambda: warm(), None, None, queue=False, **QUIET)
+        # Not earlier: the processor is needed to show the page.
+        loaded.then(lambda: warm(), None, None, queue=False, **QUIET)
         page.unload(visitors.leave)
     return page
 
@@ -123,7 +121,7 @@ def serve(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, with cleaning up
     _keep_uploads_private()
     _fetch_nothing()
-    page = build_page(transfer, shared_styles=_is_local(host) and not share, warm_up=True)
+    page = build_page(transfer, shared_styles=_is_local(host) and not share)
     # Without `api_open=False` Gradio also runs functions past the queue, with none of its limits.
     page.queue(max_size=LONGEST_QUEUE, api_open=False)
     try:

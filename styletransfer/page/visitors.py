@@ -171,7 +171,7 @@ class Visitor:
         """Show nothing more of a removed style, as another one may be learned under its name."""
         self.looks.pop(name, None)
         if isinstance(self.painted, Painted) and name in self.painted.wish.styles:
-            self.painted = None
+            self.painted.wish = Wish({})  # what is painted has styles: it can be saved, and is never the same
 
     def rest(self) -> None:
         """Keep photo and painting on disk alone, as a large painting takes half a gigabyte."""

@@ -90,7 +90,10 @@ class Wish:
         if self.region is None:
             return {}
         inside = self.region.convert("L")
-        around = ImageChops.invert(inside).point([round(self.elsewhere * value) for value in range(256)])
+        weights = self.styles.items()
+        outside = [style for style, weight in weights if weight > 0 and self.places.get(style) != INSIDE]
+        share = self.elsewhere / max(1, len(outside))  # the greys of several styles add up
+        around = ImageChops.invert(inside).point([round(share * value) for value in range(256)])
         shades = {INSIDE: inside, OUTSIDE: around, EVERYWHERE: ImageChops.add(inside, around)}
         found: dict[str, ImageSource] = {}
         for style in self.styles:

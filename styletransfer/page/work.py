@@ -108,15 +108,21 @@ class Halt:
 def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) -> Iterator[Progress | Finished]:
     """Run a job in a thread of its own; yields its newest progress, again and again, then its result.
 
-    The job ends at its next step when it is halted, or when this generator is closed. Other jobs wait until
-    then; closing does not, as it happens in the thread that serves all visitors. Raises what the job raises.
+    The job begins with the first `next`, and ends at its next step when it is halted, as it may be from now
+    on, or when this generator is closed. Other jobs wait until then; closing does not, as it happens in the
+    thread that serves all visitors. Raises what the job raises.
     """
+    halt.stopped = False
+    return _followed(work, halt, short=short)
+
+
+def _followed(work: Callable[[OnStep], Any], halt: Halt, *, short: bool) -> Iterator[Progress | Finished]:
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
     def run() -> None:
         try:
-            with alone(halt, short=short) as halted:
+            with _in_turn(halt, short=short) as halted:
 
                 def on_step(progress: Progress) -> None:
                     own.check(progress)
@@ -147,13 +153,20 @@ def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
 
     Raises Dropped, or Cancelled for a short one, if it was halted while it waited.
     """
+    halt.stopped = False
+    with _in_turn(halt, short=short) as on_step:
+        yield on_step
+
+
+@contextmanager
+def _in_turn(halt: Halt, *, short: bool) -> Iterator[OnStep]:
+    """`alone`, where the job may have been stopped already."""
 
     def on_step(progress: Progress) -> None:
         halt.check(progress)
         if not short:
             _turns.let_others_pass()
 
-    halt.stopped = False
     _turns.take(short=short)
     halt.working = True
     try:
