@@ -3,8 +3,9 @@
 import copy
 import itertools
 import math
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os.path import isfile
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from platformdirs import user_data_path
 
 from styletransfer import images, methods
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
-from styletransfer.device import choose_device, choose_dtype
+from styletransfer.device import choose_device, choose_dtype, on_the_cpu
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.estimate import Estimate, estimate
-from styletransfer.files import package_folder
+from styletransfer.files import package_folder, version_of
 from styletransfer.images import ImageSource
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.request import BatchResult, Options, Request, checked_size
@@ -35,7 +36,7 @@ from styletransfer.settings import (
 )
 from styletransfer.stylebank import SUFFIX, StyleBank, to_slug
 from styletransfer.text import encodable, recorded
-from styletransfer.weights import load_base
+from styletransfer.weights import MANIFEST_FILE, load_base
 
 StyleName = str | Path | Image | Style  # the name of a style, or a style; or a picture to take the style from
 # A mapping's type of keys is exact: of one of strings alone, each has to be named.
@@ -60,10 +61,11 @@ class StyleTransfer:
     ) -> None:
         self._device = choose_device(device)
         self._models_dir = Path(models_dir) if models_dir else package_folder("models")
-        if styles_dir is not None and not Path(styles_dir).is_dir():
+        if styles_dir is not None and not isdir(styles_dir):
             raise InvalidInput(f"{styles_dir} is not a folder of styles")
         self._styles_dir = Path(styles_dir) if styles_dir else None
-        self._stylizers: dict[str, Stylizer] = {}
+        self._stylizers: dict[str, tuple[object, Stylizer]] = {}  # with the version of the weight files
+        self._loading = threading.Lock()  # once, however many ask at the same time
         self._pictures = PictureStyles(self._models_dir, self._device)
         self._bank = StyleBank(package_folder("styles"), self._styles_dir or _users_styles())
 
@@ -78,6 +80,7 @@ class StyleTransfer:
         return [name for name in self._bank.paths() if not self._bank.is_shipped(name)]
 
     @torch.inference_mode(mode=False)
+    @on_the_cpu()
     def train_style(
         self,
         image: ImageSource,
@@ -176,6 +179,7 @@ class StyleTransfer:
             raise InvalidInput(f"cannot export to {Path(path).name!r}; the name must end in {SUFFIX}")
         self._bank.export(name, Path(path))
 
+    @on_the_cpu()
     def import_style(self, path: str | Path) -> StyleInfo:
         """Check a style file from elsewhere and copy it into your own styles, under the name that it carries.
 
@@ -297,6 +301,7 @@ class StyleTransfer:
 
     # A caller's mode does not hold: what is kept here could not take part in a gradient later on.
     @torch.inference_mode(mode=False)
+    @on_the_cpu()
     def _request(
         self,
         style: StyleMix,
@@ -359,10 +364,15 @@ class StyleTransfer:
         return self._bank
 
     @torch.inference_mode(mode=False)  # see `_request`
+    @on_the_cpu()
     def _stylizer(self, method: str) -> Stylizer:
-        if method not in self._stylizers:
-            self._stylizers[method] = methods.load(method, self._models_dir, self._device)
-        return self._stylizers[method]
+        with self._loading:
+            version = version_of(self._models_dir / MANIFEST_FILE)  # which may be replaced meanwhile
+            found = self._stylizers.get(method)
+            if found is None or found[0] != version:
+                found = version, methods.load(method, self._models_dir, self._device)
+                self._stylizers[method] = found
+            return found[1]
 
 
 def _users_styles() -> Path | None:

@@ -19,7 +19,7 @@ from styletransfer.vgg import VGG19, channels, stride
 
 ADAIN_LAYERS = ("relu2_1", "relu3_1", "relu4_1")
 
-Statistics = tuple[Tensor, Tensor]  # mean and std, (B, C, 1, 1) or (B, C, H, W)
+Statistics = tuple[Tensor, Tensor]  # mean and std, (B, C, 1, 1), or by region (B, S, C)
 
 
 class AdainDecoder(nn.Module):
@@ -78,33 +78,26 @@ def statistics_in(target: StyleTarget) -> dict[str, Statistics]:
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
-    """Statistics of a mix of styles at a layer.
-
-    Args:    weights: (B, S), or maps (B, S, H, W) of the photo's size.
-    """
-    shares = weights if weights.ndim == 2 else _at(layer, weights)
+    """Statistics of a mix of styles at a layer; weights: (B, S)."""
     parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
-    mean, std = (_as_map(blend(part.to(weights.device), shares)) for part in parts)
+    mean, std = (_as_map(blend(part.to(weights.device), weights)) for part in parts)
     return mean, std
 
 
-def toward(own: Statistics, style: Statistics, strength: Tensor, layer: str) -> Statistics:
-    """Statistics between a photo's own at a layer and those of a style.
-
-    Args:    strength: (B,), or maps (B, H, W) of the photo's size: 0 is the photo, 1 the style.
-    """
-    share = strength[:, None, None, None] if strength.ndim == 1 else _at(layer, strength[:, None])
+def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:
+    """Statistics between a photo's own at a layer and those of a style; strength: (B,), 0 is the photo."""
+    share = strength[:, None, None, None]
     (mean, std), (style_mean, style_std) = own, style
     return mean + share * (style_mean - mean), std + share * (style_std - std)
 
 
-def _at(layer: str, maps: Tensor) -> Tensor:
+def at(layer: str, maps: Tensor) -> Tensor:
     """Maps (B, N, H, W) of a photo's size, in the size that a layer has after `encode`."""
     return F.avg_pool2d(fit_stride(maps), stride(layer))
 
 
 def _as_map(values: Tensor) -> Tensor:
-    return values if values.ndim == 4 else values[:, :, None, None]
+    return values[:, :, None, None]
 
 
 def _pointwise(features: Tensor, matrix: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import ctypes
 import logging
 import os
 import threading
+from collections.abc import Iterator
 
 import torch
 
@@ -40,6 +41,14 @@ def _computing(device: torch.device) -> torch.device:
     """The device, once it has computed something: PyTorch finds GPUs that are too old for its kernels."""
     torch.ones(1, device=device).add_(1)
     return device
+
+
+@contextlib.contextmanager
+def on_the_cpu() -> Iterator[None]:
+    """Have PyTorch make tensors on the CPU, also in a program that has it make them elsewhere."""
+    default = torch.get_default_device().type == "cpu"
+    with contextlib.nullcontext() if default else torch.device("cpu"):  # which takes time in every call
+        yield
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:

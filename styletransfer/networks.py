@@ -66,7 +66,8 @@ NormStatistics = list[tuple[Tensor, Tensor]]
 class StyleRows:
     """Gives the network the blended gamma and beta of each normalisation, in the order in which it meets them.
 
-    Args:  known: statistics to normalise by instead of each sample's own, in the same order;
+    Args:  regions: maps as `weights`, of where each style takes its statistics, if not where it is painted;
+           known: statistics to normalise by instead of each sample's own, in the same order;
            shares: (B,), how much each sample counts in the statistics of the whole batch, which are then used
            and kept in `measured`.
     """
@@ -76,11 +77,13 @@ class StyleRows:
         rows: Tensor,
         weights: Tensor,
         channels: tuple[int, ...],
+        regions: Tensor | None = None,
         known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> None:
-        self._weights = weights
-        self._pooled: dict[tuple[int, int], Tensor] = {}  # maps in the few sizes in which they are asked for
+        self._weights, self._regions = weights, regions
+        # Maps in the few sizes in which they are asked for: what is painted, and where it is measured.
+        self._pooled: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         rows = rows if self.by_region else blend(rows, weights)
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
@@ -106,7 +109,7 @@ class StyleRows:
     def normalise(self, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """Conditional instance norm with the given gamma and beta, as of `next`."""
         if self.by_region:
-            weights = self._weights_at(features.shape[-2:])
+            weights, _ = self._maps_at(features.shape[-2:])
             return regional_instance_norm(features, gamma, beta, weights, self.statistics(features))
         if self._known is None and self._shares is None:
             return conditional_instance_norm(features, gamma, beta)
@@ -135,12 +138,8 @@ class StyleRows:
         return found
 
     def _regional_statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        weights = self._weights_at(features.shape[-2:])
-        if self._shares is None:
-            return regional_statistics(features, weights)
-        weights = weights * self._shares.to(weights).view(-1, 1, 1, 1)
-        as_one = (part.transpose(0, 1).flatten(1, 2)[None] for part in (features, weights))
-        return regional_statistics(*as_one)
+        _, regions = self._maps_at(features.shape[-2:])
+        return regional_statistics(features, regions, self._shares)
 
     def inner(self, features: Tensor) -> Tensor:
         """A map at 1/8 without its outermost places, while parts of a picture are measured.
@@ -152,7 +151,11 @@ class StyleRows:
         top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
         if self.by_region:
-            self._weights = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
+            middle = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
+            kept, before = (maps.sum(dim=(0, 2, 3)) for maps in (middle, self._weights))
+            if (kept < before / 2).any():  # most of a region would be left out
+                return features
+            self._weights = middle
             self._pooled.clear()
         return _middle(features, size)
 
@@ -173,11 +176,15 @@ class StyleRows:
         is_identity[:, 0] = 1
         return gamma + is_identity * std, beta + is_identity * mean
 
-    def _weights_at(self, size: Sequence[int]) -> Tensor:
-        """The maps in `size`, (B, S, H, W)."""
+    def _maps_at(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """What is painted, and where it is measured, in `size`, (B, S, H, W) each."""
         height, width = size
         if (height, width) not in self._pooled:
-            self._pooled[height, width] = F.adaptive_avg_pool2d(self._weights, (height, width))
+            painted = F.adaptive_avg_pool2d(self._weights, (height, width))
+            measured = painted
+            if self._regions is not None:
+                measured = F.adaptive_avg_pool2d(self._regions, (height, width))
+            self._pooled[height, width] = painted, measured
         return self._pooled[height, width]
 
 
@@ -223,6 +230,7 @@ class TransformerNetwork(nn.Module):
         strength: Tensor,
         noise_origin: tuple[int, int] = (0, 0),
         statistics: NormStatistics | None = None,
+        regions: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """Paint.
 
@@ -231,12 +239,15 @@ class TransformerNetwork(nn.Module):
                  weights: (B, S), or (B, S, H, W) maps, non-negative, summing to 1 over S;
                  strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting;
                  noise_origin: where in the noise the picture begins, as row and column of places at 1/8;
-                 statistics: from `measure`, to paint a part of a picture as it is in the whole.
+                 statistics: from `measure`, to paint a part of a picture as it is in the whole;
+                 regions: weights and strength as maps, of where each style takes its statistics, if that is
+                 not where it is painted.
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
-        styles = self._styles(rows, weights, strength, known=statistics)
-        return self._paint(fit_stride(images), styles, noise_origin)[:, :, :height, :width]
+        measured = None if regions is None else fit_stride(_with_identity(*regions))
+        styles = self._styles(rows, weights, strength, regions=measured, known=statistics)
+        return self._paint(fit_stride(images), styles, [noise_origin])[:, :, :height, :width]
 
     def use_int8(self) -> None:
         """From now on compute most convolutions in 8-bit integers; without gradients.
@@ -250,15 +261,22 @@ class TransformerNetwork(nn.Module):
             cast("Conv3", conv).use_int8()
 
     def measure(
-        self, images: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, shares: Tensor
+        self,
+        images: Tensor,
+        rows: Tensor,
+        weights: Tensor,
+        strength: Tensor,
+        shares: Tensor,
+        noise_origins: Sequence[tuple[int, int]] = ((0, 0),),
     ) -> NormStatistics:
         """Statistics of a picture, measured on parts of it that are normalised together.
 
         Args:  images: (B, 3, H, W), the parts; shares: (B,), how much each counts, summing to 1;
+               noise_origins: of all parts, or one for all;
                the others as for `forward`, with B equal weights or maps.
         """
         styles = self._styles(rows, weights, strength, shares=shares)
-        self._paint(fit_stride(images), styles, (0, 0))
+        self._paint(fit_stride(images), styles, noise_origins)
         return styles.measured
 
     def _styles(
@@ -266,6 +284,7 @@ class TransformerNetwork(nn.Module):
         rows: Tensor,
         weights: Tensor,
         strength: Tensor,
+        regions: Tensor | None = None,
         known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> StyleRows:
@@ -273,14 +292,14 @@ class TransformerNetwork(nn.Module):
         if weights.ndim == 4:
             weights = fit_stride(weights)
         rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
-        return StyleRows(rows, weights, self.config.normalised_channels, known, shares)
+        return StyleRows(rows, weights, self.config.normalised_channels, regions, known, shares)
 
-    def _paint(self, images: Tensor, styles: StyleRows, noise_origin: tuple[int, int]) -> Tensor:
+    def _paint(self, images: Tensor, styles: StyleRows, noise_origins: Sequence[tuple[int, int]]) -> Tensor:
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
         at_half = styles.convolve(self.enter_half, photo).relu_()
         at_quarter = styles.convolve(self.enter_quarter, at_half).relu_()
         x = styles.convolve(self.enter_eighth, at_quarter)
-        x = x.add_(self._noise(x, noise_origin)).relu_()
+        x = x.add_(torch.cat([self._noise(x, origin) for origin in noise_origins])).relu_()
         for first, second in _pairs(self.eighth_blocks):
             x = styles.inner(_residual_block(x, first, second, styles))
         x = styles.convolve(self.leave_eighth, x)

@@ -1,5 +1,7 @@
 """Channel statistics and the two normalisations built on them: conditional instance norm and AdaIN."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 # Below a std of about 3e-3 a channel counts as flat; a smaller floor would blow the
 # rounding noise of a grey picture up to full contrast.
 EPSILON = 1e-5
+STRIP = 2**15  # places of a map that are worked on at a time, where styles have regions
 
 
 def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,22 +44,40 @@ def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     return mean[..., None, None], variance.sqrt()[..., None, None]
 
 
-def regional_statistics(features: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def regional_statistics(
+    features: Tensor, weights: Tensor, of_samples: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean and std of every channel within the region of each style.
 
-    Args:    features: (B, C, H, W), any range; weights: (B, S, H, W), 0 or more.
-    Returns: mean and std, (B, S, C), float32 or float64; std is at least sqrt(EPSILON). For a style without a
-             region they are those of the whole map.
+    Args:    features: (B, C, H, W), any range; weights: (B, S, H, W), 0 or more;
+             of_samples: (B,), how much each sample counts, if they are measured as one picture.
+    Returns: mean and std, (B, S, C), or (1, S, C) of samples as one; float32 or float64; std is at least
+             sqrt(EPSILON). For a style without a region they are those of the whole map.
     """
+    if of_samples is not None:
+        weights = weights * of_samples.to(weights).view(-1, 1, 1, 1)
+        features, weights = (part.transpose(0, 1).flatten(1, 2)[None] for part in (features, weights))
     wide = torch.promote_types(features.dtype, torch.float32)
-    flat, shares = features.flatten(2).mT.to(wide), weights.flatten(2).to(wide)  # (B, H*W, C), (B, S, H*W)
-    total = shares.sum(dim=2, keepdim=True)
-    shares = torch.where(total > EPSILON, shares / total.clamp_min(EPSILON), 1 / flat.shape[1])
-    middle = flat.mean(dim=1, keepdim=True)
-    flat = flat - middle  # squares of values around 0 lose no digits
-    mean = shares @ flat  # (B, S, C)
-    variance = (shares @ flat.square() - mean.square()).clamp_min(0)
+    shares = weights.to(wide)
+    total = shares.sum(dim=(2, 3), keepdim=True)
+    places = shares.shape[2] * shares.shape[3]
+    shares = torch.where(total > EPSILON, shares / total.clamp_min(EPSILON), 1 / places)
+    middle = features.mean((2, 3), dtype=wide)[:, None]  # (B, 1, C)
+    mean, square = torch.zeros_like(middle), torch.zeros_like(middle)
+    for rows in _strips(features):
+        part = features[:, :, rows].flatten(2).mT.to(wide) - middle  # squares of values around 0 lose no digits
+        share = shares[:, :, rows].flatten(2)  # (B, S, N)
+        mean = mean + share @ part  # (B, S, C)
+        square = square + share @ part.square()
+    variance = (square - mean.square()).clamp_min(0)
     return mean + middle, (variance + EPSILON).sqrt()
+
+
+def _strips(features: Tensor) -> Iterator[slice]:
+    """The rows of a map in strips, so that no large one is copied as a whole."""
+    height, width = features.shape[2:]
+    step = max(1, STRIP // width)
+    return (slice(top, top + step) for top in range(0, height, step))
 
 
 def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
@@ -94,16 +115,22 @@ def regional_instance_norm(
     another.
 
     Args:    features: (B, C, H, W); gamma, beta: (B, S, C), or (S, C) for all samples;
-             weights: (B, S, H, W), 0 or more, summing to 1 over S;
+             weights: (B, S, H, W), 0 or more; where they sum to less than 1 over S, the result is as much less;
              known: `regional_statistics` of `features`, or of the map that they are a part of.
     Returns: (B, C, H, W) in the dtype of `features`.
     """
     mean, std = known
     scale = gamma / std  # (B, S, C)
     shift = beta - mean * scale
-    shares = weights.flatten(2).mT.to(scale.dtype)  # (B, H*W, S)
-    factors, summands = ((shares @ part).mT.unflatten(2, features.shape[2:]) for part in (scale, shift))
-    return torch.addcmul(summands.to(features.dtype), features, factors.to(features.dtype))
+    result = torch.empty_like(features)
+    for rows in _strips(features):
+        part = features[:, :, rows]
+        shares = weights[:, :, rows].flatten(2).mT.to(scale.dtype)  # (B, N, S)
+        factors, summands = (
+            (shares @ each).mT.unflatten(2, part.shape[2:]).to(part.dtype) for each in (scale, shift)
+        )
+        result[:, :, rows] = torch.addcmul(summands, part, factors)
+    return result
 
 
 def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style_std: Tensor) -> Tensor:

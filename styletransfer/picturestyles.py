@@ -1,6 +1,7 @@
 """Pictures as styles: their statistics, and gamma and beta predicted from these."""
 
 import logging
+import weakref
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from os.path import isfile
@@ -12,12 +13,13 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, MissingWeights
+from styletransfer.files import version_of
 from styletransfer.images import ImageSource
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
-from styletransfer.weights import PREDICTOR_FILE, load_predictor
+from styletransfer.weights import MANIFEST_FILE, PREDICTOR_FILE, load_predictor
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,10 @@ class PictureStyles:
 
     def __init__(self, models_dir: Path, device: torch.device) -> None:
         self._models_dir, self._device = models_dir, device
+        me = weakref.proxy(self)  # or this would keep itself, and its networks, in memory
         # The same picture is asked for again and again while a slider moves.
-        self._of_file = lru_cache(KEPT)(lambda path, version, title: self._look_at(path, title, None))
+        self._of_file = lru_cache(KEPT)(lambda path, title, *versions: me._look_at(path, title, None))
+        self._predictor_in = lru_cache(1)(lambda version: _predictor(models_dir))
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
         """The style of a picture, or of the part of it where a `mask` is white.
@@ -42,23 +46,15 @@ class PictureStyles:
         """
         if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
-        found = Path(source).stat()
-        return self._of_file(str(source), (found.st_mtime_ns, found.st_size, found.st_ino), title)
+        return self._of_file(str(source), title, version_of(source), self._version())
 
     @cached_property
     def _vgg(self) -> VGG19:
         return load_vgg19(STYLE_LAYERS[-1]).to(self._device)
 
-    @cached_property
-    def _predictor(self) -> tuple[RowPredictor, str] | None:
-        """None without a usable predictor. Only logged, as the other methods do without."""
-        if not (self._models_dir / PREDICTOR_FILE).exists():
-            return None
-        try:
-            return load_predictor(self._models_dir)
-        except MissingWeights as error:
-            log.warning("%s", error)
-            return None
+    def _version(self) -> tuple[int, int, int] | None:
+        """Of the weight files, which may be replaced while the program runs."""
+        return version_of(self._models_dir / MANIFEST_FILE)
 
     def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
         picture = images.read_on_white(source)
@@ -76,8 +72,19 @@ class PictureStyles:
 
     def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
         """Gamma and beta (2, N), and the sha256 of their base network; (2, 0) and "" without a predictor."""
-        if self._predictor is None:
+        if (found := self._predictor_in(self._version())) is None:
             return torch.zeros(2, 0), ""
-        predictor, base_sha256 = self._predictor
+        predictor, base_sha256 = found
         with torch.no_grad():
             return predictor(target.means, target.stds)[0], base_sha256
+
+
+def _predictor(models_dir: Path) -> tuple[RowPredictor, str] | None:
+    """None without a usable predictor. Only logged, as the other methods do without."""
+    if not isfile(models_dir / PREDICTOR_FILE):
+        return None
+    try:
+        return load_predictor(models_dir)
+    except MissingWeights as error:
+        log.warning("%s", error)
+        return None

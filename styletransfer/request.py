@@ -16,7 +16,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.color import keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
-from styletransfer.device import compute_on_one_core
+from styletransfer.device import compute_on_one_core, on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.images import ImageSource, Painting, Picture
 from styletransfer.methods.tiles import computed_pixels
@@ -118,6 +118,7 @@ class Request:
         plain: dict[str, object] = json.loads(json.dumps(found, default=lambda number: number.item()))
         return plain
 
+    @on_the_cpu()
     def read(self, source: ImageSource | Picture) -> Picture:
         """A photo in the wanted size. Raises UnreadableImage, or InvalidInput where the memory is too small."""
         picture, size = images.read_picture(source), self.options.size
@@ -126,6 +127,7 @@ class Request:
         wanted = images.with_long_side(picture.size, size)
         return _within_memory(lambda: picture.resized(wanted), wanted)
 
+    @on_the_cpu()
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
         """The paintings of photos that were `read`: of one, or of as many of one size as `at_once` says.
 
@@ -162,7 +164,7 @@ class Request:
                 images.release()  # parts of a large picture come and go tile by tile
             if on_step and progress.preview is not None:
                 preview = images.as_float(self._finished(progress.preview, pictures[0].rgb))
-                progress = replace(progress, preview=preview)
+                progress = replace(progress, preview=_on_white(preview, pictures[0].alpha))
             try:
                 if on_step:
                     on_step(progress)
@@ -188,7 +190,7 @@ class Request:
         if self.masks or options.preserve_color > 0:
             photo = images.resize_within(photo, size)
         if self.masks:
-            shade = self._shades(size).amax(dim=0, keepdim=True)
+            shade = self._shades(size).sum(dim=0, keepdim=True)
             cover = (shade / FULLY_COVERED).clamp(max=1)
         if options.preserve_color > 0:
             rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover)
@@ -246,6 +248,8 @@ class Request:
         try:
             paintings = self.paint([reading.result() for _, reading in group], on_step)
         except (UnreadableImage, InvalidInput, UnwritableOutput) as error:  # no picture, or too large for this
+            # These lead to what was at work, and so to the photo.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
             return [BatchResult(source, error=error) for source, _ in group]
         return [BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)]
 
@@ -260,11 +264,12 @@ class Request:
         maps = weights[:, None, None] * shades
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.where(total > 0, 1), weights[:, None, None])
-        return maps, strength * shades.amax(dim=0)
+        # The greys of several styles add up: where one mask fades into another nothing of the photo is left.
+        return maps, strength * shades.sum(dim=0).clamp(max=1)
 
     def _shades(self, size: tuple[int, int]) -> Tensor:
         """The masks in `size`, (S, 1, H, W); white for a style without one."""
-        everywhere = torch.ones(1, 1, *size)
+        everywhere = torch.ones(1, 1, *size, dtype=torch.float32)
         return torch.cat(
             [
                 images.resize(self.masks[name], size) if name in self.masks else everywhere
@@ -296,6 +301,14 @@ def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
             f"{MAX_PIXELS:,}; give a smaller size"
         )
     return height, width
+
+
+def _on_white(preview: Tensor, alpha: Tensor | None) -> Tensor:
+    """A preview (1, 3, H, W), which has no transparency, of a picture that has."""
+    if alpha is None:
+        return preview
+    cover = images.as_float(images.resize_within(alpha, (preview.shape[2], preview.shape[3])))
+    return preview * cover + (1 - cover)
 
 
 def _size(reading: Future[Picture]) -> tuple[int, int] | None:

@@ -4,8 +4,8 @@ import math
 import sys
 from dataclasses import dataclass
 from numbers import Integral, Rational, Real
-from os import PathLike
 from os.path import isfile
+from pathlib import Path
 from typing import ClassVar
 
 from styletransfer.errors import InvalidInput
@@ -96,7 +96,7 @@ class Optimization:
 
     steps: int = 60
     seconds: float = 0.0
-    start: str = "auto"
+    start: str | Path = "auto"
     seed: int = 0
     style_scale: float = 1.0
     content_layer: str = "relu4_2"
@@ -114,7 +114,7 @@ class Optimization:
         for name, value in vars(self).items():
             default = getattr(type(self), name)
             if isinstance(default, str):
-                expected, valid = "name", isinstance(value, str | PathLike)
+                expected, valid = "name", isinstance(value, str | Path)
             else:
                 whole = isinstance(default, int)
                 expected, valid = "whole number" if whole else "number", is_number(value, whole=whole)
@@ -147,7 +147,7 @@ class Optimization:
             raise InvalidInput(f"seconds is {self.seconds:g}; it must be finite and above 0, or 0 for no limit")
 
     @property
-    def start_picture(self) -> str | None:
+    def start_picture(self) -> str | Path | None:
         """The picture file to begin from, or None where `start` is one of STARTS."""
         return None if self.start in STARTS else self.start
 

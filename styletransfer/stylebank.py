@@ -7,6 +7,7 @@ import logging
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from os.path import isfile
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.files import attempt, make_folder, replacing
+from styletransfer.files import attempt, make_folder, replacing, version_of
 from styletransfer.text import encodable, is_shown
 from styletransfer.vgg import GRAM_LAYERS, channels
 
@@ -173,23 +174,28 @@ class StyleBank:
         """Style name -> file, in order of name."""
         found: dict[str, Path] = {}
         for folder in (self.own, self.further, self.shipped):
-            files = (path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
-            found |= {path.stem: path for path in files}
+            try:
+                files = list(folder.iterdir())
+            except OSError:  # there is none, or it is closed to this user
+                continue
+            found |= {path.stem: path for path in files if path.suffix == SUFFIX and path.name[0] != "."}
         return dict(sorted(found.items()))
 
     def is_shipped(self, name: str) -> bool:
         """Whether that name is one of a shipped style, which cannot be removed or replaced."""
-        return any((folder / f"{name}{SUFFIX}").exists() for folder in (self.shipped, self.further))
+        return any(isfile(folder / f"{name}{SUFFIX}") for folder in (self.shipped, self.further))
 
     def check_free(self, name: str) -> None:
         """Raise InvalidInput if a new style cannot have that name."""
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never replaced; choose another name")
         if name in self.paths():
-            raise InvalidInput(
-                f"a style {name!r} exists already; choose another name, or remove it first, with "
-                f"'styletransfer styles --remove {name}', or `remove_style` in Python"
+            error = InvalidInput(f"a style {name!r} exists already; choose another name, or remove it first")
+            error.add_note(  # which the page does not show: it has a button
+                f"remove it with 'styletransfer styles --remove {name}', and --styles-dir for another folder "
+                "than your own, or with `remove_style` in Python"
             )
+            raise error
 
     def remove(self, name: str) -> None:
         """Delete the file of a style of the user's. Raises UnknownStyle, InvalidInput, UnwritableOutput."""
@@ -204,7 +210,7 @@ class StyleBank:
 
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
-        if path.is_file() and path.stat().st_size > LARGEST_FILE:
+        if isfile(path) and path.stat().st_size > LARGEST_FILE:
             raise InvalidStyleFile(f"{path} has more than {LARGEST_FILE:,} bytes, which no style file has")
         style = load_style(path)
         check_style(style, base_sha256, row_length)
@@ -233,7 +239,7 @@ class StyleBank:
     def load(self, name: str) -> Style:
         """The style of that name. Raises UnknownStyle, InvalidStyleFile."""
         path = self.find(name)
-        return _kept(path, path.stat().st_mtime_ns)
+        return _kept(path, version_of(path))
 
     def preview(self, name: str) -> bytes:
         """The small picture in a style's file, without its numbers. Raises UnknownStyle, InvalidStyleFile."""
@@ -262,8 +268,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @functools.lru_cache(maxsize=MOST_KEPT)
-def _kept(path: Path, changed: int) -> Style:
-    """A style file as last `changed`; shared by all banks, as every visitor of the page has one."""
+def _kept(path: Path, version: tuple[int, int, int] | None) -> Style:
+    """A style file in that version; shared by all banks, as every visitor of the page has one."""
     return load_style(path)
 
 

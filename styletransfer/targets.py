@@ -113,7 +113,7 @@ def target_of(features: Mapping[str, Tensor]) -> StyleTarget:
 
 def _where(features: Tensor, shares: Tensor) -> Tensor:
     """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers; else those that it covers most."""
-    return features[:, :, shares[0, 0] >= min(0.5, shares.max().item())].unsqueeze(2)
+    return features[:, :, shares[0, 0] >= shares.max() / 2].unsqueeze(2)
 
 
 def as_batch(targets: Iterable[StyleTarget], count: int) -> StyleTarget:

@@ -7,6 +7,7 @@ another sha256 is refused.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from os.path import isfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,7 +125,7 @@ def _load(
     Raises MissingWeights unless the file is the one that the manifest names.
     """
     path = folder / name
-    if not path.is_file():
+    if not isfile(path):
         raise MissingWeights(f"{path} is missing; reinstall, or train it with 'styletransfer {command}'")
     try:
         digest = sha256_of(path)
@@ -140,7 +141,7 @@ def _load(
             config = json.loads(file.metadata()["config"])
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
         with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn by chance
-            network = build(config)
+            network = build(config).float()  # the host program may have set another default
         network.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise MissingWeights(f"{path} is not a weight file of this version: {error}") from error

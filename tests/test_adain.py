@@ -10,6 +10,7 @@ from trainers import ADAIN, adain_trainer
 from styletransfer.core import Progress
 from styletransfer.decoder import (
     ADAIN_LAYERS,
+    at,
     blended_statistics,
     encode,
     statistics_in,
@@ -57,23 +58,52 @@ def test_the_statistics_in_a_batch_of_targets_are_those_of_its_styles(styles):
             torch.testing.assert_close(found, blended_statistics([style], torch.ones(1, 1), layer))
 
 
-def test_maps_lie_where_the_photo_lies_whatever_its_size(styles):
+def test_maps_lie_where_the_photo_lies_whatever_its_size():
     halves = torch.zeros(1, 2, 20, 20)  # a size that is continued to 32
     halves[:, 0, :, :10] = halves[:, 1, :, 10:] = 1
-    mean = blended_statistics(styles[:2], halves, "relu2_1")[0][0]
-    for style, columns in zip(styles[:2], (slice(0, 5), slice(5, 10)), strict=True):
-        expected = style.means["relu2_1"][:, None, None].expand(-1, 10, 5)
-        torch.testing.assert_close(mean[:, :10, columns], expected)
+    found = at("relu2_1", halves)[:, :, :10]
+    assert (found[:, 0, :, :5] == 1).all()
+    assert (found[:, 1, :, 5:10] == 1).all()
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
-@pytest.mark.parametrize("as_map", [False, True])
-def test_strength_is_the_way_from_the_own_statistics_to_those_of_the_style(vgg, styles, strength, as_map):
-    degree = torch.full((1, 64, 64) if as_map else (1,), strength)
+def test_strength_is_the_way_from_the_own_statistics_to_those_of_the_style(vgg, styles, strength):
     for layer, own in statistics_of(encode(vgg, photo_pixels(64, 64))).items():
         style = blended_statistics(styles[:1], torch.ones(1, 1), layer)
-        for found, start, end in zip(toward(own, style, degree, layer), own, style, strict=True):
+        for found, start, end in zip(toward(own, style, torch.tensor([strength])), own, style, strict=True):
             torch.testing.assert_close(found, torch.lerp(start, end, strength).expand_as(found))
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_maps_with_the_same_everywhere_are_no_maps(stylizer, styles, strength):
+    photo, weights, degree = photo_pixels(64, 80), torch.tensor([0.6, 0.4]), torch.tensor(strength)
+    plain = stylizer.stylize(photo, styles[:2], weights, degree)
+    maps = weights[:, None, None].expand(2, 64, 80)
+    mapped = stylizer.stylize(photo, styles[:2], maps, degree.expand(64, 80))
+    torch.testing.assert_close(mapped, plain, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_a_region_is_given_the_statistics_of_its_style(stylizer, styles, monkeypatch, tiled):
+    photo, place, restyled = photo_pixels(256, 256), torch.zeros(256, 256), {}
+    place[64:192, 64:192] = 1
+    photo[..., place == 0] = 0.9  # nothing of this may count
+    if tiled:
+        monkeypatch.setattr(adain, "TILING", dataclasses.replace(adain.TILING, whole=100, side=248))
+
+    def decode(features):
+        restyled.setdefault("first", features)
+        return torch.zeros(1, 3, 256, 256)
+
+    monkeypatch.setattr(stylizer.decoder, "forward", decode)
+    stylizer.stylize(photo, styles[:1], torch.ones(1, 256, 256), place)
+    features = encode(stylizer.vgg, photo)
+    inside = restyled["first"]["relu2_1"][..., 32:96, 32:96]
+    lively = features["relu2_1"][..., 32:96, 32:96].std(dim=(2, 3))[0] > 0.05
+    assert lively.any()
+    for found, part in zip(channel_statistics(inside), ("means", "stds"), strict=True):
+        expected = getattr(styles[0], part)["relu2_1"]
+        torch.testing.assert_close(found.flatten()[lively], expected[lively], atol=0.05, rtol=0.1)
 
 
 def test_strength_zero_is_the_photo_itself(stylizer, styles):
@@ -88,7 +118,7 @@ def test_tiles_are_the_whole(stylizer, styles, size, monkeypatch):
     features = statistics_of(encode(stylizer.vgg, photo))
     whole = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7))
     monkeypatch.setattr(adain, "TILING", dataclasses.replace(adain.TILING, whole=100, side=248))
-    monkeypatch.setattr(stylizer, "_sampled", lambda _: features)  # the same as the whole picture's
+    monkeypatch.setattr(stylizer, "_sampled", lambda *_: features)  # the same as the whole picture's
     seen: list[Progress] = []
     tiled = stylizer.stylize(photo, styles[:1], torch.ones(1), torch.tensor(0.7), seen.append)
     assert len(seen) > 1

@@ -1,16 +1,18 @@
 import json
 import math
 import shutil
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo, near, random_predictor, same
+from conftest import TINY, make_photo, near, random_predictor, random_style, same
 from PIL import Image, ImageChops, ImageStat
 
-from styletransfer import Optimization, StyleTransfer, images, read_metadata, save_picture
+from styletransfer import Optimization, StyleTransfer, images, methods, read_metadata, save_picture, stylebank
 from styletransfer.errors import (
     Cancelled,
     InvalidInput,
@@ -20,10 +22,11 @@ from styletransfer.errors import (
 )
 from styletransfer.methods import METHODS, cin
 from styletransfer.methods.tiles import Sampling, Window
+from styletransfer.networks import TransformerNetwork
 from styletransfer.request import Options
 from styletransfer.settings import VERSION
 from styletransfer.stylebank import load_style, save_style
-from styletransfer.weights import PREDICTOR_FILE, save_predictor
+from styletransfer.weights import PREDICTOR_FILE, save_base, save_predictor
 
 MIX = {"amber": 0.75, "blue": 0.25}
 FEW = Optimization(steps=2, least_side=64, start="photo")
@@ -392,6 +395,22 @@ def test_white_masks_change_nothing(transfer, photo):
     assert np.abs(masked - whole).mean() < 0.05 * whole.std()  # maps are blended in another order, in bf16
 
 
+@pytest.mark.parametrize("method", ["cin", "adain"])
+@pytest.mark.parametrize("around", [0, 255])
+def test_a_region_is_painted_alike_whatever_lies_around_it(transfer, method, around):
+    photo, place = make_photo(64, 160), (60, 0, 100, 64)
+    mask = Image.new("L", photo.size)
+    mask.paste(255, place)
+    flat = Image.new("RGB", photo.size, (around,) * 3)
+    flat.paste(photo.crop(place), place)
+    masks = {"amber": mask}
+    within, alone = (
+        np.asarray(transfer.stylize(each, "amber", method=method, masks=given).crop(part), float)
+        for each, given, part in ((flat, masks, place), (photo.crop(place), {}, (0, 0, 40, 64)))
+    )
+    assert np.abs(within.mean(axis=(0, 1)) - alone.mean(axis=(0, 1))).max() < 0.25 * alone.std()
+
+
 def test_a_region_is_painted_alike_whatever_is_painted_elsewhere(transfer):
     photo, place = make_photo(64, 256), (200, 8, 248, 56)
     masks = {name: Image.new("L", (256, 64)) for name in ("amber", "blue")}
@@ -480,6 +499,16 @@ def test_a_style_mask_changes_what_a_picture_asks_for(transfer, photo):
     assert transfer.stylize(photo, painting, style_masks={"picture": mask}).tobytes() != plain.tobytes()
 
 
+def test_a_grey_style_mask_is_as_good_as_a_white_one(transfer, photo):
+    painting = make_photo(700, 500, seed=3)
+    paintings = []
+    for shade in (100, 255):
+        mask = Image.new("L", painting.size)
+        mask.paste(shade, (0, 0, 350, 250))
+        paintings.append(transfer.stylize(photo, painting, style_masks={"picture": mask}))
+    assert near(*paintings)
+
+
 def test_a_style_mask_that_leaves_nothing_is_refused(transfer, photo):
     black = Image.new("L", (9, 9))
     with pytest.raises(InvalidInput, match="mask of picture is all black"):
@@ -561,3 +590,77 @@ def test_a_painting_too_large_for_pil_is_refused_before_it_is_painted(transfer, 
     monkeypatch.setattr("styletransfer.api.MAX_PIL_PIXELS", 100)
     with pytest.raises(InvalidInput, match="stylize_batch"):
         transfer.stylize(photo, "amber")
+
+
+def test_weight_files_that_are_replaced_while_the_program_runs_are_loaded(transfer, photo, tmp_path):
+    models, styles = tmp_path / "models", tmp_path / "styles"
+    styles.mkdir()
+    transfer = StyleTransfer(device="cpu", models_dir=models, styles_dir=styles)
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        sha256 = save_base(models, TransformerNetwork(TINY), {"command": "none"})
+        save_style(styles / "amber.safetensors", random_style("amber", sha256, seed=1))
+        painted = transfer.stylize(photo, "amber")
+        assert json.loads(painted.info["styletransfer"])["network"] == sha256
+
+
+def test_networks_are_loaded_once_however_many_ask_at_the_same_time(transfer, monkeypatch):
+    load, loads, both = methods.load, [], threading.Barrier(2)
+
+    def slowly(*given):
+        loads.append(given)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return load(*given)
+
+    monkeypatch.setattr(methods, "load", slowly)
+    asking = [threading.Thread(target=transfer._stylizer, args=("cin",)) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert len(loads) == 1
+
+
+def test_a_program_that_makes_its_tensors_elsewhere_gets_the_same_paintings(tiny_models, tiny_styles, tmp_path):
+    def work(folder):
+        stylebank._kept.cache_clear()
+        transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+        transfer.estimate((40, 40))
+        learned = transfer.train_style(make_photo(60, 60, seed=4), "Mine", steps=1, folder=folder)
+        transfer.with_styles(tmp_path / "imported").import_style(folder / "mine.safetensors")
+        transfer.with_styles(tmp_path / "imported").remove_style("mine")
+        photo, mix = make_photo(48, 64), [(learned, 0.5), ("amber", 0.3), (make_photo(40, 40, seed=4), 0.2)]
+        return [
+            transfer.stylize(photo, mix, method=method, optimization=FEW, size=60).tobytes()
+            for method in METHODS
+        ]
+
+    (tmp_path / "imported").mkdir()
+    expected = work(tmp_path / "before")
+    with torch.device("meta"):
+        assert work(tmp_path / "after") == expected
+
+
+def test_a_program_that_computes_in_double_precision_gets_the_same_paintings(
+    tiny_models, tiny_styles, photo, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.training.style_job.PREVIEW_SECONDS", -1)
+    painting, left = make_photo(60, 60, seed=4), Image.new("L", photo.size)
+    left.paste(255, (0, 0, 32, 48))
+
+    def work(folder):
+        transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+        learned = transfer.train_style(painting, "Mine", steps=1, folder=folder, on_step=lambda progress: None)
+        assert learned.row.dtype == torch.float32
+        return [
+            transfer.stylize(photo, MIX, method=method, masks={"amber": left}, preserve_color=0.5).tobytes()
+            for method in ("cin", "adain")
+        ]
+
+    expected = work(tmp_path / "before")
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert work(tmp_path / "after") == expected
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -5,7 +5,9 @@ import json
 import os
 import shlex
 import signal
+import struct
 import sys
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -537,6 +539,12 @@ def test_a_photo_too_large_for_the_method_is_passed_over(run, photo_file, tmp_pa
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.png"]
 
 
+def test_a_wish_that_is_refused_leaves_no_folder_for_previews(run, photo_file, tmp_path):
+    code, _, err = run("stylize", photo_file, "--style", "ambre", *FEW_STEPS, "--previews", tmp_path / "new")
+    assert (code, "did you mean 'amber'" in err) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
 def test_where_nothing_is_painted_an_earlier_plot_stays(run, photo_file, tmp_path):
     (tmp_path / "plot.svg").write_text("of the first run")
     kept = ("--plot", tmp_path / "plot.svg", "--strength", "0", "-o", tmp_path / "out.png")
@@ -615,6 +623,7 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", f"seed={10**23}"], "whole number from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
         (["--mask", "amber"], "write STYLE=MASK"),
+        (["--mask", "amber="], "write STYLE=MASK"),
         (["--mask", "amber=a.png", "--mask", "amber=b.png"], "--mask is given twice for amber"),
         (["--mask", "blue=photo.png"], "not in the mix"),
         (["--mask", "amber=none.png"], "no such file"),
@@ -652,6 +661,9 @@ def test_a_style_is_learned_used_given_away_and_removed(run, photo_file, paintin
     assert "My Style" not in run("styles", *here)[1]
     assert run("import", tmp_path / "gift.safetensors", *here)[0] == 0
     assert "My Style" in run("styles", *here)[1]
+    code, _, err = run("import", tmp_path / "gift.safetensors", *here)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "'styletransfer styles --remove my-style'" in err
 
 
 @pytest.mark.parametrize(
@@ -701,6 +713,22 @@ def test_a_picture_too_long_for_its_format_is_refused_before_the_work(run, tmp_p
     assert code == 2
     assert "WEBP allows at most 16,383" in err
     assert not (tmp_path / "out.webp").exists()
+
+
+def test_a_picture_that_claims_any_number_of_pixels_costs_the_others_nothing(run, tmp_path):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    (tmp_path / "in").mkdir()
+    header = struct.pack(">2I5B", 9_999_000, 9_999_000, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(8))) + chunk(b"IEND", b"")
+    (tmp_path / "in" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    make_photo(40, 40).save(tmp_path / "in" / "photo.png")
+    code, out, err = run("stylize", tmp_path / "in", "--style", "amber", "-o", tmp_path / "out")
+    assert (code, "1 of 2" in out) == (2, True)
+    assert "9999000x9999000 pixels" in err
+    assert len(err.strip().splitlines()) == 1
+    assert painted(tmp_path / "out") == ["photo.png"]
 
 
 def test_what_takes_long_is_said_beforehand(run, photo_file, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Optimisation of pixels, on small pictures."""
 
+import dataclasses
 import itertools
 import math
 import shutil
@@ -130,6 +131,25 @@ def test_optimising_lowers_the_objective(vgg, stylizer, style, settings):
     painted = paint(stylizer, style, photo, settings)
     start = torch.rand_like(photo) if settings.start == "noise" else photo
     assert objective.gradient(painted)[1].objective < 0.8 * objective.gradient(start)[1].objective
+
+
+def test_lbfgs_takes_no_clamped_pixel_for_curvature(stylizer, style):
+    photo = photo_pixels(64, 64).round()  # most pixels want to leave the range
+    seen: list[Progress] = []
+    settings = Optimization(steps=60, least_side=64, optimizer="lbfgs", patience=60, start="photo")
+    paint(stylizer, style, photo, settings, on_step=seen.append)
+    objectives = [progress.losses["objective"] for progress in seen if progress.losses]
+    assert objectives[-1] < 1.1 * min(objectives)
+
+
+def test_what_counts_is_all_that_is_minimised(stylizer, style):
+    photo, seen = photo_pixels(64, 64), []
+    settings = Optimization(steps=12, least_side=64, start="photo", variation_weight=1e4, patience=3)
+    paint(stylizer, style, photo, settings, on_step=seen.append)
+    first, *_, last = (progress.losses for progress in seen if progress.losses)
+    variation = 1e4 * total_variation(photo).item()
+    assert first["objective"] == pytest.approx(first["content"] + first["style"] + variation, rel=1e-4)
+    assert last["objective"] < first["objective"]
 
 
 @pytest.mark.parametrize(
@@ -320,6 +340,30 @@ def test_a_picture_that_is_stopped_while_it_is_small_has_the_detail_of_the_start
     assert total_variation(painted) > 0.8 * total_variation(photo)
 
 
+def test_noise_is_not_poured_over_the_picture_at_the_next_size(stylizer, style):
+    settings, noise = Optimization(steps=20, least_side=64, start="noise"), []
+
+    def stop(progress):
+        if progress.step == 61:  # the first of the last size
+            raise Cancelled
+
+    for on_step in (None, stop):
+        painted = paint(stylizer, style, photo_pixels(128, 128), settings, on_step=on_step)
+        noise.append(total_variation(painted).item())
+    assert noise[1] < 2 * noise[0]
+
+
+def test_what_is_done_to_a_preview_does_nothing_to_the_painting(stylizer, style):
+    def spoil(progress):
+        if progress.preview is not None:
+            progress.preview.zero_()
+
+    plain, watched = (
+        paint(stylizer, style, photo_pixels(64, 64), FEW, on_step=on_step) for on_step in (None, spoil)
+    )
+    assert torch.equal(plain, watched)
+
+
 @pytest.fixture
 def seconds_spent(monkeypatch):
     """Makes every step take time by its pixels, on a clock of its own: call it to learn what time it is."""
@@ -344,6 +388,31 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, seconds_s
     assert found.shape[-2:] == (200, 200)
     assert 0.35 < seconds_spent() < 0.65  # one step at full size alone would take 2
     assert seen[-1].step >= 3
+
+
+def test_no_size_is_begun_for_a_few_steps(stylizer, style, seconds_spent, monkeypatch):
+    taken, optimise = {}, gatys._Run._optimise
+
+    def counted(self, image, state, index):
+        before = self.done
+        found = optimise(self, image, state, index)
+        taken[self.plans[index].size[0]] = taken.get(self.plans[index].size[0], 0) + self.done - before
+        return found
+
+    monkeypatch.setattr(gatys._Run, "_optimise", counted)
+    settings = Optimization(seconds=60, least_side=64, patience=500)
+    paint(stylizer, style, photo_pixels(512, 512), settings)  # a step at full size takes 13 s
+    assert max(taken) < 512
+    assert min(taken.values()) >= gatys.LEAST_STEPS / 2
+    assert taken[64] >= 15
+    assert 54 < seconds_spent() < 66
+
+
+def test_the_steps_to_come_are_guessed_by_the_time(stylizer, style, seconds_spent):
+    seen: list[Progress] = []
+    settings = Optimization(seconds=20, least_side=32, patience=500)
+    paint(stylizer, style, photo_pixels(128, 128), settings, on_step=seen.append)
+    assert seen[4].steps == pytest.approx(seen[-1].step, rel=0.3)
 
 
 def test_the_time_that_is_wished_for_is_kept_to_within_a_tenth(stylizer, style, seconds_spent):
@@ -371,9 +440,16 @@ def test_the_style_is_looked_at_larger_for_broader_strokes_and_smaller_at_small_
     stylizer, style, monkeypatch, style_scale, expected
 ):
     sides, goals = set(), gatys.GatysStylizer.goals
+    style = dataclasses.replace(style, picture=painting())
     monkeypatch.setattr(gatys.GatysStylizer, "goals", lambda *given: sides.add(given[4]) or goals(*given))
     paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=1, least_side=32, style_scale=style_scale))
     assert sorted(sides) == expected
+
+
+def test_a_scale_of_strokes_that_has_no_effect_is_refused(stylizer, style):
+    with pytest.raises(InvalidInput, match="style_scale only works with pictures"):
+        stylizer.check([style], Optimization(style_scale=2))
+    stylizer.check([style, dataclasses.replace(style, picture=painting())], Optimization(style_scale=2))
 
 
 def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):

@@ -1,6 +1,7 @@
 """Learning styles through the API, and where they are kept."""
 
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from conftest import make_photo
 
 from styletransfer import StyleTransfer
-from styletransfer.errors import InvalidInput
+from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.stylebank import load_style
 
 
@@ -80,6 +81,27 @@ def test_a_home_that_is_not_known_is_no_folder_called_tilde(tiny_models, tiny_st
     monkeypatch.setattr("styletransfer.api.user_data_path", lambda name: Path("~/.local/share") / name)
     with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
         StyleTransfer(device="cpu").train_style(make_photo(60, 60), "Mine", steps=1)
+
+
+def test_a_home_that_is_closed_to_this_user_holds_no_styles(tiny_models, tiny_styles, tmp_path, monkeypatch):
+    def closed_below_home(function):
+        def asked(path=".", *given, **how):
+            if str(path).startswith(str(tmp_path)):
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path, *given, **how)
+
+        return asked
+
+    folders = {"models": tiny_models, "styles": tiny_styles}
+    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    monkeypatch.setattr("styletransfer.api.user_data_path", lambda name: tmp_path / name)
+    for name in ("stat", "listdir", "scandir"):
+        monkeypatch.setattr(os, name, closed_below_home(getattr(os, name)))
+    assert list(StyleTransfer(device="cpu").styles) == ["amber", "blue", "coral"]
+    with pytest.raises(InvalidInput, match="is not a folder of styles"):
+        StyleTransfer(device="cpu", styles_dir=tmp_path / "styles")
+    with pytest.raises(MissingWeights, match="is missing"):
+        StyleTransfer(device="cpu", models_dir=tmp_path).stylize(make_photo(60, 60), "amber")
 
 
 def test_the_folder_of_the_shipped_styles_can_be_named_as_the_own_one(tiny_models, tmp_path, monkeypatch):

@@ -1,14 +1,18 @@
 """Pictures as styles."""
 
+import gc
 import os
+import shutil
+import weakref
 
 import torch
-from conftest import TINY, make_photo
+from conftest import TINY, make_photo, random_predictor
 
 from styletransfer.files import sha256_of
+from styletransfer.networks import TransformerNetwork
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.vgg import STYLE_LAYERS
-from styletransfer.weights import BASE_FILE
+from styletransfer.weights import BASE_FILE, save_base, save_predictor
 
 
 def test_a_picture_has_gamma_and_beta_of_the_base_network_at_hand(tiny_models):
@@ -41,3 +45,27 @@ def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, ph
     (tmp_path / "other.png").replace(file)
     transfer.stylize(photo, file)
     assert len(looks) == 3
+
+
+def test_networks_are_given_back_with_their_owner(tiny_models, tmp_path):
+    make_photo(60, 60).save(tmp_path / "painting.png")
+    gc.disable()
+    try:
+        pictures = PictureStyles(tiny_models, torch.device("cpu"))
+        pictures.get(tmp_path / "painting.png", "painting")
+        gone = weakref.ref(pictures)
+        del pictures
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_picture_is_looked_at_anew_when_the_weight_files_change(tiny_models, tmp_path):
+    models = shutil.copytree(tiny_models, tmp_path / "models")
+    make_photo(60, 60).save(tmp_path / "painting.png")
+    pictures = PictureStyles(models, torch.device("cpu"))
+    first = pictures.get(tmp_path / "painting.png", "painting")
+    sha256 = save_base(models, TransformerNetwork(TINY), {"command": "another"})
+    save_predictor(models, random_predictor(), sha256, {"command": "another"})
+    second = pictures.get(tmp_path / "painting.png", "painting")
+    assert first.info.base_sha256 != second.info.base_sha256 == sha256

@@ -143,6 +143,22 @@ def test_hardly_any_strength_gives_the_photo_back(transfer, name, style):
 
 
 @pytest.mark.parametrize("method", ["cin", "adain"])
+@pytest.mark.parametrize("around", [0.0, 1.0])
+def test_a_region_is_painted_as_a_picture_of_its_own(transfer, method, around):
+    lion = images.resize_long_side(images.read_picture(photo_path("lion.jpg")).rgb, 384)
+    place = (slice(None), slice(None), slice(96, 288), slice(96, 288))
+    photo, inside = torch.full_like(lion, around), torch.zeros_like(lion)
+    photo[place], inside[place] = lion[place], 1
+    masks = {"great-wave": images.to_pil(inside)}
+    within, alone = (
+        images.read_picture(transfer.stylize(images.to_pil(each), "great-wave", method=method, masks=given)).rgb
+        for each, given in ((photo, masks), (lion[place], None))
+    )
+    for found in (torch.Tensor.mean, torch.Tensor.std):
+        assert found(within[place]) == pytest.approx(found(alone).item(), abs=0.04)
+
+
+@pytest.mark.parametrize("method", ["cin", "adain"])
 def test_a_mask_leaves_the_photo_around_and_paints_as_usual_within(transfer, method):
     photo = images.to_pil(images.resize_long_side(images.read_picture(photo_path("lion.jpg")).rgb, 384))
     inside = torch.zeros(1, 3, photo.height, photo.width)

@@ -99,6 +99,8 @@ def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_t
         ({"blue": OUTSIDE}, 0.4, {"blue": (0, 102)}),
         ({"blue": EVERYWHERE}, 0.4, {"blue": (255, 102)}),
         ({"blue": INSIDE, "coral": OUTSIDE}, 1.0, {"blue": (255, 0), "coral": (0, 255)}),
+        # The greys add up to the strength outside.
+        ({"blue": OUTSIDE, "coral": EVERYWHERE}, 0.4, {"blue": (0, 51), "coral": (255, 51)}),
     ],
 )
 def test_styles_belong_inside_or_outside_of_what_was_painted(places, elsewhere, expected):

@@ -1,19 +1,21 @@
 """What a request promises whatever the method: of one photo, of batches, where the memory is too small."""
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 
 import pytest
 import torch
 from conftest import make_photo, near
-from PIL import ExifTags, Image, ImageSequence
+from PIL import ExifTags, Image, ImageChops, ImageSequence
 
 from styletransfer import Optimization, images, read_metadata
 from styletransfer.errors import InvalidInput, UnknownStyle, UnreadableImage, UnwritableOutput
 from styletransfer.images import Picture
 from styletransfer.methods import cin
-from styletransfer.request import Request
+from styletransfer.request import Options, Request
 
 MIX = {"amber": 0.75, "blue": 0.25}
 ON_THE_CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: ...")
@@ -91,6 +93,35 @@ def test_workers_are_a_whole_number(transfer, photo):
         transfer.stylize_batch([photo], "amber", workers=4.0)
 
 
+def request_of(transfer, masks):
+    styles = dict.fromkeys(masks, 0.5)
+    return transfer._request(styles, "cin", masks, {}, Options(1.0, None, 1.0, 0.0, "luminance", None))
+
+
+def test_where_one_mask_fades_into_another_nothing_of_the_photo_is_left(transfer):
+    left = Image.new("L", (8, 8))
+    left.paste(255, (0, 0, 4, 8))
+    request = request_of(transfer, {"amber": left, "blue": ImageChops.invert(left)})
+    weights, strength = request._shares((64, 64))
+    assert (strength > 0.999).all()
+    torch.testing.assert_close(weights.sum(dim=0), torch.ones(64, 64))
+
+
+def test_previews_of_a_cut_out_are_on_white(transfer, monkeypatch):
+    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", -1)
+    photo, previews = make_photo(64, 64).convert("RGBA"), []
+    photo.putalpha(Image.linear_gradient("L").resize((64, 64)).point(lambda value: 255 * (value > 127)))
+    few = Optimization(steps=2, least_side=32)
+    transfer.stylize(
+        photo, "amber", method="gatys", optimization=few, on_step=lambda step: previews.append(step.preview)
+    )
+    assert len(previews) > 2
+    for preview in previews:
+        height = preview.shape[2]
+        assert (preview[:, :, : height // 2 - 2] > 0.99).all()
+        assert (preview[:, :, height // 2 + 2 :] < 0.99).any()
+
+
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_a_batch_is_its_singles_in_order(transfer, workers):
     photos = [make_photo(40 + 8 * (i // 2), 48, seed=i) for i in range(3)]
@@ -136,6 +167,27 @@ def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_
     results = list(transfer.stylize_batch([photo, tmp_path / "none.jpg", photo], "amber"))
     assert [result.image is not None for result in results] == [True, False, True]
     assert isinstance(results[1].error, UnreadableImage)
+
+
+def test_an_error_of_a_batch_does_not_keep_the_photo_in_memory(transfer, photo, monkeypatch, tmp_path):
+    opened = []
+
+    def fail(request, source):
+        huge = make_photo(40, 40)
+        opened.append(weakref.ref(huge))
+        try:
+            raise OSError("truncated")
+        except OSError as error:
+            raise UnreadableImage("damaged") from error
+
+    monkeypatch.setattr(Request, "read", fail)
+    gc.disable()
+    try:
+        results = list(transfer.stylize_batch([photo, tmp_path / "photo.png"], "amber"))
+        assert [found() for found in opened] == [None, None]
+    finally:
+        gc.enable()
+    assert [str(result.error) for result in results] == ["damaged", "damaged"]
 
 
 def test_a_photo_that_the_disk_has_no_room_for_is_passed_over(transfer, photo, monkeypatch):

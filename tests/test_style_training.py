@@ -324,6 +324,15 @@ def test_poor_pictures_still_make_a_sound_style(learn, picture):
     assert style.row.isfinite().all()
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(learn, tmp_path, monkeypatch):
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "own")
+    seen: list[Progress] = []
+    with pytest.raises(UnwritableOutput, match="cannot be written to"):
+        learn(on_step=seen.append)
+    assert seen == []
+
+
 def test_a_full_disk_leaves_no_style_file(learn, tmp_path, monkeypatch):
     def full(path, content):
         with path.open("wb") as file:

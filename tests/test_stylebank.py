@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 
 import pytest
 import torch
@@ -50,6 +51,8 @@ def test_an_unknown_style_is_refused_with_the_nearest_name(tmp_path, style):
         bank.load("ambre")
     with pytest.raises(UnknownStyle, match="lists all 1"):
         bank.load("zzz")
+    with pytest.raises(UnknownStyle):
+        bank.remove(300 * "z")  # which no file is called
 
 
 def test_a_shipped_style_is_not_hidden_by_a_users_one(tmp_path, style):
@@ -151,8 +154,11 @@ def given(tmp_path):
 def test_a_file_from_elsewhere_is_taken_over_under_its_name(bank, given):
     assert bank.add_file(given, BASE, TINY.row_length).slug == "coral"
     assert bank.find("coral").read_bytes() == given.read_bytes()
-    with pytest.raises(InvalidInput, match="'styletransfer styles --remove coral'"):
+    with pytest.raises(
+        InvalidInput, match=r"or remove it first(\n|$)"
+    ) as told:  # visitors of the page see that
         bank.add_file(given, BASE, TINY.row_length)
+    assert "'styletransfer styles --remove coral'" in told.value.__notes__[0]
 
 
 def test_a_shipped_style_is_never_replaced_or_removed(bank, tmp_path, style):
@@ -189,6 +195,22 @@ def test_a_style_that_was_learned_anew_is_read_anew(bank, given):
     save_style(given, random_style("coral", BASE, seed=3))
     bank.add_file(given, BASE, TINY.row_length)
     assert not torch.equal(bank.load("coral").row, first.row)
+
+
+def test_a_style_file_of_the_same_time_is_another_one(bank, given):
+    bank.add_file(given, BASE, TINY.row_length)
+    path = bank.find("coral")
+    os.utime(path, (1, 1))
+    first = bank.load("coral")
+    save_style(path, random_style("coral", BASE, seed=3))
+    os.utime(path, (1, 1))
+    assert not torch.equal(bank.load("coral").row, first.row)
+
+
+def test_a_link_to_nowhere_is_no_style_file(bank, tmp_path):
+    (tmp_path / "shipped" / "lost.safetensors").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InvalidStyleFile, match="no such style file"):
+        bank.load("lost")
 
 
 def test_the_small_picture_of_a_style_is_read_alone(bank, given, monkeypatch):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, statistics_of
 from styletransfer.errors import Cancelled
-from styletransfer.methods import adain, cin
+from styletransfer.methods import adain, cin, regions
 from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.norm import adain as restyle
@@ -42,13 +42,17 @@ def test_tiles_are_of_one_size_and_no_larger_than_asked_for(length):
 def test_a_rim_around_a_region_is_painted_as_well():
     strength = torch.zeros(40, 60)
     strength[10:20, 20:30] = 0.5
-    shares, spread = cin._with_rim(torch.ones(1), strength)
-    assert torch.equal(shares, torch.ones(1))
-    assert torch.equal(spread > 0, F.max_pool2d(strength[None], 2 * cin.RIM + 1, 1, cin.RIM)[0] > 0)
-    assert spread[10 - cin.RIM, 20] == 0.5
-    assert spread[10 - cin.RIM - 1, 20] == 0
+    shares, spread = regions.with_rim(torch.ones(1, 40, 60), strength)
+    assert torch.equal(shares, torch.ones(1, 40, 60))
+    assert torch.equal(spread > 0, F.max_pool2d(strength[None], 2 * regions.RIM + 1, 1, regions.RIM)[0] > 0)
+    assert spread[10 - regions.RIM, 20] == 0.5
+    assert spread[10 - regions.RIM - 1, 20] == 0
     weak = torch.tensor([[0.2, 0.9]]).repeat_interleave(20, dim=1)
-    assert torch.equal(cin._with_rim(torch.ones(1), weak)[1], weak)
+    assert torch.equal(regions.with_rim(torch.ones(1, *weak.shape), weak)[1], weak)
+    nearly_black = strength.clamp_min(0.01)  # as JPEG has it
+    assert torch.equal(
+        regions.with_rim(torch.ones(1, 40, 60), nearly_black)[1].clamp_min(0.01), spread.clamp_min(0.01)
+    )
 
 
 def test_the_rim_around_a_region_is_of_the_styles_of_that_region():
@@ -56,9 +60,9 @@ def test_the_rim_around_a_region_is_of_the_styles_of_that_region():
     for style, left in enumerate((10, 60)):
         strength[10:30, left : left + 20] = 1
         shares[:, 10:30, left : left + 20] = torch.eye(2)[style][:, None, None]
-    found, _ = cin._with_rim(shares, strength)
+    found, _ = regions.with_rim(shares, strength)
     for style, left in enumerate((10, 60)):
-        place = (slice(10 - cin.RIM, 30 + cin.RIM), slice(left - cin.RIM, left + 20 + cin.RIM))
+        place = (slice(10 - regions.RIM, 30 + regions.RIM), slice(left - regions.RIM, left + 20 + regions.RIM))
         assert torch.equal(found[:, *place], torch.eye(2)[style][:, None, None].expand(2, 36, 36))
     assert (found[:, 20, 45] == 0.5).all()  # far from both
 
@@ -187,30 +191,39 @@ def test_a_region_between_the_samples_gets_one_of_its_own():
     """Of a face that no sample shows nothing would be known, and it would be painted by nothing."""
     sampling = Sampling(3, 64)
     size = (1003, 805)
-    regions = torch.zeros(3, 126, 101)
-    regions[0] = 1  # everywhere: is shown
-    regions[1, 120:, 30:40] = 1  # at the lower border, between two
-    regions[2, 30:34, 70:74] = 1  # smaller than a quarter of a sample
-    usual, found = sampling.windows(*size), sampling.windows(*size, regions)
+    places = torch.zeros(3, 126, 101)
+    places[0] = 1  # everywhere: is shown
+    places[1, 120:, 30:40] = 1  # at the lower border, between two
+    places[2, 30:34, 70:74] = 1  # smaller than a quarter of a sample
+    usual, found = sampling.windows(*size), sampling.windows(*size, places)
     assert found[: len(usual)] == usual
     assert sampling.windows(*size, torch.zeros(1, 126, 101)) == usual  # a style that belongs nowhere
     assert len(found) == len(usual) + 2
     # All rows of the one at the border, which is twice as wide as high, and all of the small one.
-    for window, region, area in zip(found[-2:], regions[1:], (43 * 64, 32 * 32), strict=True):
+    for window, region, area in zip(found[-2:], places[1:], (43 * 64, 32 * 32), strict=True):
         whole = region.repeat_interleave(8, 0).repeat_interleave(8, 1)[: size[0], : size[1]]
         assert window.cut(whole).shape == (64, 64)
         assert window.cut(whole).sum() == area
         assert window.cut(whole).mean() > 0.2
+    small = found[-1]
+    assert abs(small.top + 32 - 8 * 32) <= 8  # in its middle
+    assert abs(small.left + 32 - 8 * 72) <= 8
 
 
-def test_a_large_photo_with_a_small_region_is_painted_with_it(stylizer, styles, monkeypatch, generator):
+@pytest.mark.parametrize(("side", "place"), [(64, (240, 240)), (256, (240, 240)), (256, (480, 240))])
+def test_a_large_photo_with_a_small_region_is_painted_with_it(
+    stylizer, styles, monkeypatch, generator, side, place
+):
+    """Between the samples, which lie in the corners, and at the border, which samples leave out."""
     photo = torch.rand(1, 3, 520, 520, generator=generator)
-    region = torch.zeros(520, 520)
-    region[240:280, 240:280] = 1  # between the samples, which lie in the corners
+    region, (top, left) = torch.zeros(520, 520), place
+    region[top : top + 40, left : left + 40] = 1
     whole = stylizer.stylize(photo, styles[:1], torch.ones(1, 520, 520), region)
-    monkeypatch.setattr(cin, "TILING", Tiling(4096, side=400, margin=120, sampling=Sampling(2, 64, rim=8)))
+    monkeypatch.setattr(cin, "TILING", Tiling(4096, side=400, margin=120, sampling=Sampling(2, side, rim=8)))
     tiled = stylizer.stylize(photo, styles[:1], torch.ones(1, 520, 520), region)
-    assert (tiled - whole)[..., 240:280, 240:280].abs().mean() < 0.1  # without a sample of its own 0.6
+    assert (tiled - whole)[
+        ..., top : top + 40, left : left + 40
+    ].abs().mean() < 0.1  # without a sample of its own 0.6
 
 
 @pytest.mark.parametrize("size", [(65, 64), (300, 200), (301, 407)])

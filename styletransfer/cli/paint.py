@@ -283,7 +283,7 @@ def info(picture: Annotated[Path, typer.Argument(help="A picture made by this pr
 
 
 def _start_pictures(optimization: settings.Optimization | None) -> list[str]:
-    return [optimization.start_picture] if optimization and optimization.start_picture else []
+    return [str(optimization.start_picture)] if optimization and optimization.start_picture else []
 
 
 def _parse_mix(options: list[str]) -> dict[str, float]:

@@ -77,7 +77,7 @@ def pairs(options: list[str] | None, name: str, expected: str, known: Collection
     found: dict[str, str] = {}
     for option in options or []:
         parts = option.split("=")
-        if len(parts) < 2:
+        if len(parts) < 2 or not parts[-1]:  # such as where a variable is not set
             raise InvalidInput(f"{name} {option}: write {expected}")
         splits = [(encodable("=".join(parts[:at])), "=".join(parts[at:])) for at in range(1, len(parts))]
         left, right = next((split for split in splits if split[0] in known), splits[0])
@@ -124,7 +124,9 @@ def print_json(value: object) -> None:
 
 
 def report(error: StyleTransferError) -> None:
-    errors.print(f"[red]error:[/] {escape(shown(str(error)))}", soft_wrap=True, highlight=False)
+    """Print its message and its notes, in one line."""
+    text = "; ".join([str(error), *getattr(error, "__notes__", [])])
+    errors.print(f"[red]error:[/] {escape(shown(text))}", soft_wrap=True, highlight=False)
 
 
 class LogLines(logging.Handler):

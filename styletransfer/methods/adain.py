@@ -12,6 +12,7 @@ from styletransfer.decoder import (
     ADAIN_LAYERS,
     AdainDecoder,
     Statistics,
+    at,
     blended_statistics,
     encode,
     statistics_of,
@@ -19,8 +20,9 @@ from styletransfer.decoder import (
 )
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
+from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
 from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.norm import adain, joint_statistics
+from styletransfer.norm import adain, joint_statistics, regional_instance_norm, regional_statistics
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
@@ -71,29 +73,35 @@ class AdainStylizer:
         optimization: Optimization | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
-        planned = TILING.plan((content.shape[2], content.shape[3]))
-        own = None
+        size = content.shape[2], content.shape[3]
+        planned, maps, own = TILING.plan(size), as_maps(weights, strength, size), None
         if len(planned) > 1:
-            own = self._sampled(content)
+            own = self._sampled(content, maps)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
 
         def paint(window: Window) -> Tensor:
-            shares = weights if weights.ndim == 1 else window.cut(weights)
-            degree = strength if strength.ndim == 0 else window.cut(strength)
-            return self._paint(window.cut(content), styles, shares[None], degree[None], own)
+            photo = window.cut(content)
+            if maps is None:
+                return self._paint(photo, styles, weights[None], strength[None], own)
+            shares, degree = map(window.cut, maps)
+            return self._paint_regions(photo, styles, shares, degree, own)
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _sampled(self, content: Tensor) -> dict[str, Statistics]:
-        """Statistics of a large picture, measured on parts of it."""
-        joined: dict[str, list[Tensor]] = {layer: [] for layer in ADAIN_LAYERS}
-        windows = TILING.sampling.windows(*content.shape[-2:])
-        shares = sample_weights(content, windows)
-        for window in windows:
-            features = encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device))
-            for layer, value in features.items():
-                joined[layer].append(value)
-        return {layer: joint_statistics(torch.cat(values), shares) for layer, values in joined.items()}
+    def _sampled(self, content: Tensor, maps: tuple[Tensor, Tensor] | None) -> dict[str, Statistics]:
+        """Statistics of a large picture, measured on parts of it; by region where there are maps."""
+        device, (height, width) = self.vgg.mean.device, content.shape[-2:]
+        windows = TILING.sampling.windows(height, width, None if maps is None else coarse_regions(*maps))
+        counts = sample_weights(content, windows)
+        seen = [encode(self.vgg, as_float(window.cut(content)).to(device)) for window in windows]
+        joined = {layer: torch.cat([features[layer] for features in seen]) for layer in ADAIN_LAYERS}
+        if maps is None:
+            return {layer: joint_statistics(value, counts) for layer, value in joined.items()}
+        shares, degree = (torch.stack([window.cut(each) for window in windows]) for each in maps)
+        regions = (shares * degree[:, None]).to(device)
+        return {
+            layer: regional_statistics(value, at(layer, regions), counts) for layer, value in joined.items()
+        }
 
     def _paint(
         self,
@@ -110,14 +118,47 @@ class AdainStylizer:
         own = own or statistics_of(features)
         restyled = {}
         for layer, value in features.items():
-            goal = toward(own[layer], blended_statistics(styles, weights, layer), strength, layer)
+            goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
             restyled[layer] = adain(value, own[layer], *goal)
+        return self._decoded(photo, features, restyled, strength.view(-1, 1, 1, 1))
+
+    def _paint_regions(
+        self,
+        photo: Tensor,
+        styles: Sequence[Style],
+        shares: Tensor,
+        degree: Tensor,
+        own: dict[str, Statistics] | None,
+    ) -> Tensor:
+        """Paint each style in its region, whose statistics it gives what it wants; `own` as for `_paint`.
+
+        Args:  shares: (S, H, W), of the styles; degree: (H, W), the strength.
+        """
+        device = self.vgg.mean.device
+        photo, shares, degree = as_float(photo).to(device), shares.to(device), degree.to(device)
+        regions = (shares * degree)[None]
+        shares, degree = with_rim(shares, degree)
+        painted = (shares * degree)[None]
+        features, restyled = encode(self.vgg, photo), {}
+        for layer, value in features.items():
+            measured = own[layer] if own else regional_statistics(value, at(layer, regions))
+            means, stds = (
+                torch.stack([part[layer] for part in parts]).to(device)
+                for parts in ([style.means for style in styles], [style.stds for style in styles])
+            )
+            here = at(layer, painted)
+            styled = regional_instance_norm(value, stds, means, here, measured)
+            restyled[layer] = styled.addcmul_(value, (1 - here.sum(dim=1, keepdim=True)).to(value.dtype))
+        return self._decoded(photo, features, restyled, degree)
+
+    def _decoded(
+        self, photo: Tensor, features: dict[str, Tensor], restyled: dict[str, Tensor], strength: Tensor
+    ) -> Tensor:
         height, width = photo.shape[-2:]
         painted = self.decoder(restyled)[..., :height, :width]
         if (strength < 1).any():
             lost = photo - self.decoder(features)[..., :height, :width]
-            share = strength[:, None, None, None] if strength.ndim == 1 else strength[:, None]
-            painted = painted + (1 - share) * lost
+            painted = painted + (1 - strength) * lost
         return painted.clamp(0, 1)
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:

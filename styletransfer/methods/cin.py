@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer.convolution import STRIDE, compute_in
 from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
-from styletransfer.methods.tiles import COARSE_STEP, Sampling, Tiling, Window, paint_tiles, sample_weights
+from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
+from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.networks import NormStatistics, TransformerNetwork
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
@@ -20,7 +20,6 @@ from styletransfer.weights import load_base
 # A pixel of the painting depends on pixels up to 113 away, 80 because of the residual blocks at 1/8. The
 # samples are 4.2 megapixels; see `StyleRows.inner` for their rim.
 TILING = Tiling(WHOLE_PIXELS, side=2624, margin=120, sampling=Sampling(count=8, side=256, rim=24))
-RIM = 8  # pixels painted around a region as well: where photo and painting meet in the network, a line shows
 MULTIPLY_ADDS = 69_500  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 47_000  # a pixel; those in 8-bit integers count by the time that they take
 MEMORY = 175  # bytes a pixel, of features and of the picture in float32
@@ -69,7 +68,7 @@ class CinStylizer:
         self.check(styles)
         rows = torch.stack([style.row for style in styles])  # (S, 2, N)
         if weights.ndim == 1:
-            rows, weights = blend(rows, weights[None]), torch.ones(1)  # (1, 2, N)
+            rows, weights = blend(rows, weights[None]), torch.ones(1, dtype=torch.float32)  # (1, 2, N)
         rows = rows.to(self.device)
         planned = TILING.plan((content.shape[2], content.shape[3]))
         statistics = None
@@ -79,8 +78,11 @@ class CinStylizer:
 
         def paint(window: Window) -> Tensor:
             photo, shares, degree = self._inputs(window, content, weights, strength)
-            origin = (window.top // STRIDE, window.left // STRIDE)
-            return self.network(photo, rows, shares, degree, origin, statistics).clamp(0, 1)
+            regions = None
+            if degree.ndim == 3:
+                regions = shares, degree
+                shares, degree = (each[None] for each in with_rim(shares[0], degree[0]))
+            return self.network(photo, rows, shares, degree, _place(window), statistics, regions).clamp(0, 1)
 
         return paint_tiles(content, planned, paint, on_step)
 
@@ -88,21 +90,20 @@ class CinStylizer:
         """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
         height, width = content.shape[-2:]
-        windows = sampling.windows(height, width, _regions(weights, strength))
+        maps = as_maps(weights, strength, (height, width))
+        windows = sampling.windows(height, width, None if maps is None else coarse_regions(*maps))
         parts = [self._inputs(window, content, weights, strength) for window in windows]
         photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
         shares = sample_weights(content, windows, sampling.rim)
-        return self.network.measure(photos, rows, mixes, degrees, shares)
+        return self.network.measure(photos, rows, mixes, degrees, shares, list(map(_place, windows)))
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Photo (B, 3, h, w), weights (1, S) or (1, S, h, w), and strength (1,) or (1, h, w) of a window."""
-        shares = weights if weights.ndim == 1 else window.cut(weights)
-        degree = strength if strength.ndim == 0 else window.cut(strength)
-        if degree.ndim == 2:
-            shares, degree = _with_rim(shares, degree)
+        """Photo (B, 3, h, w), weights (1, S) and strength (1,), or both as maps, (1, S, h, w) and (1, h, w)."""
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
+        maps = as_maps(weights, strength, (content.shape[2], content.shape[3]))
+        shares, degree = (weights, strength) if maps is None else map(window.cut, maps)
         return photo, shares[None].to(self.device), degree[None].to(self.device)
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
@@ -117,30 +118,6 @@ class CinStylizer:
         return Cost(work * painted, memory * at_once)
 
 
-def _regions(weights: Tensor, strength: Tensor) -> Tensor | None:
-    """Where each style belongs and where the photo stays, (S + 1, h, w), at every COARSE_STEP-th pixel."""
-    if weights.ndim == 1 and strength.ndim == 0:
-        return None
-    shares = weights[:, ::COARSE_STEP, ::COARSE_STEP] if weights.ndim == 3 else weights[:, None, None]
-    degree = strength[::COARSE_STEP, ::COARSE_STEP] if strength.ndim == 2 else strength
-    painted = shares * degree
-    return torch.cat([painted, (1 - degree).expand(1, *painted.shape[1:])])
-
-
-def _with_rim(shares: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
-    """Shares of styles, (S,) or (S, H, W), and strength (H, W), continued around what is painted."""
-    around = strength == 0
-    degree = torch.where(around, _widened(strength[None])[0], strength)
-    if shares.ndim == 1:
-        return shares, degree
-    near = _widened(shares * strength)  # a style goes on around its own region, and counts in no other's rim
-    total = near.sum(dim=0)
-    return torch.where(around & (total > 0), near / total.where(total > 0, 1), shares), degree
-
-
-def _widened(maps: Tensor) -> Tensor:
-    """The greatest value within RIM pixels, of maps (N, H, W)."""
-    side = 2 * RIM + 1
-    # Rows, then columns: PyTorch's maximum over a square takes as long as painting it.
-    widened = F.max_pool2d(maps[:, None], (side, 1), stride=1, padding=(RIM, 0))
-    return F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[:, 0]
+def _place(window: Window) -> tuple[int, int]:
+    """Where in the noise a window begins."""
+    return window.top // STRIDE, window.left // STRIDE

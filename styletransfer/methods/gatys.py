@@ -5,7 +5,7 @@ import copy
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -30,13 +30,14 @@ MEMORY = 1800  # bytes a pixel, of features and their gradients
 STATE_MEMORY = 124  # bytes a pixel, of photo and picture, its average, gradient, Adam's state
 STYLE_MEMORY = 1150  # bytes, times the short side squared, of a style picture of 3 to 2
 HISTORY = 20  # steps that L-BFGS remembers, by two pictures each
-HISTORY_MEMORY = 2 * HISTORY * 3 * 4  # bytes a pixel
+HISTORY_MEMORY = (2 * HISTORY + 1) * 3 * 4  # bytes a pixel
 TILE_SIDE = 1408  # pixels; larger pictures are worked on in tiles, which bounds the memory
 PREVIEW_SECONDS = 2
 SCALE = math.sqrt(2)  # between successive sizes
 LEAST_SIDE = 32  # pixels; VGG halves a picture four times
 LEAST_STYLE_SIDE = 64  # of style pictures: 4x4 places at relu5_1, as few would have hardly any covariance
 MOST_COARSE = 3.0  # times the steps of the final size
+LEAST_STEPS = 10  # at the largest size, where the time is limited
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "GatysStylizer":
@@ -100,7 +101,7 @@ class GatysStylizer:
         if bool((strength**3 == 0).all()):
             if on_step:
                 with contextlib.suppress(Cancelled):
-                    on_step(Progress(1, 1, preview=content))
+                    on_step(Progress(1, 1, preview=content.clone()))
             return content
         with torch.inference_mode(mode=False), torch.enable_grad():
             # Tensors made in inference mode cannot take part in a gradient, their copies can.
@@ -108,10 +109,14 @@ class GatysStylizer:
             return run.paint()
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
-        """Raise InvalidInput for an unknown content layer, or if CIN cannot paint the start that is wanted."""
+        """Raise InvalidInput for an unknown content layer, a style scale that no style has a picture for, or if
+        CIN cannot paint the start that is wanted.
+        """
         if optimization is None:
             return
         check_layer(optimization.content_layer, GRAM_LAYERS[-1])
+        if optimization.style_scale != 1 and all(style.picture is None for style in styles):
+            raise InvalidInput("style_scale only works with pictures as styles; learned styles have theirs")
         if optimization.start != "fast" or self.can_paint_fast(styles):
             return
         reason = "not all of the styles have been learned for the fast method"
@@ -204,36 +209,42 @@ class _Run:
             for index, plan in enumerate(self.plans):
                 if index:
                     coarser = self.plans[index - 1]
-                    image = _with_detail(images.resize(image, plan.size), start, coarser.size)
+                    image = self._enlarged(image, plan.size, start)
                     # Losses are means over the picture: the more pixels, the smaller is the gradient of each.
                     shrink = coarser.pixels / plan.pixels
                     adam_state = [
                         _resized(part, plan.size) * shrink**power for power, part in enumerate(adam_state, 1)
                     ]
                 image, adam_state = self._optimise(image, adam_state, index)
-                if plan.size != self.final and not self._has_time_for_step(self.plans[index + 1]):
+                if plan.size != self.final and not self._has_time_for(self.plans[index + 1], LEAST_STEPS / 2):
                     self.plans = self.plans[: index + 1]
-                    if self._has_time_for_step(plan):  # the time that was kept for the sizes now left out
+                    if self._has_time_for(plan, 0.5):  # which was kept for the sizes now left out
                         self._optimise(image, adam_state, index)
                     break
-        found = self.result
-        reached = (found.shape[2], found.shape[3])
-        if reached != self.final:  # stopped before, or out of time
-            found = images.resize(found, self.final)
-            if self.settings.start != "noise":
-                found = _with_detail(found, start, reached)
+        found = self._enlarged(self.result, self.final, start)  # stopped before, or out of time
         result = images.resize(found.detach().float().cpu(), self.size).clamp(0, 1)
         if self.on_step:
             with contextlib.suppress(Cancelled):
-                self.on_step(Progress(self.done, self.done, preview=result))
+                self.on_step(Progress(self.done, self.done, preview=result.clone()))
         return result
 
-    def _has_time_for_step(self, plan: _Plan) -> bool:
-        """Whether at least half of a step at that size fits into the time that is left."""
+    def _has_time_for(self, plan: _Plan, steps: float) -> bool:
+        """Whether so many steps at a size fit into the time that is left; always where it has no limit."""
         if self.settings.seconds <= 0:
             return True
         left = self.settings.seconds - (self.clock.now() - self.began)
-        return left > self.seconds_a_pixel * plan.pixels / 2
+        return left > steps * self.seconds_a_pixel * plan.pixels
+
+    def _enlarged(self, image: Tensor, size: tuple[int, int], start: Tensor) -> Tensor:
+        """The picture in another size, with the detail of the start that is too fine for its own.
+
+        Noise has nothing but that, which would be poured over the picture.
+        """
+        coarser = (image.shape[2], image.shape[3])
+        if coarser == size:
+            return image
+        enlarged = images.resize(image, size)
+        return enlarged if self.settings.start == "noise" else _with_detail(enlarged, start, coarser)
 
     def _start(self, size: tuple[int, int]) -> Tensor:
         kind, fast = self.settings.start, self.stylizer.fast
@@ -241,7 +252,7 @@ class _Run:
         if self.settings.start_picture is not None:
             start = images.resize(images.read_on_white(self.settings.start_picture), size)
         elif kind == "noise":
-            start = torch.rand(1, 3, *size, generator=self.generator)
+            start = torch.rand(1, 3, *size, generator=self.generator, dtype=torch.float32)
         elif fast is not None and kind != "photo" and self.stylizer.can_paint_fast(self.styles):
             whole = fast.stylize(self.content, self.styles, self.weights, self.strength).clone()
             start = images.resize(whole, size)
@@ -269,16 +280,24 @@ class _Run:
                 variation = settings.variation_weight * total_variation(pixels).sum()
                 (smooth,) = torch.autograd.grad(variation, pixels)
                 pixels.grad = torch.nan_to_num(gradient + smooth).contiguous()
-                return self.losses.objective + variation.item()
+                self.losses = replace(self.losses, objective=self.losses.objective + variation.item())
+                return self.losses.objective
 
+            before = pixels.detach().clone() if isinstance(optimizer, torch.optim.LBFGS) else pixels
             optimizer.step(closure)
             with torch.no_grad():
                 pixels.copy_(torch.nan_to_num(pixels, nan=0.5).clamp_(0, 1))
+                if isinstance(optimizer, torch.optim.LBFGS):
+                    # The step as it was: what the clamping has cut off would be taken for curvature.
+                    optimizer.state[pixels].update(d=(pixels - before).flatten(), t=1.0)
                 average.lerp_(pixels, 1 - settings.average)
                 weight += (1 - settings.average) * (1 - weight)
             self.result = average / weight
             step += 1
             self.done += 1
+            if self.done == 1:  # now it is known how long steps take
+                self.seconds_a_pixel = (self.clock.now() - schedule.began) / plan.pixels
+                schedule.allot()
             better = self.losses.objective < 0.995 * best
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
             self._report(schedule.left(step))
@@ -300,11 +319,26 @@ class _Schedule:
 
     def __init__(self, run: _Run, index: int) -> None:
         self.run, self.index, self.began = run, index, run.clock.now()
-        self.seconds = 0.0
-        if run.settings.seconds > 0:
-            costs = [plan.steps * plan.pixels for plan in run.plans[index:]]
-            left = max(0.0, run.settings.seconds - (self.began - run.began))
-            self.seconds = left * costs[0] / sum(costs)
+        self.allot()
+
+    def allot(self) -> None:
+        """Give this size its part of the time, beside the larger ones that are worth beginning.
+
+        A step moves a pixel by little: where only a few fit, enlarging what there is does as well.
+        """
+        plans, left = self.run.plans[self.index :], 0.0
+        if self.run.settings.seconds > 0:
+            left = max(0.0, self.run.settings.seconds - (self.began - self.run.began))
+            while len(plans) > 1 and self._steps_at_last(plans, left) < LEAST_STEPS:
+                plans = plans[:-1]
+        costs = [plan.steps * plan.pixels for plan in plans]
+        self.seconds = left * costs[0] / sum(costs)
+        self.later = sum(plan.steps for plan in plans[1:])
+
+    def _steps_at_last(self, plans: list[_Plan], seconds: float) -> float:
+        """How many steps at the largest of some sizes are taken in that time, as far as is known by now."""
+        work = self.run.seconds_a_pixel * sum(plan.steps * plan.pixels for plan in plans)
+        return plans[-1].steps * seconds / work if work > 0 else math.inf
 
     def share(self, step: int) -> float:
         """0 before the first step; from 1 on no further step is begun."""
@@ -318,11 +352,11 @@ class _Schedule:
 
     def left(self, step: int) -> int:
         """Steps still to come, at all sizes; an estimate where time counts."""
-        later = sum(plan.steps for plan in self.run.plans[self.index + 1 :])
+        planned = self.run.plans[self.index].steps
         if self.run.settings.seconds <= 0:
-            return later + self.run.plans[self.index].steps - step
-        share = min(1.0, self.share(step))
-        return later + (round(step * (1 - share) / share) if share > 0 else 1)
+            return self.later + planned - step
+        steps = step / max(self.share(step), 1e-9)  # at this size; at all sizes time goes by the planned ones
+        return round(max(0.0, steps - step) + self.later * steps / planned)
 
 
 def _with_detail(image: Tensor, start: Tensor, coarser: tuple[int, int]) -> Tensor:

@@ -24,7 +24,9 @@ MARGIN = 64  # pixels around a tile that its features depend on but that count f
 
 @dataclass(frozen=True)
 class Losses:
-    """Of a picture: `objective` = content_weight * content + style; `style` is weighted."""
+    """Of a picture: `objective` = content_weight * content + style, to which variation is added where that is
+    minimised as well; `style` is weighted.
+    """
 
     objective: float
     content: float

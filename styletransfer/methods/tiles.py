@@ -67,7 +67,9 @@ class Sampling:
             best = max(_coarse(window).cut(region).mean() for window in windows)
             if best < LEAST_COVERED * region.max():
                 shown = F.avg_pool2d(region[None], [side // COARSE_STEP for side in size], stride=1)[0]
-                top, left = (COARSE_STEP * place for place in divmod(int(shown.argmax()), shown.shape[1]))
+                places = (shown >= 0.999 * shown.max()).nonzero()  # many, where the region is small
+                off_middle = (places - places.float().mean(dim=0)).square().sum(dim=1)
+                top, left = (COARSE_STEP * int(place) for place in places[off_middle.argmin()])
                 windows.append(Window(min(top, height - size[0]), min(left, width - size[1]), *size))
         return windows
 
@@ -174,7 +176,7 @@ def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tens
     Args:  content: (1, 3, H, W), float in [0, 1] or uint8; rim: pixels at the borders of the samples that do
            not count.
     """
-    even = torch.full((len(windows),), 1 / len(windows))
+    even = torch.full((len(windows),), 1 / len(windows), dtype=torch.float32)
     if min(content.shape[-2:]) < 8 * COARSE_STEP:
         return even
     features = _coarse_features(content)

@@ -74,7 +74,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         is_photo = is_photo.to(self.device)
         own, style, strength = statistics_of(found), statistics_in(target), (~is_photo).float()
         restyled = {
-            layer: adain(value, own[layer], *toward(own[layer], style[layer], strength, layer))
+            layer: adain(value, own[layer], *toward(own[layer], style[layer], strength))
             for layer, value in found.items()
         }
         painted = leaky_clamp(self.model(restyled))

@@ -64,7 +64,7 @@ def measure(vgg: VGG19, painted: Iterable[tuple[Tensor, Tensor, StyleTarget]]) -
 @torch.inference_mode()
 def paint_in_row(network: TransformerNetwork, photo: Tensor, row: Tensor, dtype: torch.dtype) -> Tensor:
     """A photo (1, 3, H, W), painted by one row (2, N), on the row's device; the network computes in `dtype`."""
-    one = torch.ones(1, device=row.device)
+    one = torch.ones(1, device=row.device, dtype=torch.float32)
     return network(photo.to(row.device, dtype), row[None], one[None], one).clamp(0, 1)
 
 

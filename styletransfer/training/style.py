@@ -109,7 +109,7 @@ class StyleFitter:
         repeated = torch.cat([each.repetition for each in seen])[:, :, lags]
         kept = Seen(torch.cat([each.content for each in seen]), repeated)
         row = self.start.row + self.start.std * self.offset
-        ones = torch.ones(len(chosen), device=self.device)
+        ones = torch.ones(len(chosen), device=self.device, dtype=torch.float32)
         painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
         shown, weight = painted.clamp(0, 1), settings.style_weight
         judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings.repetition_weight)

@@ -13,7 +13,7 @@ from styletransfer import images
 from styletransfer.convolution import compute_in
 from styletransfer.core import Clock, OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import load_checkpoint, make_folder, real, save_checkpoint
+from styletransfer.files import check_place, load_checkpoint, make_folder, real, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG, SUFFIX, save_style
@@ -84,6 +84,7 @@ def train_style(
     fingerprint = hashlib.sha256(picture.numpy().tobytes() + sha256.encode()).hexdigest()
     spent = _resume(job, fitter, fingerprint) if job.resume else 0.0
     make_folder(job.folder)
+    check_place(job.folder / f"{job.slug}{SUFFIX}")
     losses, seconds = _fit(job, fitter, fingerprint, spent, on_step)
     recipe = {
         "command": job.command,

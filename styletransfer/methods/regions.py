@@ -1,0 +1,42 @@
+"""Regions of a picture, each in styles of its own: maps of shares (S, H, W) and of strength (H, W)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from styletransfer.methods.tiles import COARSE_STEP
+
+RIM = 8  # pixels painted around a region as well: where photo and painting meet in a network, a line shows
+WEAK = 0.1  # of the strength beside it: what is weaker counts as unpainted, as black in a JPEG is never quite 0
+
+
+def as_maps(weights: Tensor, strength: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor] | None:
+    """Weights (S,) or (S, H, W) and strength () or (H, W) as maps of `size`; None where neither is a map."""
+    if weights.ndim == 1 and strength.ndim == 0:
+        return None
+    shares = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *size)
+    return shares, strength.expand(size)
+
+
+def with_rim(shares: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+    """Both maps continued around what is painted; each style goes on around its own regions."""
+    near = _widened(strength[None])[0]
+    around = strength < WEAK * near
+    painted = _widened(shares * strength)
+    total = painted.sum(dim=0)
+    continued = torch.where(total > 0, painted / total.where(total > 0, 1), shares)
+    return torch.where(around, continued, shares), torch.where(around, near, strength)
+
+
+def _widened(maps: Tensor) -> Tensor:
+    """The greatest value within RIM pixels, of maps (N, H, W)."""
+    side = 2 * RIM + 1
+    # Rows, then columns: PyTorch's maximum over a square takes as long as painting it.
+    widened = F.max_pool2d(maps[:, None], (side, 1), stride=1, padding=(RIM, 0))
+    return F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[:, 0]
+
+
+def coarse_regions(shares: Tensor, strength: Tensor) -> Tensor:
+    """Where each style belongs and where the photo stays, (S + 1, h, w), at every COARSE_STEP-th pixel."""
+    shares, degree = (each[..., ::COARSE_STEP, ::COARSE_STEP] for each in (shares, strength))
+    return torch.cat([shares * degree, 1 - degree[None]])
