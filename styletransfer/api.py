@@ -153,6 +153,7 @@ class StyleTransfer:
         """Raise InvalidInput unless a style of that title can be learned into the user's own styles."""
         self._bank_for_own().check_free(to_slug(name))
 
+    @on_the_cpu()
     def style_preview(self, name: str) -> bytes:
         """A small JPEG: what a shipped style paints, or what one of your own was learned from; b"" if none."""
         return self._bank.preview(name)

@@ -55,14 +55,11 @@ class Style:
 def blend(statistics: Tensor, weights: Tensor) -> Tensor:
     """Convex combination of the styles' statistics, which is how every method mixes styles.
 
-    Args:    statistics: (S, *shape), one entry a style; for maps of weights (S, C);
-             weights: (B, S) one weight a style, or (B, S, H, W) one map a style; they sum to 1 over S.
-    Returns: (B, *shape), or (B, C, H, W) for maps.
+    Args:    statistics: (S, *shape), one entry a style; weights: (B, S), summing to 1 over S.
+    Returns: (B, *shape).
     Source:  Dumoulin, Shlens and Kudlur 2017 (arXiv 1610.07629), section 3.
     """
-    if weights.ndim == 2:
-        return torch.tensordot(weights, statistics, dims=1)  # (B, *shape)
-    return torch.einsum("bshw,sc->bchw", weights, statistics)
+    return torch.tensordot(weights, statistics, dims=1)
 
 
 def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:

@@ -88,6 +88,7 @@ class StyleRows:
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
         self._shares = shares
+        self._area = self._covered().sum(dim=(0, 2, 3)) if self.by_region else None
         self.measured: NormStatistics = []
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
@@ -151,11 +152,14 @@ class StyleRows:
         top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
         if self.by_region:
-            middle = _middle(self._weights, (STRIDE * size[0], STRIDE * size[1]))
-            kept, before = (maps.sum(dim=(0, 2, 3)) for maps in (middle, self._weights))
-            if (kept < before / 2).any():  # most of a region would be left out
+            pixels = (STRIDE * size[0], STRIDE * size[1])
+            kept = _middle(self._covered(), pixels).sum(dim=(0, 2, 3))
+            if (
+                self._area is not None and (kept < self._area / 2).any()
+            ):  # most of a region would have been left out
                 return features
-            self._weights = middle
+            self._weights = _middle(self._weights, pixels)
+            self._regions = None if self._regions is None else _middle(self._regions, pixels)
             self._pooled.clear()
         return _middle(features, size)
 
@@ -176,14 +180,16 @@ class StyleRows:
         is_identity[:, 0] = 1
         return gamma + is_identity * std, beta + is_identity * mean
 
+    def _covered(self) -> Tensor:
+        """Where each style takes its statistics, (B, S, H, W)."""
+        return self._weights if self._regions is None else self._regions
+
     def _maps_at(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         """What is painted, and where it is measured, in `size`, (B, S, H, W) each."""
         height, width = size
         if (height, width) not in self._pooled:
             painted = F.adaptive_avg_pool2d(self._weights, (height, width))
-            measured = painted
-            if self._regions is not None:
-                measured = F.adaptive_avg_pool2d(self._regions, (height, width))
+            measured = F.adaptive_avg_pool2d(self._covered(), (height, width))
             self._pooled[height, width] = painted, measured
         return self._pooled[height, width]
 
@@ -245,8 +251,7 @@ class TransformerNetwork(nn.Module):
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
-        measured = None if regions is None else fit_stride(_with_identity(*regions))
-        styles = self._styles(rows, weights, strength, regions=measured, known=statistics)
+        styles = self._styles(rows, weights, strength, None if statistics else regions, known=statistics)
         return self._paint(fit_stride(images), styles, [noise_origin])[:, :, :height, :width]
 
     def use_int8(self) -> None:
@@ -268,6 +273,7 @@ class TransformerNetwork(nn.Module):
         strength: Tensor,
         shares: Tensor,
         noise_origins: Sequence[tuple[int, int]] = ((0, 0),),
+        regions: tuple[Tensor, Tensor] | None = None,
     ) -> NormStatistics:
         """Statistics of a picture, measured on parts of it that are normalised together.
 
@@ -275,7 +281,7 @@ class TransformerNetwork(nn.Module):
                noise_origins: of all parts, or one for all;
                the others as for `forward`, with B equal weights or maps.
         """
-        styles = self._styles(rows, weights, strength, shares=shares)
+        styles = self._styles(rows, weights, strength, regions, shares=shares)
         self._paint(fit_stride(images), styles, noise_origins)
         return styles.measured
 
@@ -284,7 +290,7 @@ class TransformerNetwork(nn.Module):
         rows: Tensor,
         weights: Tensor,
         strength: Tensor,
-        regions: Tensor | None = None,
+        regions: tuple[Tensor, Tensor] | None,
         known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> StyleRows:
@@ -292,7 +298,8 @@ class TransformerNetwork(nn.Module):
         if weights.ndim == 4:
             weights = fit_stride(weights)
         rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
-        return StyleRows(rows, weights, self.config.normalised_channels, regions, known, shares)
+        measured = None if regions is None else fit_stride(_with_identity(*regions))
+        return StyleRows(rows, weights, self.config.normalised_channels, measured, known, shares)
 
     def _paint(self, images: Tensor, styles: StyleRows, noise_origins: Sequence[tuple[int, int]]) -> Tensor:
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)

@@ -33,7 +33,8 @@ def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     Returns: mean and std, (1, C, 1, 1), as of `channel_statistics`.
     """
     # Batch norm of a batch of one computes both on the way, and is by far the fastest.
-    ones = torch.ones(parts.shape[1], device=parts.device)
+    wide = torch.promote_types(parts.dtype, torch.float32)
+    ones = torch.ones(parts.shape[1], device=parts.device, dtype=wide)
     found = [
         torch.native_batch_norm(part, ones, ones, None, None, True, 0.0, EPSILON) for part in parts.split(1)
     ]
@@ -137,7 +138,7 @@ def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style
     """Give content features the channel statistics of a style.
 
     Args:    content: (B, C, H, W); own: `channel_statistics` of it, or of the map that it is a part of;
-             style_mean, style_std: (B, C, 1, 1), or (B, C, H, W) maps.
+             style_mean, style_std: (B, C, 1, 1).
     Returns: (B, C, H, W) in the dtype of `content`.
     Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
     """

@@ -190,7 +190,7 @@ class Request:
         if self.masks or options.preserve_color > 0:
             photo = images.resize_within(photo, size)
         if self.masks:
-            shade = self._shades(size).sum(dim=0, keepdim=True)
+            shade = self._covered(self._shades(size))
             cover = (shade / FULLY_COVERED).clamp(max=1)
         if options.preserve_color > 0:
             rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover)
@@ -264,8 +264,19 @@ class Request:
         maps = weights[:, None, None] * shades
         total = maps.sum(dim=0)
         maps = torch.where(total > 0, maps / total.where(total > 0, 1), weights[:, None, None])
-        # The greys of several styles add up: where one mask fades into another nothing of the photo is left.
-        return maps, strength * shades.sum(dim=0).clamp(max=1)
+        return maps, strength * self._covered(shades[:, None])[0, 0]
+
+    def _covered(self, shades: Tensor) -> Tensor:
+        """How much is painted, (1, 1, H, W), of the `_shades`.
+
+        Greys of different masks add up: where one fades into another nothing of the photo is left. Styles with
+        the same mask share its grey.
+        """
+        masks = [self.masks.get(name) for name in self.weights]
+        apart = [
+            index for index, mask in enumerate(masks) if not any(_same(mask, each) for each in masks[:index])
+        ]
+        return shades[apart].sum(dim=0, keepdim=True).clamp(max=1)
 
     def _shades(self, size: tuple[int, int]) -> Tensor:
         """The masks in `size`, (S, 1, H, W); white for a style without one."""
@@ -301,6 +312,10 @@ def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
             f"{MAX_PIXELS:,}; give a smaller size"
         )
     return height, width
+
+
+def _same(mask: Tensor | None, other: Tensor | None) -> bool:
+    return mask is other if mask is None or other is None else torch.equal(mask, other)
 
 
 def _on_white(preview: Tensor, alpha: Tensor | None) -> Tensor:

@@ -84,8 +84,9 @@ def style_target(
 ) -> StyleTarget:
     """The target of a style picture (1, 3, H, W) in [0, 1], at the size that it has; on the CPU.
 
-    With a `mask` (1, 1, H, W) in [0, 1], only of the places where it is at least half. Where these are few, the
-    bound is that of the whole picture: few places hardly differ, and the layer would outweigh all others.
+    With a `mask` (1, 1, H, W) in [0, 1], only of the places where it is at least half of its maximum. Where
+    these are few, the bound is that of the whole picture: few places hardly differ, and the layer would
+    outweigh all others.
     """
     with torch.no_grad():
         features = vgg(image.to(vgg.mean.device), layers)
@@ -112,7 +113,7 @@ def target_of(features: Mapping[str, Tensor]) -> StyleTarget:
 
 
 def _where(features: Tensor, shares: Tensor) -> Tensor:
-    """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers; else those that it covers most."""
+    """The places (1, C, 1, N) of features that a mask (1, 1, H, W) covers at least half as well as any."""
     return features[:, :, shares[0, 0] >= shares.max() / 2].unsqueeze(2)
 
 

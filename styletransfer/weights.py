@@ -93,7 +93,7 @@ def load_predictor_of_any_base(folder: Path) -> tuple[RowPredictor, str]:
 def _save(
     folder: Path, name: str, network: nn.Module, description: Mapping[str, object], config: Mapping[str, object]
 ) -> str:
-    half = {key: value.half().contiguous() for key, value in network.state_dict().items()}
+    half = {key: value.half().cpu().contiguous() for key, value in network.state_dict().items()}
     metadata = {"config": json.dumps(config), "description": json.dumps(description, sort_keys=True)}
     make_folder(folder)
     path = folder / name

@@ -30,14 +30,6 @@ def test_blend_of_gram_matrices_has_the_same_minimum_as_the_weighted_losses(gene
     torch.testing.assert_close(weighted - single, (weighted - single)[:1].expand(6))
 
 
-def test_blend_by_maps_is_blend_by_weights_at_every_pixel(generator):
-    rows = torch.randn(3, 5, generator=generator)
-    maps = torch.rand(2, 3, 4, 6, generator=generator).softmax(dim=1)
-    blended = blend(rows, maps)
-    assert blended.shape == (2, 5, 4, 6)
-    torch.testing.assert_close(blended[:, :, 1, 2], blend(rows, maps[:, :, 1, 2]))
-
-
 def test_weights_are_normalised_and_zeros_dropped():
     assert normalise_weights({"a": 3, "b": 1, "c": 0}) == {"a": 0.75, "b": 0.25}
     assert normalise_weights({"a": 1e308, "b": 1e308}) == {"a": 0.5, "b": 0.5}

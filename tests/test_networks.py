@@ -157,6 +157,21 @@ def test_parts_are_measured_without_what_has_seen_their_border(network, rows, ge
     assert seen == down + block + up
 
 
+def test_a_part_is_measured_with_the_noise_of_its_place(network, rows, generator):
+    image, one = torch.full((1, 3, 64, 64), 0.5), torch.ones(1)
+    weights = torch.eye(3)[:1]
+
+    def measured(count, *places):
+        parts = image.expand(count, -1, -1, -1), rows, weights.expand(count, -1), one.expand(count)
+        return network.measure(*parts, torch.full((count,), 1 / count), places)[-1][1]
+
+    first, second = measured(1, (0, 0)), measured(1, (8, 8))
+    assert not torch.equal(first, second)
+    both = measured(2, (0, 0), (8, 8))
+    assert not torch.allclose(both, first)
+    assert not torch.allclose(both, second)
+
+
 @pytest.mark.parametrize("maps", [False, True])
 def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, rows, generator, maps):
     images = torch.rand(1, 3, 320, 280, generator=generator)

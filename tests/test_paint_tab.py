@@ -172,6 +172,8 @@ def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab
             closed.append(not told[it.download]["interactive"])
             tab._show_earlier(click_on(first.small), VISITOR)  # which opens it
     assert closed == [True] * 3
+    assert it.download not in told
+    assert tab.visitors.of(VISITOR).painted is first
 
 
 def test_a_painting_that_is_saved_while_an_earlier_one_is_shown_leaves_that_as_it_is(paint_tab, monkeypatch):
@@ -206,6 +208,15 @@ def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypa
     assert tab.visitors.of(VISITOR).painted is painted
 
 
+def test_what_comes_back_of_a_move_of_the_pad_does_not_move_it(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    told = {key for updates in tab._paint_without_pad(values, VISITOR) for key in updates}
+    assert {it.result, it.mix, it.download} <= told
+    assert it.pad not in {*told, *tab._preview_without_pad(values, VISITOR)}
+    assert [each.name for each in listeners(it.pad, "input")][-1] == "_preview_without_pad"
+
+
 def test_whatever_changes_the_painting_paints_it(paint_tab):
     tab, _ = paint_tab
     it = tab.controls
@@ -217,7 +228,9 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     pictures = {it.photo, it.picture}
     changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - pictures]
     for component, event in changes:
-        assert "paint_live" in [each.name for each in listeners(component, event)], component.label
+        assert {"paint_live", "_paint_without_pad"} & {each.name for each in listeners(component, event)}, (
+            component.label
+        )
     for each in (it.pad, it.strength):  # every move would be a painting
         told = [each.name for each in listeners(each, "input")]
         assert "preview" in told

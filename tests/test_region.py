@@ -101,6 +101,7 @@ def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_t
         ({"blue": INSIDE, "coral": OUTSIDE}, 1.0, {"blue": (255, 0), "coral": (0, 255)}),
         # The greys add up to the strength outside.
         ({"blue": OUTSIDE, "coral": EVERYWHERE}, 0.4, {"blue": (0, 51), "coral": (255, 51)}),
+        ({"blue": OUTSIDE, "coral": OUTSIDE}, 0.4, {"blue": (0, 102), "coral": (0, 102)}),
     ],
 )
 def test_styles_belong_inside_or_outside_of_what_was_painted(places, elsewhere, expected):

@@ -107,6 +107,15 @@ def test_where_one_mask_fades_into_another_nothing_of_the_photo_is_left(transfer
     torch.testing.assert_close(weights.sum(dim=0), torch.ones(64, 64))
 
 
+def test_styles_with_the_same_mask_share_its_grey(transfer):
+    grey, white = Image.new("L", (8, 8), 128), Image.new("L", (8, 8), 255)
+    strength = [
+        request_of(transfer, masks)._shares((16, 16))[1].mean().item()
+        for masks in ({"amber": grey, "blue": grey}, {"amber": grey, "blue": white})
+    ]
+    assert strength == pytest.approx([0.5, 1.0], abs=0.01)
+
+
 def test_previews_of_a_cut_out_are_on_white(transfer, monkeypatch):
     monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", -1)
     photo, previews = make_photo(64, 64).convert("RGBA"), []

@@ -47,6 +47,9 @@ def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_
     given = os.environ["GRADIO_TEMP_DIR"]
     serve(transfer, wait=False)
     assert os.environ["GRADIO_TEMP_DIR"] == given
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "relative")
+    serve(transfer, wait=False)
+    assert os.environ["GRADIO_TEMP_DIR"] == str(Path("relative").absolute())
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
     monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
     serve(transfer, wait=False)

@@ -13,6 +13,7 @@ from styletransfer.methods import adain, cin, regions
 from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.norm import adain as restyle
+from styletransfer.request import FULLY_COVERED
 from styletransfer.vgg import load_vgg19
 
 FULL = torch.tensor(1.0)
@@ -49,10 +50,20 @@ def test_a_rim_around_a_region_is_painted_as_well():
     assert spread[10 - regions.RIM - 1, 20] == 0
     weak = torch.tensor([[0.2, 0.9]]).repeat_interleave(20, dim=1)
     assert torch.equal(regions.with_rim(torch.ones(1, *weak.shape), weak)[1], weak)
-    nearly_black = strength.clamp_min(0.01)  # as JPEG has it
+    nearly_black = strength.clamp_min(0.008)  # as JPEG has it
     assert torch.equal(
-        regions.with_rim(torch.ones(1, 40, 60), nearly_black)[1].clamp_min(0.01), spread.clamp_min(0.01)
+        regions.with_rim(torch.ones(1, 40, 60), nearly_black)[1].clamp_min(0.008), spread.clamp_min(0.008)
     )
+
+
+def test_a_soft_edge_or_a_little_strength_is_no_rim():
+    weak = torch.full((40, 60), 0.051)
+    weak[10:20, 20:30] = 1
+    assert torch.equal(regions.with_rim(torch.ones(1, 40, 60), weak)[1], weak)
+    for sigma in (2, 3, 4):
+        edge = torch.special.ndtr(torch.arange(-30.0, 30) / sigma).expand(40, 60)
+        shown = regions.with_rim(torch.ones(1, 40, 60), edge)[1] * (edge / FULLY_COVERED).clamp(max=1)
+        assert shown[0].diff().min() > -0.03  # it falls outward
 
 
 def test_the_rim_around_a_region_is_of_the_styles_of_that_region():

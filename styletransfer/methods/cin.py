@@ -26,6 +26,9 @@ MEMORY = 175  # bytes a pixel, of features and of the picture in float32
 MEMORY_OF_FLOAT32 = 290  # where the features are in float32 as well
 
 
+Mix = tuple[Tensor, Tensor]  # weights (B, S) and strength (B,), or both as maps, (B, S, h, w) and (B, h, w)
+
+
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "CinStylizer":
     """The stylizer with the base network of a folder. Raises MissingWeights."""
     network, sha256 = load_base(models_dir)
@@ -77,12 +80,8 @@ class CinStylizer:
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
 
         def paint(window: Window) -> Tensor:
-            photo, shares, degree = self._inputs(window, content, weights, strength)
-            regions = None
-            if degree.ndim == 3:
-                regions = shares, degree
-                shares, degree = (each[None] for each in with_rim(shares[0], degree[0]))
-            return self.network(photo, rows, shares, degree, _place(window), statistics, regions).clamp(0, 1)
+            photo, painted, regions = self._inputs(window, content, weights, strength)
+            return self.network(photo, rows, *painted, _place(window), statistics, regions).clamp(0, 1)
 
         return paint_tiles(content, planned, paint, on_step)
 
@@ -93,18 +92,25 @@ class CinStylizer:
         maps = as_maps(weights, strength, (height, width))
         windows = sampling.windows(height, width, None if maps is None else coarse_regions(*maps))
         parts = [self._inputs(window, content, weights, strength) for window in windows]
-        photos, mixes, degrees = (torch.cat(group) for group in zip(*parts, strict=True))
-        shares = sample_weights(content, windows, sampling.rim)
-        return self.network.measure(photos, rows, mixes, degrees, shares, list(map(_place, windows)))
+        photos = torch.cat([photo for photo, _, _ in parts])
+        painted = _joined([painted for _, painted, _ in parts])
+        regions = None if maps is None else _joined([regions for _, _, regions in parts if regions])
+        counts, places = sample_weights(content, windows, sampling.rim), list(map(_place, windows))
+        return self.network.measure(photos, rows, *painted, counts, places, regions)
 
     def _inputs(
         self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Photo (B, 3, h, w), weights (1, S) and strength (1,), or both as maps, (1, S, h, w) and (1, h, w)."""
+    ) -> tuple[Tensor, Mix, Mix | None]:
+        """Photo (B, 3, h, w) of a window, what is painted, and, for maps, where that takes its statistics."""
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         maps = as_maps(weights, strength, (content.shape[2], content.shape[3]))
-        shares, degree = (weights, strength) if maps is None else map(window.cut, maps)
-        return photo, shares[None].to(self.device), degree[None].to(self.device)
+        if maps is None:
+            return photo, self._on_device(weights, strength), None
+        shares, degree = map(window.cut, maps)
+        return photo, self._on_device(*with_rim(shares, degree)), self._on_device(shares, degree)
+
+    def _on_device(self, shares: Tensor, degree: Tensor) -> Mix:
+        return shares[None].to(self.device), degree[None].to(self.device)
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
         """Raise InvalidStyleFile for a style of another base network."""
@@ -116,6 +122,11 @@ class CinStylizer:
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
         return Cost(work * painted, memory * at_once)
+
+
+def _joined(mixes: Sequence[Mix]) -> Mix:
+    """Those of several samples as those of a batch."""
+    return torch.cat([shares for shares, _ in mixes]), torch.cat([degree for _, degree in mixes])
 
 
 def _place(window: Window) -> tuple[int, int]:

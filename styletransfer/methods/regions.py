@@ -7,7 +7,9 @@ from torch import Tensor
 from styletransfer.methods.tiles import COARSE_STEP
 
 RIM = 8  # pixels painted around a region as well: where photo and painting meet in a network, a line shows
-WEAK = 0.1  # of the strength beside it: what is weaker counts as unpainted, as black in a JPEG is never quite 0
+WEAK = (
+    0.02  # of the strength beside it: what is weaker counts as unpainted, as black in a JPEG is never quite 0
+)
 
 
 def as_maps(weights: Tensor, strength: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor] | None:

@@ -33,7 +33,7 @@ _STYLE = """
 """
 # Listens on the element itself, which stays when its content is drawn anew.
 _SCRIPT = """
-let x = 0.5, y = 0.5, told = 0, moved = 0, later = 0, dragging = false;
+let x = 0.5, y = 0.5, told = 0, dragging = false;
 const place = () => {
   const point = element.querySelector('.point');
   if (!point) return;
@@ -42,18 +42,13 @@ const place = () => {
 };
 const drawn = () => {
   const pad = element.querySelector('.pad');
-  // What comes back of an own move is older than the next one; the last one that comes counts in the end.
-  const recent = Date.now() - moved < 1500;
-  clearTimeout(later);
-  if (recent) later = setTimeout(drawn, 1500);
-  if (!pad || dragging || recent) return place();
+  if (!pad || dragging) return place();
   x = Number(pad.dataset.x); y = Number(pad.dataset.y); place();
 };
 const watched = {childList: true, subtree: true, attributeFilter: ['data-turn']};
 new MutationObserver(drawn).observe(element, watched);
 drawn();
 const show = (last) => {
-  moved = Date.now();
   place();
   if (!last && Date.now() - told < 150) return;
   told = Date.now();

@@ -141,10 +141,12 @@ class PaintTab:
             [*region[1:], *it.places, it.picture_place],
             **quiet,
         )
-        for event in (chosen, moved, photo, restored, bounded):
+        for event in (chosen, photo, restored, bounded):
             self.painted_by(event.then)
         previewed = self._painting | {"fn": self.preview, "outputs": [it.result, it.mix, it.pad]}
-        dragged.then(**previewed)
+        # The point on the pad is newer than what would come back of its moves.
+        self.painted_by(moved.then, fn=self._paint_without_pad)
+        dragged.then(**previewed | {"fn": self._preview_without_pad})
         sliders = (*it.sliders, it.picture_slider, it.strength, it.preserve_color, it.stroke_size)
         for slider in sliders:
             slider.input(**previewed)
@@ -302,6 +304,13 @@ class PaintTab:
             visitor.painted = None  # what the page shows is no full painting any more
             return mixed | {it.result: gr.update(value=shown)}
 
+    def _preview_without_pad(self, values: Values, request: gr.Request) -> Updates:
+        return _without(self.controls.pad, self.preview(values, request))
+
+    def _paint_without_pad(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        for updates in self.paint_live(values, request):
+            yield _without(self.controls.pad, updates)
+
     def _mixed(self, values: Values, request: gr.Request) -> Updates:
         """Updates of the mix text and the pad."""
         it, styles = self.controls, self.controls.wish(values).styles
@@ -372,13 +381,13 @@ class PaintTab:
             raise
         finally:
             visitor.painting.remove(halt)
+        done, file_format = Painted(photo, wish, painted, note), visitor.file_format
+        visitor.painted = done  # from now on `_save_again` saves it, also where this format cannot hold it
         yield {
             it.result: gr.update(value=shown),
             it.download: gr.update(interactive=False),
             it.stop_button: gr.update(interactive=bool(visitor.painting)),
         }
-        done, file_format = Painted(photo, wish, painted, note), visitor.file_format
-        visitor.painted = done  # from now on `_save_again` saves it, also where this format cannot hold it
         try:
             file = _saved(visitor, done)
             if visitor.file_format != file_format:  # one was chosen meanwhile
@@ -475,6 +484,10 @@ class PaintTab:
             it.stroke_size: as_shown(it.stroke_size, found.get("stroke_size")),
             it.seconds: as_shown(it.seconds, seconds_in(found)),
         }
+
+
+def _without(component: Any, updates: Updates) -> Updates:
+    return {each: update for each, update in updates.items() if each is not component}
 
 
 def _next_step(has_photo: bool) -> str:

@@ -157,6 +157,7 @@ def _keep_uploads_private() -> None:
         uploads = Path(tempfile.mkdtemp(prefix="styletransfer-uploads-")).resolve()
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         atexit.register(shutil.rmtree, uploads, ignore_errors=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(Path(os.environ["GRADIO_TEMP_DIR"]).absolute())  # as `_SHOW` compares
     routes.DEFAULT_TEMP_DIR = os.environ["GRADIO_TEMP_DIR"]  # which Gradio has read when it was imported
 
 

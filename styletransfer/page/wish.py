@@ -86,13 +86,12 @@ class Wish:
         )
 
     def masks(self) -> dict[str, ImageSource]:
-        """Style name -> where it belongs, white or black, and grey where it is to be weaker."""
+        """Style name -> where it belongs, white or black, and grey where it is weaker, or one of several."""
         if self.region is None:
             return {}
         inside = self.region.convert("L")
-        weights = self.styles.items()
-        outside = [style for style, weight in weights if weight > 0 and self.places.get(style) != INSIDE]
-        share = self.elsewhere / max(1, len(outside))  # the greys of several styles add up
+        used = {self.places.get(style, EVERYWHERE) for style, weight in self.styles.items() if weight > 0}
+        share = self.elsewhere / max(1, len(used - {INSIDE}))  # the greys of different masks add up
         around = ImageChops.invert(inside).point([round(share * value) for value in range(256)])
         shades = {INSIDE: inside, OUTSIDE: around, EVERYWHERE: ImageChops.add(inside, around)}
         found: dict[str, ImageSource] = {}

@@ -22,7 +22,7 @@ from styletransfer.training.chance import integer
 from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import CELL, grid, measure, paint_in_row
 from styletransfer.training.looks import Looks, look_at, name_of
-from styletransfer.training.trainer import mean_losses, resume, run
+from styletransfer.training.trainer import checkpoint_of, mean_losses, resume, run
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
 
@@ -63,7 +63,9 @@ def train_base(
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours
     photographs = pictures_in(job.content)
     wide = split_held_out(pictures_in(job.wide))[0] if job.wide else []
-    started = _started(job.start, infos) if job.start else None
+    started = None
+    if job.start and not checkpoint_of(job.out).exists():
+        started = _started(job.start, infos)
     make_folder(job.out)
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(photographs)

@@ -13,7 +13,7 @@ from styletransfer import images
 from styletransfer.convolution import compute_in
 from styletransfer.core import Clock, OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import check_place, load_checkpoint, make_folder, real, save_checkpoint
+from styletransfer.files import check_place, load_checkpoint, make_folder, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG, SUFFIX, save_style
@@ -88,7 +88,7 @@ def train_style(
     losses, seconds = _fit(job, fitter, fingerprint, spent, on_step)
     recipe = {
         "command": job.command,
-        "data": {"photographs": encodable(real(job.content).name) if job.content else "built in"},
+        "data": {"photographs": encodable(job.content.absolute().name) if job.content else "built in"},
         "settings": asdict(settings),
         "steps": fitter.step,
         "seconds": round(seconds, 1),

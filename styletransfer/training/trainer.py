@@ -207,9 +207,10 @@ def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
         raise InvalidInput(
             f"{checkpoint} was written for another network or by another version; choose another --out"
         ) from error
-    if trainer.step > trainer.settings.steps:  # its rates have not fallen yet: it is no result
-        raise InvalidInput(
-            f"the run in {out} has taken {trainer.step} steps; give --steps {trainer.step} or more"
+    shorter = trainer.settings.steps < state["settings"]["steps"]
+    if trainer.step > trainer.settings.steps or (shorter and trainer.step == trainer.settings.steps):
+        raise InvalidInput(  # its rates have not fallen yet: it is no result
+            f"the run in {out} has taken {trainer.step} steps already; give more --steps than that"
         )
     return True
 
