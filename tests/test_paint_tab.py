@@ -227,14 +227,13 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
     pictures = {it.photo, it.picture}
     changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - pictures]
+    paint, preview = {"paint_live", "_paint_without_pad"}, {"preview", "_preview_without_pad"}
     for component, event in changes:
-        assert {"paint_live", "_paint_without_pad"} & {each.name for each in listeners(component, event)}, (
-            component.label
-        )
+        assert paint & {each.name for each in listeners(component, event)}, component.label
     for each in (it.pad, it.strength):  # every move would be a painting
-        told = [each.name for each in listeners(each, "input")]
-        assert "preview" in told
-        assert "paint_live" not in told
+        told = {each.name for each in listeners(each, "input")}
+        assert preview & told
+        assert not paint & told
     for each in (it.method, it.picture):  # settings that are restored would be painted several times
         assert "paint_live" not in [each.name for each in listeners(each, "change")]
 
