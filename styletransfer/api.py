@@ -220,9 +220,9 @@ class StyleTransfer:
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a grey picture, white where the style belongs and black where it does not,
-                 scaled to the photo; where all are black the photo stays as it is. A style without a mask
-                 belongs everywhere. A picture goes by the name of its file, "painting.jpg"; a PIL image by
-                 "picture", a second one by "picture-2";
+                 scaled to the photo; where all are black the photo stays as it is, and greys of different masks
+                 add up. A style without a mask belongs everywhere. A picture goes by the name of its file,
+                 "painting.jpg"; a PIL image by "picture", a second one by "picture-2";
                  style_masks: the name of a picture used as a style -> a grey picture, white where its style is
                  taken from;
                  optimization: the settings of "gatys", or its fields by name;

@@ -622,6 +622,8 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", "content_weight=nan"], "content_weight is nan"),
         (["--method", "gatys", "--set", f"seed={10**23}"], "whole number from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
+        (["--method", "gatys", "--steps", "3", "--seconds", "9"], "exclude each other"),
+        (["--method", "gatys", "--style-scale", "2"], "style_scale only works with pictures"),
         (["--mask", "amber"], "write STYLE=MASK"),
         (["--mask", "amber="], "write STYLE=MASK"),
         (["--mask", "amber=a.png", "--mask", "amber=b.png"], "--mask is given twice for amber"),

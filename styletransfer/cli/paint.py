@@ -104,9 +104,9 @@ def stylize(
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="STYLE=MASK: a picture that is white where the style is painted, black where not; a style "
-            "without a mask is painted everywhere. A picture used as a style goes by its file name: "
-            "painting.jpg=mask.png. Repeatable."
+            help="STYLE=MASK: a picture that is white where the style is painted, black where not; greys of "
+            "different masks add up. A style without a mask is painted everywhere. A picture used as a style "
+            "goes by its file name: painting.jpg=mask.png. Repeatable."
         ),
     ] = None,
     style_mask: Annotated[
@@ -159,6 +159,8 @@ def stylize(
     only = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
     if method != "gatys" and only:
         raise InvalidInput(f"{only[0]} only works with --method gatys")
+    if steps is not None and seconds is not None:
+        raise InvalidInput("--steps and --seconds exclude each other; give one of them")
     if color_mode is not None and preserve_color == 0:
         raise InvalidInput("--color-mode needs --preserve-color; give how much of the colours to keep, up to 1")
     optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
