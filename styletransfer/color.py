@@ -9,6 +9,7 @@ from styletransfer.images import as_bytes, as_float, empty_like
 
 # Rec. 601 luma and two colour differences, the space of Gatys et al. 2016b. Rows: Y, I, Q.
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_NOISE = (4 / 255) ** 2  # variance of colours that is no palette
 _STRIP_ROWS = 256  # rows that are worked on at a time, so that no large picture is held in float32
 
 Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a picture's channels, float64
@@ -32,7 +33,9 @@ def keep_color(
     own, reference = moments(painted, cover), moments(photo, cover)
     of_photo = torch.zeros(3, 3, dtype=torch.float64)
     if mode == "statistics":
-        of_painting, constant = matching(own, reference)
+        # A hardly coloured painting has little but noise in some directions, which is not to be stretched.
+        mean, covariance = own
+        of_painting, constant = matching((mean, covariance + _NOISE * torch.eye(3).double()), reference)
     else:
         to_yiq = torch.tensor(_RGB_TO_YIQ, dtype=torch.float64)
         luma, differences = to_yiq[:1], to_yiq[1:]
@@ -63,6 +66,21 @@ def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
     for part in _strips(painted):
         before, after = as_float(photo[:, :, part]), as_float(painted[:, :, part])
         mixed = torch.lerp(before, after, cover[:, :, part])
+        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
+    return result
+
+
+def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) -> Tensor:
+    """The painting with a share of the detail that a blurred photo lacks.
+
+    Args:    painted, photo, blurred: (B, 3, H, W) of one size, float in [0, 1] or uint8; share: (1, 1, H, W) in
+             [0, 1].
+    Returns: (B, 3, H, W) in the number format of `painted`.
+    """
+    result = empty_like(painted)
+    for part in _strips(painted):
+        lost = as_float(photo[:, :, part]) - as_float(blurred[:, :, part])
+        mixed = (as_float(painted[:, :, part]) + share[:, :, part] * lost).clamp_(0, 1)
         result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
     return result
 

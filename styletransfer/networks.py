@@ -5,6 +5,7 @@ style, blended by *weights*; a new style is a new row and no convolution changes
 reading and writing files is `weights.py`.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -56,7 +57,7 @@ class NetworkConfig:
 DEFAULT_CONFIG = NetworkConfig()
 LEAST_INNER = 20  # places at 1/8; a narrower part keeps its border, which may be the picture's own
 NOISE_CHANNELS = 4
-NOISE_SIDE = 64  # places at 1/8 after which the noise repeats
+NOISE_SIDE = 512  # places at 1/8 after which the noise repeats: in a plain background that is seen
 
 
 # Mean and std of every normalisation, in order: (1, C, 1, 1) each, or (1, S, C) where weights are maps.
@@ -223,10 +224,8 @@ class TransformerNetwork(nn.Module):
         identity[:, -COLORS:] = 0  # the photo's own statistics stand in, see `_repaint`
         self.identity = nn.Parameter(identity)
         self.noise_weight = nn.Parameter(0.1 * torch.randn(eighth, NOISE_CHANNELS))
-        # Not torch's generator: only this one is promised to give the same numbers for ever.
-        noise = np.random.RandomState(0).standard_normal((NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE))
         self.noise: Tensor
-        self.register_buffer("noise", torch.from_numpy(noise).float(), persistent=False)
+        self.register_buffer("noise", _fixed_noise(), persistent=False)
 
     def forward(
         self,
@@ -340,6 +339,16 @@ class TransformerNetwork(nn.Module):
         """
         gamma, beta = (value.repeat_interleave(4, dim=1) for value in styles.next())
         return styles.normalise(x.float(), *styles.add_photo_statistics(gamma, beta, *styles.statistics(photo)))
+
+
+@functools.cache
+def _fixed_noise() -> Tensor:
+    """(NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE), float32 on the CPU; never changed."""
+    # Not torch's generator: only this one is promised to give the same numbers for ever. The corner has those
+    # that the shipped weights were trained with.
+    noise = np.random.RandomState(1).standard_normal((NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE))
+    noise[:, :64, :64] = np.random.RandomState(0).standard_normal((NOISE_CHANNELS, 64, 64))
+    return torch.from_numpy(noise).float()
 
 
 def initial_row(config: NetworkConfig) -> Tensor:

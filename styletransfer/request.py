@@ -14,7 +14,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.color import keep_color, keep_photo
+from styletransfer.color import give_back, keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core, on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
@@ -163,7 +163,7 @@ class Request:
             if large:
                 images.release()  # parts of a large picture come and go tile by tile
             if on_step and progress.preview is not None:
-                preview = images.as_float(self._finished(progress.preview, pictures[0].rgb))
+                preview = images.as_float(self._finished(progress.preview, pictures[0]))
                 progress = replace(progress, preview=_on_white(preview, pictures[0].alpha))
             try:
                 if on_step:
@@ -178,22 +178,36 @@ class Request:
         ).split(1)
         parameters = self.parameters() | ({"stopped": True} if stopped else {})
         return [
-            Painting(
-                self._finished(images.resize_within(one, picture.size), picture.rgb), picture.alpha, parameters
-            )
-            for picture, one in zip(pictures, painted, strict=True)
+            Painting(self._finished(self._in_own_size(one, picture, each), picture), picture.alpha, parameters)
+            for picture, each, one in zip(pictures, photos, painted, strict=True)
         ]
 
-    def _finished(self, rgb: Tensor, photo: Tensor) -> Tensor:
+    def _in_own_size(self, painted: Tensor, picture: Picture, photo: Tensor) -> Tensor:
+        """A painting in the size of its picture, of which `photo` is what was painted.
+
+        A weak one gets the fine detail back that the smaller photo lacks: strength begins at the photo itself.
+        """
+        rgb = images.resize_within(painted, picture.size)
+        if self.options.stroke_size <= 1 or self.options.strength == 1:
+            return rgb
+        _, strength = self._shares(picture.size)
+        share = (1 - strength).expand(1, 1, *picture.size)
+        return give_back(rgb, picture.rgb, images.resize_within(photo, picture.size), share)
+
+    def _finished(self, rgb: Tensor, picture: Picture) -> Tensor:
         """A painted picture or a preview of it, with the colours and parts of the photo that are to be kept."""
-        options, size, cover = self.options, (rgb.shape[2], rgb.shape[3]), None
+        options, size, cover, photo = self.options, (rgb.shape[2], rgb.shape[3]), None, picture.rgb
         if self.masks or options.preserve_color > 0:
             photo = images.resize_within(photo, size)
         if self.masks:
             shade = self._covered(self._shades(size))
             cover = (shade / FULLY_COVERED).clamp(max=1)
         if options.preserve_color > 0:
-            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover)
+            counted = cover
+            if picture.alpha is not None:  # what nobody sees has no say
+                seen = images.as_float(images.resize_within(picture.alpha, size))
+                counted = seen if cover is None else cover * seen
+            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, counted)
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 
     def at_once(self, size: tuple[int, int]) -> int:

@@ -423,6 +423,31 @@ def test_a_region_is_painted_alike_whatever_is_painted_elsewhere(transfer):
     assert np.abs(beside - alone).mean() < 0.1 * alone.std()  # what convolutions see of the other region
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_weak_painting_has_the_detail_of_the_photo_at_broad_strokes_too(transfer, monkeypatch, masked):
+    monkeypatch.setattr(cin.CinStylizer, "stylize", lambda self, content, *_: content)
+    photo, masks = make_photo(160, 200), {"amber": Image.new("L", (8, 8), 255)} if masked else {}
+    differences = [
+        np.abs(np.asarray(painted, float) - np.asarray(photo, float)).mean()
+        for painted in (
+            transfer.stylize(photo, "amber", strength=strength, stroke_size=4, masks=masks)
+            for strength in (0.01, 0.5, 1.0)
+        )
+    ]
+    assert differences[0] < 1 < differences[2]
+    assert differences[1] == pytest.approx(differences[2] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("mode", ["luminance", "statistics"])
+def test_the_colours_that_are_kept_are_those_of_what_is_seen(transfer, mode):
+    photo, cut_out = make_photo(64, 128), Image.new("RGBA", (128, 64), (0, 0, 0, 8))
+    cut_out.paste(photo.crop((0, 0, 64, 64)), (0, 0))
+    kept = transfer.stylize(cut_out, "amber", preserve_color=1, color_mode=mode).convert("RGBA")
+    left = [each.crop((0, 0, 64, 64)).convert("RGB").convert("L") for each in (kept, photo)]
+    means = [np.asarray(each, float).mean() for each in left]
+    assert abs(means[0] - means[1]) < 8
+
+
 @pytest.mark.parametrize("mode", ["luminance", "statistics"])
 def test_the_colours_that_are_kept_are_those_of_the_region(transfer, photo, mode):
     left, place = Image.new("L", photo.size), (0, 0, photo.width // 2, photo.height)

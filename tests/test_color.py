@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from styletransfer import color
-from styletransfer.color import keep_color, matching, moments
+from styletransfer.color import give_back, keep_color, matching, moments
 from styletransfer.images import as_bytes, as_float
 
 
@@ -86,6 +86,29 @@ def test_pictures_of_one_colour_stay_finite(generator, grey):
     flat = torch.full_like(painted, grey)
     for first, second in ((painted, flat), (flat, painted), (flat, flat)):
         assert keep_color(first, second, 1).isfinite().all()
+
+
+def test_the_noise_of_a_grey_painting_is_not_stretched_to_a_palette(generator):
+    grey, photo = torch.rand(2, 1, 3, 32, 32, generator=generator)
+    grey = grey[:, :1].expand(1, 3, 32, 32) + 1.5 / 255 * torch.randn(1, 3, 32, 32, generator=generator)
+    kept = keep_color(grey.clamp(0, 1), photo, 1, "statistics")
+
+    def noise(picture):
+        return (picture[:, 0] - picture[:, 1]).std()
+
+    assert noise(kept) < 0.5 * noise(photo)  # without regard to noise it is as much
+    assert noise(keep_color(grey[:, :1].expand(1, 3, 32, 32), photo, 1, "statistics")) < 1 / 255
+
+
+def test_a_blurred_photo_gets_its_detail_back(generator, monkeypatch):
+    monkeypatch.setattr(color, "_STRIP_ROWS", 8)
+    photo, blurred, painted = torch.rand(3, 1, 3, 20, 24, generator=generator)
+    share = torch.rand(1, 1, 20, 24, generator=generator)
+    torch.testing.assert_close(give_back(blurred, photo, blurred, torch.ones_like(share)), photo)
+    found = give_back(painted, photo, blurred, share)
+    torch.testing.assert_close(found, (painted + share * (photo - blurred)).clamp(0, 1))
+    in_bytes = give_back(as_bytes(painted), as_bytes(photo), as_bytes(blurred), share)
+    assert (as_float(in_bytes) - found).abs().max() < 2 / 255
 
 
 def test_result_stays_in_range(generator):

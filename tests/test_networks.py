@@ -108,7 +108,16 @@ def test_the_noise_of_a_part_is_that_of_the_whole(network):
     whole = network._noise(torch.zeros(1, TINY.eighth, 80, 70), (0, 0))
     part = network._noise(torch.zeros(1, TINY.eighth, 10, 12), (66, 50))
     assert torch.equal(part, whole[..., 66:76, 50:62])
-    assert torch.equal(whole[..., :16, :6], whole[..., 64:, 64:])
+    assert not torch.equal(whole[..., :16, :6], whole[..., 64:, 64:])
+
+
+def test_a_plain_background_is_no_wallpaper(network, rows):
+    """The shape at its end is far from the two places that are compared, which differ by the noise alone."""
+    photo = torch.full((1, 3, 128, 1536), 0.9)
+    photo[..., :64] = torch.rand(64, generator=torch.Generator().manual_seed(0))
+    painted = network(photo, rows[:1], torch.ones(1, 1), torch.ones(1))
+    first, second = (painted[0, 0, :, left : left + 256].flatten() for left in (640, 640 + 512))
+    assert torch.corrcoef(torch.stack((first, second)))[0, 1] < 0.5
 
 
 def test_the_noise_is_the_same_in_every_installation(network):
