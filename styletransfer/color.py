@@ -27,13 +27,13 @@ def keep_color(
              [0, 1]: where these are measured, everywhere by default.
     Returns: (B, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
+    Differs: "statistics" stretches no direction of colour in which the painting has little but noise.
     """
     if amount == 0:
         return painted
     own, reference = moments(painted, cover), moments(photo, cover)
     of_photo = torch.zeros(3, 3, dtype=torch.float64)
     if mode == "statistics":
-        # A hardly coloured painting has little but noise in some directions, which is not to be stretched.
         mean, covariance = own
         of_painting, constant = matching((mean, covariance + _NOISE * torch.eye(3).double()), reference)
     else:
@@ -90,15 +90,14 @@ def moments(image: Tensor, cover: Tensor | None = None) -> Moments:
 
     Args:  cover: (1, 1, H, W), 0 or more: how much each pixel counts; all the same by default.
     """
-    count, sums, products = torch.zeros(1), torch.zeros(1), torch.zeros(1)
+    sums, products = torch.zeros(1), torch.zeros(1)
     for part in _strips(image):
         flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
-        weight = torch.ones(1, 1, 1) if cover is None else cover[:, :, part].flatten(2)
-        weight = weight.to(flat).expand(1, 1, flat.shape[2])
-        count = count + weight.sum()
-        sums = sums + (weighted := flat * weight).sum(dim=2, keepdim=True)
+        weighted = flat if cover is None else flat * cover[:, :, part].flatten(2)
+        sums = sums + weighted.sum(dim=2, keepdim=True)
         products = products + weighted @ flat.mT
-    count = count.clamp_min(1e-9)  # a mask may be black all over
+    count = image.shape[2] * image.shape[3] if cover is None else cover.double().sum().item()
+    count = max(count, 1e-9)  # a mask may be black all over
     mean = sums / count
     return mean, products / count - mean @ mean.mT
 

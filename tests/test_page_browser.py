@@ -365,15 +365,21 @@ def test_sliders_blend_and_the_shares_are_shown(page, photo_file):
     assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.8, "coral": 0.2})
 
 
-@needs_browser
-def test_the_pad_blends_by_arrow_keys(page, photo_file):
-    give(page, "#photo", photo_file)
+def pad_of_two(page: Page) -> Locator:
+    """The pad with the first two styles, ready for keys."""
     choose(page, 0)
     choose(page, 1)
     page.get_by_role("button", name="Blend pad").click()
     pad = page.locator("#blend-pad .pad")
     expect(pad).to_contain_text("Blue")
     pad.focus()
+    return pad
+
+
+@needs_browser
+def test_the_pad_blends_by_arrow_keys(page, photo_file):
+    give(page, "#photo", photo_file)
+    pad = pad_of_two(page)
     for _ in range(3):
         pad.press("ArrowRight")
     expect(page.get_by_label("number input for Blue")).to_have_value("80")
@@ -381,12 +387,7 @@ def test_the_pad_blends_by_arrow_keys(page, photo_file):
 
 @needs_browser
 def test_the_point_of_the_pad_goes_where_a_style_chosen_just_after_a_move_puts_it(page):
-    choose(page, 0)
-    choose(page, 1)
-    page.get_by_role("button", name="Blend pad").click()
-    pad = page.locator("#blend-pad .pad")
-    expect(pad).to_contain_text("Blue")
-    pad.focus()
+    pad = pad_of_two(page)
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):  # down means nothing to two styles
         pad.press(key)
     choose(page, 2)
