@@ -138,6 +138,7 @@ class Stylizer(Protocol):
         strength: Tensor,
         on_step: OnStep | None = None,
         optimization: Optimization | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Paint.
 
@@ -147,7 +148,9 @@ class Stylizer(Protocol):
                  strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
                  on_step: may raise `Cancelled`; a method that improves a picture step by step then returns
                  what it has, and others let the error through;
-                 optimization: for methods that optimise; others ignore it.
+                 optimization: for methods that optimise; others ignore it;
+                 visible: (B, 1, H, W), in the number format of `content`, 0 where the photo is wholly
+                 transparent, which then has no part in its statistics; fully visible by default.
         Returns: (B, 3, H, W) in the number format of `content`.
         """
         ...

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from styletransfer.convolution import SUBPIXELS, Conv3, fit_stride
 from styletransfer.core import Style, blend
-from styletransfer.norm import channel_statistics
+from styletransfer.norm import channel_statistics, weighted_statistics
 from styletransfer.targets import StyleTarget
 from styletransfer.vgg import VGG19, channels, stride
 
@@ -67,9 +67,11 @@ def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
     return vgg(fit_stride(images), ADAIN_LAYERS)
 
 
-def statistics_of(features: Mapping[str, Tensor]) -> dict[str, Statistics]:
-    """Mean and std of every channel, by layer."""
-    return {layer: channel_statistics(value) for layer, value in features.items()}
+def statistics_of(features: Mapping[str, Tensor], visible: Tensor | None = None) -> dict[str, Statistics]:
+    """Mean and std of every channel, by layer; `visible` (B, 1, H, W) is how much each pixel counts."""
+    if visible is None:
+        return {layer: channel_statistics(value) for layer, value in features.items()}
+    return {layer: weighted_statistics(value, at(layer, visible)) for layer, value in features.items()}
 
 
 def statistics_in(target: StyleTarget) -> dict[str, Statistics]:

@@ -23,6 +23,7 @@ from styletransfer.norm import (
     joint_statistics,
     regional_instance_norm,
     regional_statistics,
+    weighted_statistics,
 )
 
 
@@ -67,7 +68,7 @@ NormStatistics = list[tuple[Tensor, Tensor]]
 class StyleRows:
     """Gives the network the blended gamma and beta of each normalisation, in the order in which it meets them.
 
-    Args:  regions: maps as `weights`, of where each style takes its statistics, if not where it is painted;
+    Args:  regions: as for `TransformerNetwork.forward`;
            known: statistics to normalise by instead of each sample's own, in the same order;
            shares: (B,), how much each sample counts in the statistics of the whole batch, which are then used
            and kept in `measured`.
@@ -82,14 +83,15 @@ class StyleRows:
         known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> None:
-        self._weights, self._regions = weights, regions
+        self._weights = weights
+        self._regions = weights if self.by_region and regions is None else regions
         # Maps in the few sizes in which they are asked for: what is painted, and where it is measured.
-        self._pooled: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._pooled: dict[tuple[str, int, int], Tensor] = {}
         rows = rows if self.by_region else blend(rows, weights)
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
         self._shares = shares
-        self._area = self._covered().sum(dim=(0, 2, 3)) if self.by_region else None
+        self._area = None if self._regions is None else self._regions.sum(dim=(0, 2, 3))
         self.measured: NormStatistics = []
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
@@ -111,9 +113,9 @@ class StyleRows:
     def normalise(self, features: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """Conditional instance norm with the given gamma and beta, as of `next`."""
         if self.by_region:
-            weights, _ = self._maps_at(features.shape[-2:])
+            weights = self._at("painted", self._weights, features)
             return regional_instance_norm(features, gamma, beta, weights, self.statistics(features))
-        if self._known is None and self._shares is None:
+        if self._known is None and self._shares is None and self._regions is None:
             return conditional_instance_norm(features, gamma, beta)
         scale, shift = self._affine(gamma, beta, *self.statistics(features))
         return torch.addcmul(shift.to(features.dtype), features, scale.to(features.dtype))
@@ -129,8 +131,10 @@ class StyleRows:
         (B or 1, C, 1, 1), or (B or 1, S, C) where weights are maps."""
         if self._known is not None:
             return next(self._known)
-        if self.by_region:
-            found = self._regional_statistics(features)
+        if self._regions is not None:
+            regions = self._at("measured", self._regions, features)
+            find = regional_statistics if self.by_region else weighted_statistics
+            found = find(features, regions, self._shares)
         elif self._shares is None:
             found = channel_statistics(features)
         else:
@@ -138,10 +142,6 @@ class StyleRows:
         if self._shares is not None:
             self.measured.append(found)
         return found
-
-    def _regional_statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        _, regions = self._maps_at(features.shape[-2:])
-        return regional_statistics(features, regions, self._shares)
 
     def inner(self, features: Tensor) -> Tensor:
         """A map at 1/8 without its outermost places, while parts of a picture are measured.
@@ -152,15 +152,14 @@ class StyleRows:
             return features
         top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
-        if self.by_region:
+        if self._regions is not None and self._area is not None:
             pixels = (STRIDE * size[0], STRIDE * size[1])
-            kept = _middle(self._covered(), pixels).sum(dim=(0, 2, 3))
-            if (
-                self._area is not None and (kept < self._area / 2).any()
-            ):  # most of a region would have been left out
+            regions = _middle(self._regions, pixels)
+            if (regions.sum(dim=(0, 2, 3)) < self._area / 2).any():  # most of one would have been left out
                 return features
-            self._weights = _middle(self._weights, pixels)
-            self._regions = None if self._regions is None else _middle(self._regions, pixels)
+            self._regions = regions
+            if self.by_region:
+                self._weights = _middle(self._weights, pixels)
             self._pooled.clear()
         return _middle(features, size)
 
@@ -181,18 +180,12 @@ class StyleRows:
         is_identity[:, 0] = 1
         return gamma + is_identity * std, beta + is_identity * mean
 
-    def _covered(self) -> Tensor:
-        """Where each style takes its statistics, (B, S, H, W)."""
-        return self._weights if self._regions is None else self._regions
-
-    def _maps_at(self, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """What is painted, and where it is measured, in `size`, (B, S, H, W) each."""
-        height, width = size
-        if (height, width) not in self._pooled:
-            painted = F.adaptive_avg_pool2d(self._weights, (height, width))
-            measured = F.adaptive_avg_pool2d(self._covered(), (height, width))
-            self._pooled[height, width] = painted, measured
-        return self._pooled[height, width]
+    def _at(self, kind: str, maps: Tensor, features: Tensor) -> Tensor:
+        """The maps of a kind in the size of the features."""
+        height, width = features.shape[-2:]
+        if (kind, height, width) not in self._pooled:
+            self._pooled[kind, height, width] = F.adaptive_avg_pool2d(maps, (height, width))
+        return self._pooled[kind, height, width]
 
 
 class TransformerNetwork(nn.Module):
@@ -235,7 +228,7 @@ class TransformerNetwork(nn.Module):
         strength: Tensor,
         noise_origin: tuple[int, int] = (0, 0),
         statistics: NormStatistics | None = None,
-        regions: tuple[Tensor, Tensor] | None = None,
+        regions: Tensor | None = None,
     ) -> Tensor:
         """Paint.
 
@@ -245,8 +238,9 @@ class TransformerNetwork(nn.Module):
                  strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting;
                  noise_origin: where in the noise the picture begins, as row and column of places at 1/8;
                  statistics: from `measure`, to paint a part of a picture as it is in the whole;
-                 regions: weights and strength as maps, of where each style takes its statistics, if that is
-                 not where it is painted.
+                 regions: how much each pixel counts in the statistics, 0 or more: (B, 1, H, W), everywhere
+                 the same by default, or, for maps, (B, 1 + S, H, W) of the identity and each style, by
+                 default `with_identity`: where they are painted.
         Returns: (B, 3, H, W) float32; not clamped: values somewhat outside [0, 1] occur.
         """
         height, width = images.shape[-2:]
@@ -272,7 +266,7 @@ class TransformerNetwork(nn.Module):
         strength: Tensor,
         shares: Tensor,
         noise_origins: Sequence[tuple[int, int]] = ((0, 0),),
-        regions: tuple[Tensor, Tensor] | None = None,
+        regions: Tensor | None = None,
     ) -> NormStatistics:
         """Statistics of a picture, measured on parts of it that are normalised together.
 
@@ -289,16 +283,16 @@ class TransformerNetwork(nn.Module):
         rows: Tensor,
         weights: Tensor,
         strength: Tensor,
-        regions: tuple[Tensor, Tensor] | None,
+        regions: Tensor | None,
         known: NormStatistics | None = None,
         shares: Tensor | None = None,
     ) -> StyleRows:
-        weights = _with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
+        weights = with_identity(weights, strength)  # (B, 1 + S) or (B, 1 + S, H, W)
         if weights.ndim == 4:
             weights = fit_stride(weights)
         rows = torch.cat((self.identity[None], rows))  # (1 + S, 2, row_length)
-        measured = None if regions is None else fit_stride(_with_identity(*regions))
-        return StyleRows(rows, weights, self.config.normalised_channels, measured, known, shares)
+        regions = None if regions is None else fit_stride(regions)
+        return StyleRows(rows, weights, self.config.normalised_channels, regions, known, shares)
 
     def _paint(self, images: Tensor, styles: StyleRows, noise_origins: Sequence[tuple[int, int]]) -> Tensor:
         photo = F.pixel_unshuffle(images, 2)  # (B, 12, H/2, W/2)
@@ -391,8 +385,11 @@ def _middle(image: Tensor, size: Sequence[int]) -> Tensor:
     return image[..., top : top + size[0], left : left + size[1]]
 
 
-def _with_identity(weights: Tensor, strength: Tensor) -> Tensor:
-    """Weights of the identity and the styles together: (B, 1 + S) or, if either is a map, (B, 1 + S, H, W)."""
+def with_identity(weights: Tensor, strength: Tensor) -> Tensor:
+    """Weights of the identity and the styles together: (B, 1 + S) or, if either is a map, (B, 1 + S, H, W).
+
+    Args:  as for `TransformerNetwork.forward`.
+    """
     if weights.ndim == 2 and strength.ndim == 3:
         weights = weights[:, :, None, None].expand(-1, -1, *strength.shape[-2:])
     if weights.ndim == 4 and strength.ndim == 1:

@@ -45,6 +45,17 @@ def joint_statistics(parts: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     return mean[..., None, None], variance.sqrt()[..., None, None]
 
 
+def weighted_statistics(
+    features: Tensor, weights: Tensor, of_samples: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and std of every channel, where places count by a map `weights` (B, 1, H, W), 0 or more.
+
+    Returns: (B or 1, C, 1, 1); the rest as of `regional_statistics`.
+    """
+    mean, std = regional_statistics(features, weights, of_samples)
+    return mean.mT[..., None], std.mT[..., None]
+
+
 def regional_statistics(
     features: Tensor, weights: Tensor, of_samples: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import compute_on_one_core, on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.images import ImageSource, Painting, Picture
-from styletransfer.methods.tiles import computed_pixels
+from styletransfer.methods.tiles import computed_pixels, counted
 from styletransfer.settings import (
     COLOR_MODES,
     MAX_PIXELS,
@@ -174,7 +174,7 @@ class Request:
 
         watching = watch if on_step or large else None
         painted = self.stylizer.stylize(
-            photo, self.styles, weights, strength, watching, self.options.optimization
+            photo, self.styles, weights, strength, watching, self.options.optimization, _visible(pictures, size)
         ).split(1)
         parameters = self.parameters() | ({"stopped": True} if stopped else {})
         return [
@@ -203,11 +203,11 @@ class Request:
             shade = self._covered(self._shades(size))
             cover = (shade / FULLY_COVERED).clamp(max=1)
         if options.preserve_color > 0:
-            counted = cover
+            measured = cover
             if picture.alpha is not None:  # what nobody sees has no say
-                seen = images.as_float(images.resize_within(picture.alpha, size))
-                counted = seen if cover is None else cover * seen
-            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, counted)
+                seen = counted(images.resize_within(picture.alpha, size))
+                measured = seen if cover is None else cover * seen
+            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, measured)
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 
     def at_once(self, size: tuple[int, int]) -> int:
@@ -330,6 +330,15 @@ def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
 
 def _same(mask: Tensor | None, other: Tensor | None) -> bool:
     return mask is other if mask is None or other is None else torch.equal(mask, other)
+
+
+def _visible(pictures: Sequence[Picture], size: tuple[int, int]) -> Tensor | None:
+    """How visible each pixel is at `size`, (B, 1, H, W), in the number format of the photos; None for fully."""
+    if all(each.alpha is None or images.as_float(each.alpha.min()) == 1 for each in pictures):
+        return None
+    fully = torch.ones(1, 1, *size, dtype=torch.float32)
+    maps = [fully if each.alpha is None else images.resize_within(each.alpha, size) for each in pictures]
+    return maps[0] if len(maps) == 1 else torch.cat([images.as_float(each) for each in maps])
 
 
 def _on_white(preview: Tensor, alpha: Tensor | None) -> Tensor:

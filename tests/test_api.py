@@ -23,7 +23,7 @@ from styletransfer.errors import (
 from styletransfer.methods import METHODS, cin
 from styletransfer.methods.tiles import Sampling, Window
 from styletransfer.networks import TransformerNetwork
-from styletransfer.request import Options
+from styletransfer.request import Options, Request
 from styletransfer.settings import VERSION
 from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_base, save_predictor
@@ -436,6 +436,37 @@ def test_a_weak_painting_has_the_detail_of_the_photo_at_broad_strokes_too(transf
     ]
     assert differences[0] < 1 < differences[2]
     assert differences[1] == pytest.approx(differences[2] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("stroke_size", [1.0, 2.0])
+@pytest.mark.parametrize("method", ["cin", "adain"])
+def test_a_faint_shadow_hardly_changes_the_painting_of_a_cut_out(transfer, method, stroke_size):
+    def painted(alpha):
+        cut_out = Image.new("RGBA", (512, 64), (0, 0, 0, alpha))
+        cut_out.paste(make_photo(64, 96), (0, 0))
+        found = transfer.stylize(cut_out, "amber", method=method, stroke_size=stroke_size)
+        return np.asarray(found.crop((0, 0, 64, 64)).convert("RGB"), float)
+
+    changes = [np.abs(painted(alpha) - painted(0)).mean() for alpha in (25, 255)]
+    assert changes[0] < 0.4 * changes[1]
+
+
+def test_a_batch_of_photos_and_cut_outs_says_what_is_visible_of_each(transfer, monkeypatch):
+    photo, cut_out = make_photo(48, 64), make_photo(48, 64)
+    cut_out.putalpha(Image.linear_gradient("L").resize(cut_out.size))
+    opaque = make_photo(48, 64).convert("RGBA")
+    told = []
+
+    def stylize(self, content, *given):
+        told.append(given[-1])
+        return content
+
+    monkeypatch.setattr(cin.CinStylizer, "stylize", stylize)
+    monkeypatch.setattr(Request, "at_once", lambda self, size: 2)
+    list(transfer.stylize_batch([photo, cut_out, photo, opaque], "amber"))
+    shades = np.asarray(cut_out.getchannel("A"), dtype=np.float32)[None] / 255
+    np.testing.assert_allclose(told[0], np.stack([np.ones_like(shades), shades]))
+    assert told[1] is None
 
 
 @pytest.mark.parametrize("mode", ["luminance", "statistics"])

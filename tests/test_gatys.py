@@ -455,8 +455,15 @@ def test_a_scale_of_strokes_that_has_no_effect_is_refused(stylizer, style):
 def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
     region = torch.zeros(32, 64)
     region[:, :16] = 0.5
-    for strength, weight in ((torch.tensor(0.5), 0.125), (region, 0.125 / 4)):
-        [goal] = stylizer.goals([style], torch.ones(1), strength, 64, (32, 64))
+    half, seen = torch.tensor(0.5), torch.zeros(1, 1, 32, 64)
+    seen[..., 8:40] = 0.5  # which counts a quarter
+    for strength, visible, weight in (
+        (half, None, 0.125),
+        (region, None, 0.125 / 4),
+        (half, seen, 0.125 / 2 / 4),
+        (region, seen, 0.125 / 8 / 4),
+    ):
+        [goal] = stylizer.goals([style], torch.ones(1), strength, 64, (32, 64), visible)
         assert goal.weight == pytest.approx(weight)
 
 

@@ -151,17 +151,52 @@ def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
     assert right[64:].mean() < left[64:].mean()
 
 
+def test_what_is_fully_visible_is_painted_as_without_transparency(stylizer, styles, exact):
+    painted = [
+        stylizer.stylize(content(40, 56), styles[:2], weights, FULL, visible=visible)
+        for weights in (torch.tensor([0.3, 0.7]), torch.full((2, 40, 56), 0.5))
+        for visible in (None, torch.ones(1, 1, 40, 56))
+    ]
+    for without, seen in (painted[:2], painted[2:]):
+        assert difference(without, seen) < 2 * exact
+
+
+@pytest.mark.parametrize("as_map", [False, True])
+def test_what_is_hidden_has_no_part_in_the_statistics(stylizer, styles, method, number_format, exact, as_map):
+    """Beside something black that nobody sees, far away, the rest is painted as beside something else."""
+    if method in STEPWISE:
+        pytest.skip("begins at a size at which nothing is far away")
+    if number_format[1]:
+        pytest.skip("rounds by the extremes of all that is computed")
+    photo, visible = content(32, 384), torch.zeros(1, 1, 32, 384)
+    other = photo.clone()
+    visible[..., :64], other[..., 256:] = 1, 0
+    weights = torch.full((2, 32, 384), 0.5) if as_map else torch.tensor([0.5, 0.5])
+
+    def moved(visible):
+        painted = (
+            stylizer.stylize(each, styles[:2], weights, FULL, visible=visible) for each in (photo, other)
+        )
+        return difference(*(each[..., :64] for each in painted))
+
+    assert moved(visible) < exact / 10
+    assert moved(visible) < moved(None) / 10
+
+
 def test_bytes_in_are_bytes_out(stylizer, styles):
     photo = (content(40, 40) * 255).round().to(torch.uint8)
-    painted = stylizer.stylize(photo, styles[:1], ALONE, FULL)
-    assert painted.dtype == torch.uint8
-    from_floats = stylizer.stylize(photo / 255, styles[:1], ALONE, FULL)
-    assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255
+    for visible in (None, photo[:, :1]):
+        painted = stylizer.stylize(photo, styles[:1], ALONE, FULL, visible=visible)
+        assert painted.dtype == torch.uint8
+        seen = None if visible is None else visible / 255
+        from_floats = stylizer.stylize(photo / 255, styles[:1], ALONE, FULL, visible=seen)
+        assert (painted / 255 - from_floats).abs().max() <= 0.51 / 255
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 @pytest.mark.parametrize("as_map", [False, True])
-def test_photos_painted_together_are_painted_as_alone(stylizer, styles, strength, as_map, exact):
+@pytest.mark.parametrize("transparent", [False, True])
+def test_photos_painted_together_are_painted_as_alone(stylizer, styles, strength, as_map, transparent, exact):
     if not stylizer.batch_pixels:
         pytest.skip("paints photos one by one")
     generator = torch.Generator().manual_seed(1)
@@ -170,8 +205,13 @@ def test_photos_painted_together_are_painted_as_alone(stylizer, styles, strength
     if as_map:
         weights = torch.rand(2, 40, 56, generator=generator).softmax(dim=0)
         degree = torch.rand(40, 56, generator=generator)
-    together = stylizer.stylize(photos, styles[:2], weights, degree)
-    alone = [stylizer.stylize(photo, styles[:2], weights, degree) for photo in photos.split(1)]
+    visible = torch.rand(3, 1, 40, 56, generator=generator) if transparent else None
+    mix = styles[:2], weights, degree
+    together = stylizer.stylize(photos, *mix, visible=visible)
+    alone = [
+        stylizer.stylize(photos[i : i + 1], *mix, visible=visible[i : i + 1] if transparent else None)
+        for i in range(3)
+    ]
     torch.testing.assert_close(together, torch.cat(alone), atol=exact, rtol=1e-5)
 
 

@@ -78,7 +78,7 @@ def test_a_map_changes_the_picture_on_its_own_side(network, rows, generator):
 
 
 def test_strength_is_shared_between_the_identity_and_the_styles():
-    found = networks._with_identity(torch.tensor([[0.2, 0.8]]), torch.tensor([0.25]))
+    found = networks.with_identity(torch.tensor([[0.2, 0.8]]), torch.tensor([0.25]))
     torch.testing.assert_close(found, torch.tensor([[0.75, 0.05, 0.2]]))
 
 

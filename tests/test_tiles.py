@@ -10,7 +10,7 @@ from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, statistics_of
 from styletransfer.errors import Cancelled
 from styletransfer.methods import adain, cin, regions
-from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
+from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.norm import adain as restyle
 from styletransfer.request import FULLY_COVERED
@@ -129,18 +129,47 @@ def test_weighted_samples_have_the_colours_and_contrasts_of_the_picture(generato
     assert error(shares) < 0.2 * error(torch.full_like(shares, 1 / len(shares)))
 
 
+def test_samples_count_by_what_is_visible_of_them(generator):
+    """However much of something else is hidden in the picture, and in the samples."""
+    photo, visible = torch.full((1, 3, 1600, 1600), 0.2), torch.ones(1, 1, 1600, 1600)
+    photo[..., 700:900] = 0.5 + 0.5 * torch.rand(1, 3, 1600, 200, generator=generator)
+    photo[:, :, 800:], visible[:, :, 800:] = 0.9, 0
+    windows = [Window(top, left, 320, 320) for top in (0, 480, 640, 1280) for left in (0, 480, 720, 1280)]
+    shares = sample_weights(photo, windows, visible=visible)
+    seen = photo * visible
+
+    def mean(weights):
+        amounts, areas = (
+            torch.stack([w.cut(image).flatten(2).mean(2)[0] for w in windows]) for image in (seen, visible)
+        )
+        return (weights @ amounts) / (weights @ areas)
+
+    wanted = photo[:, :, :800].mean((0, 2, 3))
+    even = torch.full_like(shares, 1 / len(shares))
+    assert (mean(shares) - wanted).abs().max() < 0.2 * (mean(even) - wanted).abs().max()
+
+
+def test_half_transparent_pixels_count_a_quarter():
+    assert counted(torch.tensor([0.0, 0.5, 1.0])).tolist() == [0, 0.25, 1]
+    assert counted(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.04, 1])
+
+
 @pytest.mark.parametrize("size", [(256, 384), (301, 417), (97, 640)])
 @pytest.mark.parametrize("maps", [False, True])
-def test_tiles_are_the_whole_within_one_shade(stylizer, styles, monkeypatch, generator, size, maps):
+@pytest.mark.parametrize("transparent", [False, True])
+def test_tiles_are_the_whole_within_one_shade(
+    stylizer, styles, monkeypatch, generator, size, maps, transparent
+):
     photo = torch.rand(1, 3, *size, generator=generator)
+    visible = torch.rand(1, 1, *size, generator=generator) if transparent else None
     weights = torch.tensor([0.5, 0.3, 0.2])
     if maps:
         weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
-    whole = stylizer.stylize(photo, styles, weights, FULL)
+    whole = stylizer.stylize(photo, styles, weights, FULL, visible=visible)
     monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=328))
     monkeypatch.setattr(Sampling, "windows", lambda self, height, width, regions: [Window(0, 0, height, width)])
     seen: list[Progress] = []
-    tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append)
+    tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append, visible=visible)
     assert seen[-1].step == seen[-1].steps > 1
     assert (tiled - whole).abs().max() < 1 / 255
 

@@ -76,7 +76,7 @@ def read_picture(source: ImageSource | Picture) -> Picture:
     """Decode a picture as a viewer would show it: turned by its EXIF orientation, converted to sRGB.
 
     Fully transparent parts are filled with the mirrored rest: whatever a file hides there, often black, would
-    distort the statistics that a painting is normalised by, and so would a uniform colour.
+    show at the edge of what is painted, and so would a uniform colour.
 
     Args:    source: a file, or a PIL image of any mode; a picture that was read before stays as it is.
     Raises:  UnreadableImage.

@@ -21,8 +21,14 @@ from styletransfer.decoder import (
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.norm import adain, joint_statistics, regional_instance_norm, regional_statistics
+from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
+from styletransfer.norm import (
+    adain,
+    joint_statistics,
+    regional_instance_norm,
+    regional_statistics,
+    weighted_statistics,
+)
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
@@ -71,37 +77,50 @@ class AdainStylizer:
         strength: Tensor,
         on_step: OnStep | None = None,
         optimization: Optimization | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
         size = content.shape[2], content.shape[3]
         planned, maps, own = TILING.plan(size), as_maps(weights, strength, size), None
         if len(planned) > 1:
-            own = self._sampled(content, maps)
+            own = self._sampled(content, maps, visible)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
 
         def paint(window: Window) -> Tensor:
-            photo = window.cut(content)
-            if maps is None:
-                return self._paint(photo, styles, weights[None], strength[None], own)
+            photo, regions = window.cut(content), self._regions(window, maps, visible)
+            if maps is None or regions is None:
+                return self._paint(photo, styles, weights[None], strength[None], own, regions)
             shares, degree = map(window.cut, maps)
-            return self._paint_regions(photo, styles, shares, degree, own)
+            return self._paint_regions(photo, styles, shares, degree, own, regions)
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _sampled(self, content: Tensor, maps: tuple[Tensor, Tensor] | None) -> dict[str, Statistics]:
-        """Statistics of a large picture, measured on parts of it; by region where there are maps."""
-        device, (height, width) = self.vgg.mean.device, content.shape[-2:]
-        windows = TILING.sampling.windows(height, width, None if maps is None else coarse_regions(*maps))
-        counts = sample_weights(content, windows)
-        seen = [encode(self.vgg, as_float(window.cut(content)).to(device)) for window in windows]
-        joined = {layer: torch.cat([features[layer] for features in seen]) for layer in ADAIN_LAYERS}
+    def _regions(
+        self, window: Window, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None
+    ) -> Tensor | None:
+        """How much the pixels of a window count: (B, 1, h, w), for maps (B, S, h, w), None for all the same."""
+        seen = None if visible is None else counted(window.cut(visible)).to(self.vgg.mean.device)
         if maps is None:
+            return seen
+        shares, degree = (window.cut(each).to(self.vgg.mean.device) for each in maps)
+        regions = (shares * degree)[None]
+        return regions if seen is None else regions * seen
+
+    def _sampled(
+        self, content: Tensor, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None
+    ) -> dict[str, Statistics]:
+        """Statistics of a large picture, measured on parts of it; by region where there are maps."""
+        height, width = content.shape[-2:]
+        windows = TILING.sampling.windows(height, width, coarse_regions(maps, visible))
+        counts = sample_weights(content, windows, visible=visible)
+        seen = [encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device)) for window in windows]
+        joined = {layer: torch.cat([features[layer] for features in seen]) for layer in ADAIN_LAYERS}
+        found = [self._regions(window, maps, visible) for window in windows]
+        regions = [each for each in found if each is not None]
+        if not regions:
             return {layer: joint_statistics(value, counts) for layer, value in joined.items()}
-        shares, degree = (torch.stack([window.cut(each) for window in windows]) for each in maps)
-        regions = (shares * degree[:, None]).to(device)
-        return {
-            layer: regional_statistics(value, at(layer, regions), counts) for layer, value in joined.items()
-        }
+        find, together = weighted_statistics if maps is None else regional_statistics, torch.cat(regions)
+        return {layer: find(value, at(layer, together), counts) for layer, value in joined.items()}
 
     def _paint(
         self,
@@ -110,12 +129,13 @@ class AdainStylizer:
         weights: Tensor,
         strength: Tensor,
         own: dict[str, Statistics] | None,
+        visible: Tensor | None,
     ) -> Tensor:
         """Paint a picture, or a tile of one with `own`, the statistics of the whole picture."""
         device = self.vgg.mean.device
         photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
         features = encode(self.vgg, photo)
-        own = own or statistics_of(features)
+        own = own or statistics_of(features, visible)
         restyled = {}
         for layer, value in features.items():
             goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
@@ -129,14 +149,14 @@ class AdainStylizer:
         shares: Tensor,
         degree: Tensor,
         own: dict[str, Statistics] | None,
+        regions: Tensor,
     ) -> Tensor:
         """Paint each style in its region, whose statistics it gives what it wants; `own` as for `_paint`.
 
-        Args:  shares: (S, H, W), of the styles; degree: (H, W), the strength.
+        Args:  shares: (S, H, W), of the styles; degree: (H, W), the strength; regions: as of `_regions`.
         """
         device = self.vgg.mean.device
         photo, shares, degree = as_float(photo).to(device), shares.to(device), degree.to(device)
-        regions = (shares * degree)[None]
         shares, degree = with_rim(shares, degree)
         painted = (shares * degree)[None]
         features, restyled = encode(self.vgg, photo), {}

@@ -11,8 +11,8 @@ from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
-from styletransfer.networks import NormStatistics, TransformerNetwork
+from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
+from styletransfer.networks import NormStatistics, TransformerNetwork, with_identity
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base
@@ -26,7 +26,7 @@ MEMORY = 175  # bytes a pixel, of features and of the picture in float32
 MEMORY_OF_FLOAT32 = 290  # where the features are in float32 as well
 
 
-Mix = tuple[Tensor, Tensor]  # weights (B, S) and strength (B,), or both as maps, (B, S, h, w) and (B, h, w)
+Mix = tuple[Tensor, Tensor]  # weights (1, S) and strength (1,), or both as maps, (1, S, h, w) and (1, h, w)
 
 
 def load(models_dir: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> "CinStylizer":
@@ -66,6 +66,7 @@ class CinStylizer:
         strength: Tensor,
         on_step: OnStep | None = None,
         optimization: Optimization | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """One forward pass, or one a tile. Raises InvalidStyleFile for a style of another base network."""
         self.check(styles)
@@ -76,38 +77,49 @@ class CinStylizer:
         planned = TILING.plan((content.shape[2], content.shape[3]))
         statistics = None
         if len(planned) > 1:
-            statistics = self._measured(content, rows, weights, strength)
+            statistics = self._measured(content, rows, weights, strength, visible)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
 
         def paint(window: Window) -> Tensor:
-            photo, painted, regions = self._inputs(window, content, weights, strength)
+            photo, painted, regions = self._inputs(window, content, weights, strength, visible)
             return self.network(photo, rows, *painted, _place(window), statistics, regions).clamp(0, 1)
 
         return paint_tiles(content, planned, paint, on_step)
 
-    def _measured(self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor) -> NormStatistics:
+    def _measured(
+        self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, visible: Tensor | None
+    ) -> NormStatistics:
         """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
-        height, width = content.shape[-2:]
-        maps = as_maps(weights, strength, (height, width))
-        windows = sampling.windows(height, width, None if maps is None else coarse_regions(*maps))
-        parts = [self._inputs(window, content, weights, strength) for window in windows]
+        size = content.shape[2], content.shape[3]
+        windows = sampling.windows(*size, coarse_regions(as_maps(weights, strength, size), visible))
+        parts = [self._inputs(window, content, weights, strength, visible) for window in windows]
         photos = torch.cat([photo for photo, _, _ in parts])
-        painted = _joined([painted for _, painted, _ in parts])
-        regions = None if maps is None else _joined([regions for _, _, regions in parts if regions])
-        counts, places = sample_weights(content, windows, sampling.rim), list(map(_place, windows))
-        return self.network.measure(photos, rows, *painted, counts, places, regions)
+        shares, degree = (torch.cat(each) for each in zip(*(painted for _, painted, _ in parts), strict=True))
+        regions = [each for _, _, each in parts if each is not None]
+        return self.network.measure(
+            photos,
+            rows,
+            shares,
+            degree,
+            sample_weights(content, windows, sampling.rim, visible),
+            list(map(_place, windows)),
+            torch.cat(regions) if regions else None,
+        )
 
     def _inputs(
-        self, window: Window, content: Tensor, weights: Tensor, strength: Tensor
-    ) -> tuple[Tensor, Mix, Mix | None]:
-        """Photo (B, 3, h, w) of a window, what is painted, and, for maps, where that takes its statistics."""
+        self, window: Window, content: Tensor, weights: Tensor, strength: Tensor, visible: Tensor | None
+    ) -> tuple[Tensor, Mix, Tensor | None]:
+        """Photo (B, 3, h, w) of a window, what is painted, and the regions where that takes its statistics."""
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
+        seen = None if visible is None else counted(window.cut(visible)).to(self.device)
         maps = as_maps(weights, strength, (content.shape[2], content.shape[3]))
         if maps is None:
-            return photo, self._on_device(weights, strength), None
+            return photo, self._on_device(weights, strength), seen
         shares, degree = map(window.cut, maps)
-        return photo, self._on_device(*with_rim(shares, degree)), self._on_device(shares, degree)
+        regions = with_identity(*self._on_device(shares, degree))
+        painted = self._on_device(*with_rim(shares, degree))
+        return photo, painted, regions if seen is None else regions * seen
 
     def _on_device(self, shares: Tensor, degree: Tensor) -> Mix:
         return shares[None].to(self.device), degree[None].to(self.device)
@@ -122,11 +134,6 @@ class CinStylizer:
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
         return Cost(work * painted, memory * at_once)
-
-
-def _joined(mixes: Sequence[Mix]) -> Mix:
-    """Those of several samples as those of a batch."""
-    return torch.cat([shares for shares, _ in mixes]), torch.cat([degree for _, degree in mixes])
 
 
 def _place(window: Window) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.losses import total_variation
 from styletransfer.methods import cin
 from styletransfer.methods.objective import Goal, Losses, Objective
+from styletransfer.methods.tiles import counted
 from styletransfer.settings import MAX_PIXELS, STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layer, load_vgg19, oxford_sha256, stride
@@ -88,6 +89,7 @@ class GatysStylizer:
         strength: Tensor,
         on_step: OnStep | None = None,
         optimization: Optimization | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Optimise, from small to full size.
 
@@ -97,7 +99,9 @@ class GatysStylizer:
         settings = optimization or Optimization()
         if content.dtype == torch.uint8:
             as_float = images.as_float(content)
-            return images.as_bytes(self.stylize(as_float, styles, weights, strength, on_step, optimization))
+            seen = None if visible is None else images.as_float(visible)
+            painted = self.stylize(as_float, styles, weights, strength, on_step, optimization, seen)
+            return images.as_bytes(painted)
         if bool((strength**3 == 0).all()):
             if on_step:
                 with contextlib.suppress(Cancelled):
@@ -105,7 +109,10 @@ class GatysStylizer:
             return content
         with torch.inference_mode(mode=False), torch.enable_grad():
             # Tensors made in inference mode cannot take part in a gradient, their copies can.
-            run = _Run(self, content.clone(), styles, weights.clone(), strength.clone(), settings, on_step)
+            seen = None if visible is None else visible.clone()
+            run = _Run(
+                self, content.clone(), styles, weights.clone(), strength.clone(), seen, settings, on_step
+            )
             return run.paint()
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
@@ -147,17 +154,29 @@ class GatysStylizer:
         return Cost(work, max(painting, looking), settings.seconds or None)
 
     def goals(
-        self, styles: Sequence[Style], weights: Tensor, strength: Tensor, side: int, size: tuple[int, int]
+        self,
+        styles: Sequence[Style],
+        weights: Tensor,
+        strength: Tensor,
+        side: int,
+        size: tuple[int, int],
+        visible: Tensor | None = None,
     ) -> list[Goal]:
         """One blended style, or, where weights or strength are maps, each style where it belongs.
 
-        Args:  side: pixels of the short side at which style pictures are looked at; size: of the picture.
+        Args:  side: pixels of the short side at which style pictures are looked at; size: of the picture;
+               the others as for `stylize`.
         """
         targets = [self._target(style, side) for style in styles]
         if weights.ndim == 1 and strength.ndim == 0:
-            return [Goal(_blended(targets, weights).to(self.device), strength.item() ** 3)]
+            target, weight = _blended(targets, weights).to(self.device), strength.item() ** 3
+            if visible is None:
+                return [Goal(target, weight)]
+            seen = F.interpolate(counted(visible), size, mode="area")
+            return [Goal(target, weight * seen.mean().item(), seen.to(self.device))]
         maps = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *strength.shape)
-        masks = F.interpolate((maps * strength**3)[:, None], size, mode="area")  # (S, 1, H, W)
+        maps = (maps * strength**3)[:, None]  # (S, 1, H, W)
+        masks = F.interpolate(maps if visible is None else maps * counted(visible), size, mode="area")
         return [
             Goal(target.to(self.device), mask.mean().item(), mask[None].to(self.device))
             for target, mask in zip(targets, masks, strict=True)
@@ -184,11 +203,12 @@ class _Run:
         styles: Sequence[Style],
         weights: Tensor,
         strength: Tensor,
+        visible: Tensor | None,
         settings: Optimization,
         on_step: OnStep | None,
     ) -> None:
         self.stylizer, self.content, self.settings, self.on_step = stylizer, content, settings, on_step
-        self.styles, self.weights, self.strength = styles, weights, strength
+        self.styles, self.weights, self.strength, self.visible = styles, weights, strength, visible
         self.generator = torch.Generator().manual_seed(int(settings.seed))  # NumPy's numbers are refused
         self.size = (content.shape[-2], content.shape[-1])
         self.plans = _plans(self.size, settings)
@@ -254,7 +274,8 @@ class _Run:
         elif kind == "noise":
             start = torch.rand(1, 3, *size, generator=self.generator, dtype=torch.float32)
         elif fast is not None and kind != "photo" and self.stylizer.can_paint_fast(self.styles):
-            whole = fast.stylize(self.content, self.styles, self.weights, self.strength).clone()
+            mix = self.styles, self.weights, self.strength
+            whole = fast.stylize(self.content, *mix, visible=self.visible).clone()
             start = images.resize(whole, size)
         else:
             start = images.resize(self.content, size)
@@ -266,7 +287,7 @@ class _Run:
         photo = images.resize(self.content, plan.size).to(self.stylizer.device)
         relative = min(plan.size) / min(self.final)
         side = max(LEAST_STYLE_SIDE, round(STYLE_SIDE * settings.style_scale * relative))
-        goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size)
+        goals = self.stylizer.goals(self.styles, self.weights, self.strength, side, plan.size, self.visible)
         objective = Objective(self.stylizer.vgg, photo, goals, settings, TILE_SIDE)
         pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         optimizer = _optimizer(pixels, settings, adam_state)

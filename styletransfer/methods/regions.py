@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.methods.tiles import COARSE_STEP
+from styletransfer.methods.tiles import COARSE_STEP, counted
 
 RIM = 8  # pixels painted around a region as well: where photo and painting meet in a network, a line shows
 WEAK = (
@@ -38,7 +38,16 @@ def _widened(maps: Tensor) -> Tensor:
     return F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[:, 0]
 
 
-def coarse_regions(shares: Tensor, strength: Tensor) -> Tensor:
-    """Where each style belongs and where the photo stays, (S + 1, h, w), at every COARSE_STEP-th pixel."""
-    shares, degree = (each[..., ::COARSE_STEP, ::COARSE_STEP] for each in (shares, strength))
-    return torch.cat([shares * degree, 1 - degree[None]])
+def coarse_regions(maps: tuple[Tensor, Tensor] | None, visible: Tensor | None) -> Tensor | None:
+    """What statistics are measured of, (R, h, w), at every COARSE_STEP-th pixel; None for all of the picture.
+
+    Args:  maps: as of `as_maps`: each style has statistics where it belongs, and the photo where it stays;
+           visible: as for `Stylizer.stylize`.
+    """
+    every = (..., slice(None, None, COARSE_STEP), slice(None, None, COARSE_STEP))
+    seen = None if visible is None else counted(visible[every])[0]  # (1, h, w)
+    if maps is None:
+        return seen
+    shares, degree = (each[every] for each in maps)
+    regions = torch.cat([shares * degree, 1 - degree[None]])
+    return regions if seen is None else regions * seen

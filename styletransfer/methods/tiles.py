@@ -166,7 +166,18 @@ def computed_pixels(size: tuple[int, int]) -> int:
     return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)
 
 
-def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tensor:
+def counted(visible: Tensor) -> Tensor:
+    """How much pixels count in statistics, float32 in [0, 1], of how `visible` they are.
+
+    Those that are half transparent, in shadows and at edges, count a quarter: they are more of what will lie
+    behind the picture than of the picture.
+    """
+    return as_float(visible).square()
+
+
+def sample_weights(
+    content: Tensor, windows: list[Window], rim: int = 0, visible: Tensor | None = None
+) -> Tensor:
     """How much each sample counts, (N,), summing to 1, so that together they are like the whole picture.
 
     A few samples with equal shares show too little of some things and too much of others. These shares bring
@@ -174,15 +185,22 @@ def sample_weights(content: Tensor, windows: list[Window], rim: int = 0) -> Tens
     1992), which halves the difference from a painting with exact statistics.
 
     Args:  content: (1, 3, H, W), float in [0, 1] or uint8; rim: pixels at the borders of the samples that do
-           not count.
+           not count; visible: (1, 1, H, W), as for `Stylizer.stylize`.
     """
     even = torch.full((len(windows),), 1 / len(windows), dtype=torch.float32)
     if min(content.shape[-2:]) < 8 * COARSE_STEP:
         return even
-    features = _coarse_features(content)
+    features = _coarse_features(content)  # (F, h, w)
+    shares = torch.ones_like(features[:1])
+    if visible is not None:
+        seen = counted(visible[0, :, ::COARSE_STEP, ::COARSE_STEP])
+        shares = seen[:, : features.shape[1], : features.shape[2]]
+        shares = shares / shares.mean().clamp_min(1e-4)
+    features = features - (shares * features).mean((1, 2), keepdim=True)
+    scale = (shares * features.square()).mean((1, 2)).sqrt().clamp_min(1e-4) * len(features) ** 0.5
+    features = shares * features
     parts = [_coarse(_without(rim, window)).cut(features).mean((1, 2)) for window in windows]
-    scale = features.std((1, 2)).clamp_min(1e-4) * len(features) ** 0.5
-    off = ((torch.stack(parts) - features.mean((1, 2))) / scale).double()  # (N, F)
+    off = (torch.stack(parts) / scale).double()  # (N, F)
     # The shares w with sum 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2.
     found = torch.linalg.solve(
         off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), torch.ones(len(off)).double()
