@@ -17,8 +17,9 @@ import torch
 
 from benchmarks import Objective
 from styletransfer import images, methods
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import package_folder
+from styletransfer.memory import keep_freed_memory
 from styletransfer.picturestyles import PictureStyles
 from styletransfer.settings import STYLE_SIDE
 from styletransfer.targets import style_target

@@ -19,7 +19,7 @@ from torch import Tensor, inference_mode
 from benchmarks import Objective
 from styletransfer import Optimization, StyleTransfer, images
 from styletransfer.core import Progress
-from styletransfer.device import keep_freed_memory
+from styletransfer.memory import keep_freed_memory
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import GRAM_LAYERS, load_vgg19
 

@@ -27,8 +27,9 @@ from PIL import Image
 
 from styletransfer import StyleTransfer, images, methods
 from styletransfer.cli.outputs import write_results
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory, release_freed_memory
+from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import package_folder
+from styletransfer.memory import keep_freed_memory, release_freed_memory
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 from styletransfer.training.data import split_held_out

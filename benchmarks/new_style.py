@@ -26,8 +26,9 @@ from torch import Tensor
 from benchmarks import Objective
 from styletransfer import images
 from styletransfer.core import StyleInfo
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import package_folder
+from styletransfer.memory import keep_freed_memory
 from styletransfer.methods import cin
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import StyleBank

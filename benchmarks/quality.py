@@ -21,8 +21,9 @@ from torch import Tensor
 
 from benchmarks import Objective
 from styletransfer import images, methods
-from styletransfer.device import choose_device, choose_dtype, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import package_folder
+from styletransfer.memory import keep_freed_memory
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import split_held_out

@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from styletransfer import methods
 from styletransfer.core import Style, Stylizer
-from styletransfer.device import choose_device, choose_dtype, computes_int8, keep_freed_memory
+from styletransfer.device import choose_device, choose_dtype, computes_int8
 from styletransfer.files import package_folder
 from styletransfer.images import find_pictures, read_picture, resize_long_side
+from styletransfer.memory import keep_freed_memory
 from styletransfer.methods import cin
 from styletransfer.stylebank import StyleBank
 

@@ -14,6 +14,7 @@ from PIL.Image import Image
 from platformdirs import user_data_path
 
 from styletransfer import images, methods
+from styletransfer.batches import BatchResult, paint_all
 from styletransfer.core import OnStep, Style, StyleInfo, Stylizer, normalise_weights
 from styletransfer.device import choose_device, choose_dtype, on_the_cpu
 from styletransfer.errors import InvalidInput, UnreadableImage
@@ -21,7 +22,7 @@ from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import package_folder, version_of
 from styletransfer.images import ImageSource
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.request import BatchResult, Options, Request, checked_size
+from styletransfer.request import Options, Request, checked_size
 from styletransfer.settings import (
     MAX_PIL_PIXELS,
     PRESERVE_COLOR,
@@ -277,9 +278,8 @@ class StyleTransfer:
             told = "this" if isinstance(sources, Image) else repr(str(sources))
             raise InvalidInput(f"{told} is one photo; give a list, or use `stylize`")
         options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
-        return self._request(style, method, masks or {}, style_masks or {}, options).paint_all(
-            sources, on_step, workers
-        )
+        request = self._request(style, method, masks or {}, style_masks or {}, options)
+        return paint_all(request, sources, on_step, workers)
 
     def estimate(
         self,

@@ -1,9 +1,7 @@
 """Which processor to compute on, and in which number format."""
 
 import contextlib
-import ctypes
 import logging
-import os
 import threading
 from collections.abc import Iterator
 
@@ -15,7 +13,6 @@ from styletransfer.int8 import KERNELS, processor_has
 log = logging.getLogger(__name__)
 
 _COUNTING_CORES = threading.Lock()
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # of malloc.h
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -80,29 +77,3 @@ def compute_on_one_core() -> None:
         other = threading.Thread(target=torch.set_num_threads, args=(cores,))
         other.start()
         other.join()
-
-
-def release_freed_memory() -> None:
-    """Return to the system the memory that was freed so far and that `keep_freed_memory` has kept.
-
-    To be called before work that needs blocks of other sizes, for all of which the heap would otherwise grow.
-    """
-    _of_glibc("malloc_trim", 0)
-
-
-def keep_freed_memory() -> None:
-    """Tell the C library to keep freed memory instead of returning it to the system.
-
-    Feature maps are large blocks that come and go with every layer; getting each of them from the system again
-    costs up to a fifth of the time. Does nothing where the C library is not glibc.
-    """
-    _of_glibc("mallopt", M_TRIM_THRESHOLD, 2**31 - 1)
-    _of_glibc("mallopt", M_TOP_PAD, 64 * 2**20)
-    _of_glibc("mallopt", M_MMAP_MAX, 0)
-    _of_glibc("mallopt", M_ARENA_MAX, 1)  # so that a thread can use what another one has freed, as on the page
-
-
-def _of_glibc(function: str, *given: int) -> None:
-    if os.name == "posix":
-        with contextlib.suppress(OSError, AttributeError):
-            getattr(ctypes.CDLL("libc.so.6"), function)(*given)

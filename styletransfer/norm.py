@@ -9,7 +9,7 @@ from torch import Tensor
 # Below a std of about 3e-3 a channel counts as flat; a smaller floor would blow the
 # rounding noise of a grey picture up to full contrast.
 EPSILON = 1e-5
-STRIP = 2**15  # places of a map that are worked on at a time, where styles have regions
+STRIP = 2**11  # places of a map that are worked on at a time, where styles have regions: they stay in the cache
 
 
 def channel_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,6 +112,24 @@ def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> 
     return each[0] if len(each) == 1 else torch.cat(each)
 
 
+def known_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor, known: tuple[Tensor, Tensor]) -> Tensor:
+    """Conditional instance norm by known statistics.
+
+    Args:    features: (B, C, H, W); gamma, beta: (B, C, 1, 1);
+             known: mean and std, (B or 1, C, 1, 1), as of `channel_statistics`, of the whole map that the
+             features are a part of.
+    Returns: (B, C, H, W) in the dtype of `features`.
+    """
+    wide = torch.promote_types(features.dtype, torch.float32)
+    values = (value.flatten(1).to(wide).expand(len(features), -1) for value in (*known, gamma, beta))  # (B, C)
+    # Batch norm computes in float32 whatever the features are in; scale and shift in 16 bits would be coarse.
+    each = [
+        F.batch_norm(part, mean, std.square(), g, b, training=False, eps=0.0)
+        for part, mean, std, g, b in zip(features.split(1), *values, strict=True)
+    ]
+    return each[0] if len(each) == 1 else torch.cat(each)
+
+
 def regional_instance_norm(
     features: Tensor,
     gamma: Tensor,
@@ -138,10 +156,8 @@ def regional_instance_norm(
     for rows in _strips(features):
         part = features[:, :, rows]
         shares = weights[:, :, rows].flatten(2).mT.to(scale.dtype)  # (B, N, S)
-        factors, summands = (
-            (shares @ each).mT.unflatten(2, part.shape[2:]).to(part.dtype) for each in (scale, shift)
-        )
-        result[:, :, rows] = torch.addcmul(summands, part, factors)
+        factors, summands = ((shares @ each).mT.unflatten(2, part.shape[2:]) for each in (scale, shift))
+        result[:, :, rows] = torch.addcmul(summands, part.to(scale.dtype), factors)
     return result
 
 

@@ -1,6 +1,7 @@
 """Pictures as styles: their statistics, and gamma and beta predicted from these."""
 
 import logging
+import threading
 import weakref
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -34,6 +35,7 @@ class PictureStyles:
 
     def __init__(self, models_dir: Path, device: torch.device) -> None:
         self._models_dir, self._device = models_dir, device
+        self._loading = threading.Lock()  # once, however many ask at the same time
         me = weakref.proxy(self)  # or this would keep itself, and its networks, in memory
         # The same picture is asked for again and again while a slider moves.
         self._of_file = lru_cache(KEPT)(lambda path, title, *versions: me._look_at(path, title, None))
@@ -65,7 +67,9 @@ class PictureStyles:
             if not whole.any():
                 raise InvalidInput(f"the style mask of {title} is all black; leave something of the picture")
             small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
-        target = style_target(self._vgg, scaled, mask=small)  # Gatys looks at the picture itself
+        with self._loading:
+            vgg = self._vgg
+        target = style_target(vgg, scaled, mask=small)  # Gatys looks at the picture itself
         row, base_sha256 = self._predict(target)
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE, base_sha256=base_sha256), row)
         return replace(style, picture=picture, picture_mask=whole)

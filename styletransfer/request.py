@@ -1,25 +1,22 @@
-"""A request: everything about a painting except the photo, checked; and the painting of one photo or many."""
+"""A request: everything about a painting except the photo, checked; and the painting of photos."""
 
-import itertools
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 
 from styletransfer import images
 from styletransfer.color import give_back, keep_color, keep_photo
 from styletransfer.core import OnStep, Progress, Style, Stylizer
-from styletransfer.device import compute_on_one_core, on_the_cpu
-from styletransfer.errors import Cancelled, InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
+from styletransfer.device import on_the_cpu
+from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import ImageSource, Painting, Picture
-from styletransfer.methods.tiles import computed_pixels, counted
+from styletransfer.masks import cover_of, shares_of
+from styletransfer.memory import within_memory
+from styletransfer.methods.tiles import counted
 from styletransfer.settings import (
     COLOR_MODES,
     MAX_PIXELS,
@@ -31,30 +28,6 @@ from styletransfer.settings import (
     Optimization,
 )
 from styletransfer.text import encodable
-
-FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows through a weak painting
-MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
-# In RuntimeErrors, as PyTorch has no class for these.
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")
-OUT_OF_GPU_MEMORY = (
-    *("MPS backend out of memory", "Invalid buffer size"),
-    *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
-)
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """One photo of a batch: its `painting`, or the `error` that kept it from being painted."""
-
-    source: ImageSource
-    painting: Painting | None = None
-    error: StyleTransferError | None = None
-
-    @property
-    def image(self) -> Image | None:
-        """The painting as a PIL image, RGB or RGBA of 8 bits; to write a large one, use `painting.save`."""
-        return None if self.painting is None else self.painting.image()
 
 
 @dataclass(frozen=True)
@@ -125,18 +98,18 @@ class Request:
         if size is None:
             return picture
         wanted = images.with_long_side(picture.size, size)
-        return _within_memory(lambda: picture.resized(wanted), wanted)
+        return within_memory(lambda: picture.resized(wanted), wanted)
 
     @on_the_cpu()
     def paint(self, pictures: Sequence[Picture], on_step: OnStep | None = None) -> list[Painting]:
-        """The paintings of photos that were `read`: of one, or of as many of one size as `at_once` says.
+        """The paintings of photos that were `read`: of one, or of several of one kind, see `batches.paint_all`.
 
         One that was stopped early says so in its parameters. Raises InvalidInput.
         """
         if self.options.strength == 0:
             return self._unpainted(pictures, on_step)
         size = checked_size(pictures[0].size, self.options.stroke_size)
-        return _within_memory(lambda: self._painted(pictures, size, on_step), size)
+        return within_memory(lambda: self._painted(pictures, size, on_step), size)
 
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
         """The photos as they are, which is what strength 0 asks for."""
@@ -155,7 +128,7 @@ class Request:
         """The photos, painted at `size` and brought back to their own."""
         photos = [images.resize_within(picture.rgb, size) for picture in pictures]
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
-        weights, strength = self._shares(size)
+        weights, strength = shares_of(self.weights, self.options.strength, self.masks, size)
         large, stopped = photo.dtype == torch.uint8, False
 
         def watch(progress: Progress) -> None:
@@ -190,7 +163,7 @@ class Request:
         rgb = images.resize_within(painted, picture.size)
         if self.options.stroke_size <= 1 or self.options.strength == 1:
             return rgb
-        _, strength = self._shares(picture.size)
+        _, strength = shares_of(self.weights, self.options.strength, self.masks, picture.size)
         share = (1 - strength).expand(1, 1, *picture.size)
         return give_back(rgb, picture.rgb, images.resize_within(photo, picture.size), share)
 
@@ -200,8 +173,7 @@ class Request:
         if self.masks or options.preserve_color > 0:
             photo = images.resize_within(photo, size)
         if self.masks:
-            shade = self._covered(self._shades(size))
-            cover = (shade / FULLY_COVERED).clamp(max=1)
+            cover = cover_of(self.weights, self.masks, size)
         if options.preserve_color > 0:
             measured = cover
             if picture.alpha is not None:  # what nobody sees has no say
@@ -209,106 +181,6 @@ class Request:
                 measured = seen if cover is None else cover * seen
             rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, measured)
         return rgb if cover is None else keep_photo(rgb, photo, cover)
-
-    def at_once(self, size: tuple[int, int]) -> int:
-        """How many photos of one size are best painted together, at least 1."""
-        pixels = computed_pixels(painted_size(size, self.options.stroke_size))
-        return min(max(1, self.stylizer.batch_pixels // pixels), MOST_TOGETHER)
-
-    def paint_all(
-        self, sources: Iterable[ImageSource], on_step: OnStep | None, workers: int
-    ) -> Iterator[BatchResult]:
-        """Results in order; while photos are painted the next ones are read, `workers` at a time.
-
-        An error of the iterable `sources` is raised after the results of the photos that came before it.
-        """
-        errors: list[Exception] = []
-        coming, ahead = _until_error(sources, errors), workers
-        readers = ThreadPoolExecutor(workers, initializer=compute_on_one_core)
-        try:
-            waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
-            while True:
-                further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
-                waiting.extend((source, self._reading(source, readers)) for source in further)
-                if not waiting:
-                    if errors:
-                        raise errors[0]
-                    return
-                source, reading = waiting.popleft()
-                size = _size(reading)
-                at_once = self.at_once(size) if size else 1
-                ahead = max(workers, at_once)  # how many are worth waiting for
-                group = [(source, reading)]
-                while waiting and len(group) < at_once and _size(waiting[0][1]) == size:
-                    group.append(waiting.popleft())
-                yield from self._results(group, on_step)
-        finally:
-            readers.shutdown(cancel_futures=True)
-
-    def _reading(self, source: ImageSource, readers: ThreadPoolExecutor) -> Future[Picture]:
-        if not isinstance(source, Image):
-            return readers.submit(self.read, source)
-        # At once: the caller may close or change the image before the next one is asked for.
-        read: Future[Picture] = Future()
-        try:
-            read.set_result(self.read(source))
-        except StyleTransferError as error:
-            read.set_exception(error)
-        return read
-
-    def _results(
-        self, group: Sequence[tuple[ImageSource, Future[Picture]]], on_step: OnStep | None
-    ) -> list[BatchResult]:
-        try:
-            paintings = self.paint([reading.result() for _, reading in group], on_step)
-        except (UnreadableImage, InvalidInput, UnwritableOutput) as error:  # no picture, or too large for this
-            # These lead to what was at work, and so to the photo.
-            error.__traceback__ = error.__cause__ = error.__context__ = None
-            return [BatchResult(source, error=error) for source, _ in group]
-        return [BatchResult(source, painting) for (source, _), painting in zip(group, paintings, strict=True)]
-
-    def _shares(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Weights of the styles and strength, as numbers or, where there are masks, as maps of `size`."""
-        # NumPy numbers would otherwise bring their own dtype along.
-        weights = torch.tensor(list(self.weights.values()), dtype=torch.float32)
-        strength = torch.tensor(self.options.strength, dtype=torch.float32)
-        if not self.masks:
-            return weights, strength
-        shades = self._shades(size)[:, 0]  # (S, H, W)
-        maps = weights[:, None, None] * shades
-        total = maps.sum(dim=0)
-        maps = torch.where(total > 0, maps / total.where(total > 0, 1), weights[:, None, None])
-        return maps, strength * self._covered(shades[:, None])[0, 0]
-
-    def _covered(self, shades: Tensor) -> Tensor:
-        """How much is painted, (1, 1, H, W), of the `_shades`.
-
-        Greys of different masks add up: where one fades into another nothing of the photo is left. Styles with
-        the same mask share its grey.
-        """
-        masks = [self.masks.get(name) for name in self.weights]
-        apart = [
-            index for index, mask in enumerate(masks) if not any(_same(mask, each) for each in masks[:index])
-        ]
-        return shades[apart].sum(dim=0, keepdim=True).clamp(max=1)
-
-    def _shades(self, size: tuple[int, int]) -> Tensor:
-        """The masks in `size`, (S, 1, H, W); white for a style without one."""
-        everywhere = torch.ones(1, 1, *size, dtype=torch.float32)
-        return torch.cat(
-            [
-                images.resize(self.masks[name], size) if name in self.masks else everywhere
-                for name in self.weights
-            ]
-        )
-
-
-def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Iterator[ImageSource]:
-    """Sources up to the first error that they raise, which is put into `errors`."""
-    try:
-        yield from sources
-    except Exception as error:
-        errors.append(error)
 
 
 def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
@@ -328,17 +200,14 @@ def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
     return height, width
 
 
-def _same(mask: Tensor | None, other: Tensor | None) -> bool:
-    return mask is other if mask is None or other is None else torch.equal(mask, other)
-
-
 def _visible(pictures: Sequence[Picture], size: tuple[int, int]) -> Tensor | None:
     """How visible each pixel is at `size`, (B, 1, H, W), in the number format of the photos; None for fully."""
-    if all(each.alpha is None or images.as_float(each.alpha.min()) == 1 for each in pictures):
-        return None
-    fully = torch.ones(1, 1, *size, dtype=torch.float32)
-    maps = [fully if each.alpha is None else images.resize_within(each.alpha, size) for each in pictures]
-    return maps[0] if len(maps) == 1 else torch.cat([images.as_float(each) for each in maps])
+    maps = [
+        images.resize_within(each.alpha, size)
+        for each in pictures
+        if each.alpha is not None and not each.is_opaque
+    ]
+    return torch.cat(maps) if len(maps) > 1 else next(iter(maps), None)  # a large one is not copied
 
 
 def _on_white(preview: Tensor, alpha: Tensor | None) -> Tensor:
@@ -347,24 +216,3 @@ def _on_white(preview: Tensor, alpha: Tensor | None) -> Tensor:
         return preview
     cover = images.as_float(images.resize_within(alpha, (preview.shape[2], preview.shape[3])))
     return preview * cover + (1 - cover)
-
-
-def _size(reading: Future[Picture]) -> tuple[int, int] | None:
-    """Height and width of a photo once it is read, None where it cannot be read."""
-    return None if reading.exception() else reading.result().size
-
-
-def _within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
-    """The result of `work` on a picture of that size. Raises InvalidInput where the memory is too small."""
-    try:
-        return work()
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_GPU_MEMORY):
-            memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
-        elif isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
-            memory, remedy = "memory", "a smaller size"
-        else:
-            raise
-    # Raised from that error, this one would hold what fills the memory.
-    height, width = size
-    raise InvalidInput(f"the {memory} is too small for a picture of {width}x{height} pixels; give {remedy}")

@@ -299,7 +299,8 @@ class Intruder:
 
 def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     """Somebody on the page."""
-    from styletransfer.page.visitors import Belongings, Visitor
+    from styletransfer.page.belongings import Belongings
+    from styletransfer.page.visitors import Visitor
 
     return Visitor(Belongings(transfer, folder), folder)
 

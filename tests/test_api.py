@@ -20,10 +20,11 @@ from styletransfer.errors import (
     MissingWeights,
     UnreadableImage,
 )
+from styletransfer.masks import shares_of
 from styletransfer.methods import METHODS, cin
 from styletransfer.methods.tiles import Sampling, Window
 from styletransfer.networks import TransformerNetwork
-from styletransfer.request import Options, Request
+from styletransfer.request import Options
 from styletransfer.settings import VERSION
 from styletransfer.stylebank import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_base, save_predictor
@@ -290,7 +291,7 @@ def test_where_a_mask_is_black_the_photo_stays_as_it_is(transfer, method, wish):
 def test_previews_of_a_masked_painting_keep_the_photo_as_well(transfer, monkeypatch, large):
     if large:  # the photo, which is held in bytes then; the mask is not
         monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
-    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", 0)
+    monkeypatch.setattr("styletransfer.methods.coarse_to_fine.PREVIEW_SECONDS", 0)
     photo, mask = make_photo(64, 128), Image.new("L", (8, 4))
     mask.paste(255, (0, 0, 4, 4))
     few = Optimization(steps=3, least_side=128)
@@ -451,10 +452,11 @@ def test_a_faint_shadow_hardly_changes_the_painting_of_a_cut_out(transfer, metho
     assert changes[0] < 0.4 * changes[1]
 
 
-def test_a_batch_of_photos_and_cut_outs_says_what_is_visible_of_each(transfer, monkeypatch):
-    photo, cut_out = make_photo(48, 64), make_photo(48, 64)
+def test_the_method_is_told_what_is_visible_of_photos_that_are_painted_together(transfer, monkeypatch):
+    photo, cut_out, faint = (make_photo(48, 64, seed=seed) for seed in range(3))
     cut_out.putalpha(Image.linear_gradient("L").resize(cut_out.size))
-    opaque = make_photo(48, 64).convert("RGBA")
+    faint.putalpha(51)
+    opaque = photo.convert("RGBA")
     told = []
 
     def stylize(self, content, *given):
@@ -462,11 +464,11 @@ def test_a_batch_of_photos_and_cut_outs_says_what_is_visible_of_each(transfer, m
         return content
 
     monkeypatch.setattr(cin.CinStylizer, "stylize", stylize)
-    monkeypatch.setattr(Request, "at_once", lambda self, size: 2)
-    list(transfer.stylize_batch([photo, cut_out, photo, opaque], "amber"))
+    monkeypatch.setattr("styletransfer.batches.at_once", lambda request, size: 8)
+    list(transfer.stylize_batch([photo, opaque, cut_out, faint, photo], "amber"))
     shades = np.asarray(cut_out.getchannel("A"), dtype=np.float32)[None] / 255
-    np.testing.assert_allclose(told[0], np.stack([np.ones_like(shades), shades]))
-    assert told[1] is None
+    np.testing.assert_allclose(told[1], np.stack([shades, np.full_like(shades, 0.2)]))
+    assert (told[0], told[2]) == (None, None)
 
 
 @pytest.mark.parametrize("mode", ["luminance", "statistics"])
@@ -576,7 +578,7 @@ def test_a_style_that_weighs_hardly_anything_is_all_there_is_where_it_is_alone(t
     left.paste(255, (0, 0, 32, 48))
     options = Options(1.0, None, 1.0, 0.0, "luminance", None)
     request = transfer._request({"amber": 1.0, "blue": 1e-7}, "cin", {"amber": left}, {}, options)
-    weights, _ = request._shares((48, 64))
+    weights, _ = shares_of(request.weights, 1.0, request.masks, (48, 64))
     torch.testing.assert_close(weights.sum(dim=0), torch.ones(48, 64))
     assert weights[1, :, 40:].min() == 1
 

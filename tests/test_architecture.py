@@ -14,14 +14,15 @@ MODULES = {
 LAYERS = (
     ("errors",),
     ("settings",),
-    ("adam", "core", "files", "int8", "padding", "torchvision_guard"),
+    ("adam", "core", "files", "int8", "memory", "padding", "torchvision_guard"),
     ("images", "convolution", "device", "losses", "norm", "text", "vgg"),
-    ("color", "estimate", "networks", "targets", "predictor"),
-    ("decoder",),
+    ("color", "estimate", "masks", "rows", "targets", "predictor"),
+    ("decoder", "networks"),
     ("weights", "stylebank"),
     ("methods",),
     ("training",),
     ("picturestyles", "request"),
+    ("batches",),
     ("api",),
     ("page",),
     ("", "cli"),
@@ -55,7 +56,7 @@ def test_imports_run_downwards():
 
 
 HOMES = {
-    "PIL": {"images", "request", "api", "cli", "page"},  # but for the first one, for pictures handed in
+    "PIL": {"images", "batches", "api", "cli", "page"},  # but for the first one, for pictures handed in
     "pyvips": {"images"},
     "gradio": {"page"},
     "pandas": {"page"},

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from trainers import look_small, write_pictures
 
 from styletransfer import api, cli, images, read_metadata
+from styletransfer.batches import paint_all
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
@@ -47,6 +48,24 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
     yield run
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["stylize", "photo.jpg", "--style", "a"], ["amber"]),
+        (["stylize", "photo.jpg", "--method", ""], ["cin", "adain", "gatys"]),
+        (["stylize", "photo.jpg", "--color-mode", "s"], ["statistics"]),
+        (["export", ""], ["amber", "blue", "coral"]),
+        (["styles", "--remove", "c"], ["coral"]),
+    ],
+)
+def test_names_are_completed_by_the_shell(run, monkeypatch, words, expected):
+    monkeypatch.setenv("_STYLETRANSFER_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["styletransfer", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    code, out, _ = run()
+    assert (code, out.split()) == (0, expected)
 
 
 def test_a_photo_is_painted_into_the_named_file(run, photo_file, tmp_path):
@@ -161,16 +180,16 @@ def test_a_folder_of_folders_says_how_they_are_looked_into(run, album):
 
 
 def test_a_batch_that_is_interrupted_says_how_to_go_on(run, album, tmp_path, monkeypatch):
-    finished, paint_all = [], Request.paint_all
+    finished = []
 
-    def interrupted(self, sources, on_step, workers):
-        for result in paint_all(self, sources, on_step, workers):
+    def interrupted(*given):
+        for result in paint_all(*given):
             if len(finished) == 2:
                 raise KeyboardInterrupt
             finished.append(result)
             yield result
 
-    monkeypatch.setattr(Request, "paint_all", interrupted)
+    monkeypatch.setattr("styletransfer.api.paint_all", interrupted)
     wishes = ("stylize", album, "--recursive", "--style", "amber", "-o", tmp_path / "out", "--skip-existing")
     code, _, err = run(*wishes)
     assert code == 130
@@ -523,7 +542,7 @@ def test_the_name_of_a_file_does_not_command_the_terminal(run, photo_file):
 
 
 def test_an_optimisation_can_be_watched(run, photo_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", 0)
+    monkeypatch.setattr("styletransfer.methods.coarse_to_fine.PREVIEW_SECONDS", 0)
     watched = ("--plot", tmp_path / "plot.svg", "--previews", tmp_path / "previews", "-o", tmp_path / "out.png")
     assert run("stylize", photo_file, "--style", "amber", *FEW_STEPS, *watched)[0] == 0
     assert "</svg>" in (tmp_path / "plot.svg").read_text()
@@ -532,7 +551,7 @@ def test_an_optimisation_can_be_watched(run, photo_file, tmp_path, monkeypatch):
 
 
 def test_a_photo_too_large_for_the_method_is_passed_over(run, photo_file, tmp_path, monkeypatch):
-    monkeypatch.setattr("styletransfer.methods.gatys.MAX_PIXELS", 100 * 130)
+    monkeypatch.setattr("styletransfer.methods.schedule.MAX_PIXELS", 100 * 130)
     make_photo(100, 140).save(tmp_path / "large.png")
     code, _, err = run("stylize", "large.png", photo_file, "--style", "amber", *FEW_STEPS, "-o", "out")
     assert (code, "140x100 pixels has more than 13,000" in err) == (2, True)

@@ -60,7 +60,7 @@ def test_freed_memory_is_kept_until_it_is_given_back():
     """In a process of its own, as what the C library is told holds for good."""
     script = """
 import torch
-from styletransfer.device import keep_freed_memory, release_freed_memory
+from styletransfer.memory import keep_freed_memory, release_freed_memory
 
 def held():
     with open("/proc/self/status") as file:

@@ -15,8 +15,9 @@ from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.losses import content_loss, total_variation
-from styletransfer.methods import gatys
+from styletransfer.methods import coarse_to_fine, gatys
 from styletransfer.methods.objective import ALIGNMENT, MARGIN, Goal, Objective
+from styletransfer.methods.schedule import LEAST_STEPS, plan_sizes
 from styletransfer.methods.tiles import tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget, style_target
@@ -191,19 +192,19 @@ def test_a_size_at_which_nothing_gets_better_ends_early(stylizer, style):
 
 
 def test_sizes_grow_by_about_the_root_of_two_to_the_full_one():
-    plans = gatys._plans((480, 640), Optimization(steps=50, least_side=128))
+    plans = plan_sizes((480, 640), Optimization(steps=50, least_side=128))
     assert plans[-1].size == (480, 640)
     assert 90 < max(plans[0].size) <= 128
     for small, large in itertools.pairwise(plans):
         assert 1.35 < large.size[1] / small.size[1] < 1.48
         assert small.steps >= large.steps
-    assert [plan.size for plan in gatys._plans((20, 40), Optimization())] == [(32, 64)]
+    assert [plan.size for plan in plan_sizes((20, 40), Optimization())] == [(32, 64)]
 
 
 def test_no_size_is_worked_at_twice():
-    sizes = [plan.size for plan in gatys._plans((1024, 1024), Optimization(least_side=1))]
+    sizes = [plan.size for plan in plan_sizes((1024, 1024), Optimization(least_side=1))]
     assert len(set(sizes)) == len(sizes)
-    assert sizes == [plan.size for plan in gatys._plans((1024, 1024), Optimization(least_side=32))]
+    assert sizes == [plan.size for plan in plan_sizes((1024, 1024), Optimization(least_side=32))]
 
 
 @pytest.mark.parametrize(
@@ -212,14 +213,14 @@ def test_no_size_is_worked_at_twice():
 )
 def test_a_picture_too_large_says_whether_it_is_so_by_its_shape(size, message):
     with pytest.raises(InvalidInput, match=message):
-        gatys._plans(size, Optimization())
+        plan_sizes(size, Optimization())
 
 
 def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradients(
     stylizer, style, monkeypatch
 ):
     taken, given = [], []
-    optimise = gatys._Run._optimise
+    optimise = coarse_to_fine.Run._optimise
 
     def watched(self, image, state, index):
         taken.append([part.clone() for part in state])
@@ -227,7 +228,7 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
         given.append([part.clone() for part in found[1]])
         return found
 
-    monkeypatch.setattr(gatys._Run, "_optimise", watched)
+    monkeypatch.setattr(coarse_to_fine.Run, "_optimise", watched)
     paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=2, least_side=46))
     assert [len(state) for state in taken] == [0, 2]
     for power, (before, after) in enumerate(zip(given[0], taken[1], strict=True), 1):
@@ -238,7 +239,7 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
 def test_an_enlarged_picture_takes_over_what_the_start_has_beyond_its_size():
     start = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
     small = images.resize(start, (32, 32))
-    found = gatys._with_detail(images.resize(small, (64, 64)), start, (32, 32))
+    found = coarse_to_fine._with_detail(images.resize(small, (64, 64)), start, (32, 32))
     torch.testing.assert_close(found, start, atol=1e-5, rtol=0)
 
 
@@ -391,19 +392,19 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, seconds_s
 
 
 def test_no_size_is_begun_for_a_few_steps(stylizer, style, seconds_spent, monkeypatch):
-    taken, optimise = {}, gatys._Run._optimise
+    taken, optimise = {}, coarse_to_fine.Run._optimise
 
     def counted(self, image, state, index):
-        before = self.done
+        before, side = self.done, self.schedule.plans[index].size[0]
         found = optimise(self, image, state, index)
-        taken[self.plans[index].size[0]] = taken.get(self.plans[index].size[0], 0) + self.done - before
+        taken[side] = taken.get(side, 0) + self.done - before
         return found
 
-    monkeypatch.setattr(gatys._Run, "_optimise", counted)
+    monkeypatch.setattr(coarse_to_fine.Run, "_optimise", counted)
     settings = Optimization(seconds=60, least_side=64, patience=500)
     paint(stylizer, style, photo_pixels(512, 512), settings)  # a step at full size takes 13 s
     assert max(taken) < 512
-    assert min(taken.values()) >= gatys.LEAST_STEPS / 2
+    assert min(taken.values()) >= LEAST_STEPS / 2
     assert taken[64] >= 15
     assert 54 < seconds_spent() < 66
 

@@ -913,7 +913,7 @@ def numbers_of(mode):
 @pytest.mark.parametrize("mode", ["I", "I;16", "F", "RGB"])
 def test_a_picture_is_converted_part_by_part_and_none_shows(monkeypatch, mode):
     whole, image = images.read_picture(numbers_of(mode)), numbers_of(mode)
-    monkeypatch.setattr("styletransfer.images.reading.BOX_SIDE", 37)
+    monkeypatch.setattr("styletransfer.images.decoding.BOX_SIDE", 37)
     tracemalloc.start()
     parts = images.read_picture(image)
     peak = tracemalloc.get_traced_memory()[1]

@@ -12,7 +12,7 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.errors import Cancelled, InvalidInput, UnknownStyle, UnwritableOutput
 from styletransfer.images.formats import LONGEST_SIDES
-from styletransfer.page import many
+from styletransfer.page import many, unpacking
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 
@@ -126,27 +126,27 @@ def test_photos_come_out_of_a_zip_in_every_format_and_within_limits(tmp_path, mo
             archive.writestr(name, name)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    found = many.photos_of([tmp_path / "photos.zip"], scratch)
+    found = unpacking.photos_of([tmp_path / "photos.zip"], scratch)
     assert [path.name for path in found] == ["a.HEIC", "b.bmp", "d.jpg"]
     assert all(scratch in path.parents for path in found)
-    monkeypatch.setattr(many, "MOST_BYTES", 40)
-    assert len(many.photos_of([tmp_path / "photos.zip"], scratch)) == 3
+    monkeypatch.setattr(unpacking, "MOST_BYTES", 40)
+    assert len(unpacking.photos_of([tmp_path / "photos.zip"], scratch)) == 3
     with pytest.raises(InvalidInput, match="fewer at a time"):  # together, not each for itself
-        many.photos_of([tmp_path / "photos.zip"] * 2, scratch)
+        unpacking.photos_of([tmp_path / "photos.zip"] * 2, scratch)
 
 
 def test_more_photos_than_are_painted_at_a_time_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(many, "MOST_PHOTOS", 2)
+    monkeypatch.setattr(unpacking, "MOST_PHOTOS", 2)
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for name in ("a.png", "b.png", "c.png"):
             archive.writestr(name, name)
     with pytest.raises(InvalidInput, match="fewer at a time"):
-        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+        unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
     assert not list(tmp_path.rglob("*.png"))  # nor unpacked
     files = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
-    assert many.photos_of(files[:2], tmp_path) == files[:2]
+    assert unpacking.photos_of(files[:2], tmp_path) == files[:2]
     with pytest.raises(InvalidInput, match="at most 2"):
-        many.photos_of(files, tmp_path)
+        unpacking.photos_of(files, tmp_path)
 
 
 def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
@@ -157,7 +157,7 @@ def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
     content[start : start + 20] = b"\xff" * 20
     (tmp_path / "photos.zip").write_bytes(content)
     with pytest.raises(InvalidInput, match="not a zip that can be read"):
-        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+        unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
 def test_a_full_disk_is_not_told_as_a_broken_zip(tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_a_full_disk_is_not_told_as_a_broken_zip(tmp_path, monkeypatch):
 
     monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(UnwritableOutput, match=r"^cannot unpack a\.png: No space left on device$"):
-        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+        unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
 def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(tmp_path, transfer):
@@ -212,7 +212,7 @@ def test_a_zip_whose_packing_knows_no_bounds_is_not_unpacked(tmp_path, monkeypat
         archive.writestr("a.png", bytes(10_000))
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     with pytest.raises(InvalidInput, match=r"photos\.zip is packed in a way .* ordinary zip"):
-        many.photos_of([tmp_path / "photos.zip"], tmp_path)
+        unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
 def test_many_photos_that_are_stopped_before_they_begin_are_not_painted(paint_tab):

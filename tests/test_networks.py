@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from conftest import TINY
 
-from styletransfer import networks
+from styletransfer import rows as style_rows
 from styletransfer.convolution import Conv3
 from styletransfer.networks import TransformerNetwork
 
@@ -78,7 +78,7 @@ def test_a_map_changes_the_picture_on_its_own_side(network, rows, generator):
 
 
 def test_strength_is_shared_between_the_identity_and_the_styles():
-    found = networks.with_identity(torch.tensor([[0.2, 0.8]]), torch.tensor([0.25]))
+    found = style_rows.with_identity(torch.tensor([[0.2, 0.8]]), torch.tensor([0.25]))
     torch.testing.assert_close(found, torch.tensor([[0.75, 0.05, 0.2]]))
 
 
@@ -150,13 +150,13 @@ def test_shipped_architecture_fits_its_limits():
 def test_parts_are_measured_without_what_has_seen_their_border(network, rows, generator, monkeypatch, maps):
     seen = []
     measured = "regional_statistics" if maps else "joint_statistics"
-    measure = getattr(networks, measured)
+    measure = getattr(style_rows, measured)
 
     def look(features, *given):
         seen.append(tuple(features.shape[-2:]))
         return measure(features, *given)
 
-    monkeypatch.setattr(networks, measured, look)
+    monkeypatch.setattr(style_rows, measured, look)
     weights = torch.rand(2, 3, 100, 256) if maps else torch.rand(2, 3)
     images, shares = torch.rand(2, 3, 100, 256, generator=generator), torch.tensor([0.4, 0.6])
     network.measure(images, rows, weights.softmax(dim=1), torch.ones(2), shares)

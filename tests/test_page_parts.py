@@ -86,21 +86,21 @@ def test_the_settings_of_a_painting_are_its_own_alone(paint_tab, tmp_path):
     it = tab.controls
     given = values | {it.picture: str(tmp_path / "painting.jpg"), it.picture_slider: 30}
     base = {"method": "cin", "strength": 0.5}
-    of_others = tab._settings_of(base | {"styles": {"amber": 1.0}}, given, VISITOR)
+    of_others = tab.restorer._settings_of(base | {"styles": {"amber": 1.0}}, given, VISITOR)
     assert of_others[it.picture] is None
     assert of_others[it.chosen] == ["amber"]
-    of_it = tab._settings_of(base | {"styles": {"amber": 0.25, "painting.jpg": 0.75}}, given, VISITOR)
+    of_it = tab.restorer._settings_of(base | {"styles": {"amber": 0.25, "painting.jpg": 0.75}}, given, VISITOR)
     assert it.picture not in of_it
     assert of_it[it.picture_slider] == gr.update(visible=True, value=75)
     assert "25 %" in of_it[it.mix]
     with pytest.warns(UserWarning, match="not available here: gone"):
-        assert tab._settings_of(base | {"styles": {"gone": 1.0}}, values, VISITOR) == {}
+        assert tab.restorer._settings_of(base | {"styles": {"gone": 1.0}}, values, VISITOR) == {}
 
 
 def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab, tmp_path):
     tab, _ = paint_tab
-    tab.pictures.folder = tmp_path / "gone"
-    shown = tab.pictures.found(tab.visitors.of(VISITOR), "", [])["value"]
+    tab.choices.pictures.folder = tmp_path / "gone"
+    shown = tab.choices.pictures.found(tab.visitors.of(VISITOR), "", [])["value"]
     assert shown
     assert all(Path(file).exists() for file, _ in shown)
 
@@ -125,7 +125,7 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
     tab, values = paint_tab
     painted = images.to_pil(torch.rand(1, 3, 20, 20), metadata=found)
     images.save_picture(painted, tmp_path / "photo.png")
-    updates = tab._photo_given(values, VISITOR)
+    updates = tab.restorer.photo_given(values, VISITOR)
     weights = [updates[each]["value"] for each in tab.controls.sliders if updates.get(each, {}).get("visible")]
     assert sorted(weights) == ([0, 100] if found["styles"] == {"blue": 1e308, "amber": -1} else [])
 

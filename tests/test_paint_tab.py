@@ -19,50 +19,50 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import reading, save_picture
 from styletransfer.images.formats import LONGEST_SIDES
-from styletransfer.page import visitors
-from styletransfer.page.controls import YOURS, mix_text, titles_of
+from styletransfer.page import belongings
+from styletransfer.page.belongings import on_white
 from styletransfer.page.gallery import LOOK_SIDE
+from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.slider import Slider
-from styletransfer.page.visitors import on_white
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
 
 def test_a_preview_that_comes_late_does_not_replace_the_painting(paint_tab):
     tab, values = paint_tab
     it = tab.controls
-    assert it.result in tab.preview(values, VISITOR)
-    list(tab.paint(values, VISITOR))
-    assert it.result not in tab.preview(values, VISITOR)
-    assert it.result in tab.preview(values | {it.strength: 0.5}, VISITOR)
+    assert it.result in tab.painter.preview(values, VISITOR)
+    list(tab.painter.paint(values, VISITOR))
+    assert it.result not in tab.painter.preview(values, VISITOR)
+    assert it.result in tab.painter.preview(values | {it.strength: 0.5}, VISITOR)
 
 
 def test_what_is_shown_already_is_not_painted_again_until_something_else_is_shown(paint_tab):
     tab, values = paint_tab
-    *_, told = tab.paint_live(values, VISITOR)
+    *_, told = tab.painter.paint_live(values, VISITOR)
     note = told[tab.controls.note]
     assert "painted in" in note
-    mix, again = tab.paint_live(values, VISITOR)
+    mix, again = tab.painter.paint_live(values, VISITOR)
     assert set(mix) == {tab.controls.mix, tab.controls.pad}
     assert again == {tab.controls.note: note}
-    tab.preview(values | {tab.controls.strength: 0.5}, VISITOR)
-    assert len(list(tab.paint_live(values, VISITOR))) > 2
+    tab.painter.preview(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert len(list(tab.painter.paint_live(values, VISITOR))) > 2
 
 
 def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
     tab, values = paint_tab
-    list(tab.paint(values, VISITOR))
-    tab._save_again("JPEG", VISITOR)
-    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
+    list(tab.painter.paint(values, VISITOR))
+    tab.results.save_again("JPEG", VISITOR)
+    *_, told = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)  # in line before
     assert told[tab.controls.download]["value"].endswith(".jpeg")
 
 
 def test_a_painting_is_encoded_once_in_a_format_as_long_as_its_file_is_there(paint_tab):
     tab, values = paint_tab
-    *_, told = tab.paint(values, VISITOR)
+    *_, told = tab.painter.paint(values, VISITOR)
     file = Path(told[tab.controls.download]["value"])
-    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"] == str(file)
+    assert tab.painter.nothing_painted(VISITOR)[tab.controls.download]["value"] == str(file)
     file.unlink()
-    again = Path(tab._nothing_painted(VISITOR)[tab.controls.download]["value"])
+    again = Path(tab.painter.nothing_painted(VISITOR)[tab.controls.download]["value"])
     assert again.exists()
     assert again != file
 
@@ -77,16 +77,16 @@ def test_a_painting_that_the_chosen_format_cannot_hold_can_be_saved_in_another(p
 
     monkeypatch.setattr(Wish, "paint", long)
     with pytest.warns(UserWarning, match="WebP"):
-        *_, told = tab.paint(values, VISITOR)
+        *_, told = tab.painter.paint(values, VISITOR)
     assert "painted in" in told[tab.controls.note]  # as it is shown
     assert not told[tab.controls.download]["interactive"]
-    assert tab._save_again("PNG", VISITOR)["value"].endswith(".png")
+    assert tab.results.save_again("PNG", VISITOR)["value"].endswith(".png")
 
 
 def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_next(paint_tab, monkeypatch):
     tab, values = paint_tab
-    assert not tab._nothing_painted(VISITOR)[tab.controls.download]["interactive"]
-    list(tab.paint(values, VISITOR))
+    assert not tab.painter.nothing_painted(VISITOR)[tab.controls.download]["interactive"]
+    list(tab.painter.paint(values, VISITOR))
     visitor = tab.visitors.of(VISITOR)
     painted = visitor.painted
 
@@ -95,16 +95,16 @@ def test_what_was_painted_before_can_be_downloaded_where_nothing_came_of_the_nex
 
     monkeypatch.setattr(Wish, "paint", fail)
     with pytest.warns(UserWarning, match="no"):
-        *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+        *_, told = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
     assert told[tab.controls.note] == "Nothing was painted."
     assert visitor.painted is painted
     visitor.file_format = "WebP"  # chosen meanwhile
-    assert tab._nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
+    assert tab.painter.nothing_painted(VISITOR)[tab.controls.download]["value"].endswith(".webp")
 
 
 def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(paint_tab, monkeypatch):
     tab, values = paint_tab
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
 
     def fail(self, transfer, photo, on_step):
         on_step(Progress(1, 2, preview=torch.rand(1, 3, 20, 20)))
@@ -112,7 +112,7 @@ def test_previews_of_a_painting_that_fails_take_the_place_of_the_one_before(pain
 
     monkeypatch.setattr(Wish, "paint", fail)
     with pytest.warns(UserWarning, match="no memory"):
-        *_, told = tab.paint(values | {tab.controls.method: "Finest"}, VISITOR)
+        *_, told = tab.painter.paint(values | {tab.controls.method: "Finest"}, VISITOR)
     assert tab.visitors.of(VISITOR).painted is None
     assert not told[tab.controls.download]["interactive"]
 
@@ -121,10 +121,14 @@ def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(
     tab, values = paint_tab
     it = tab.controls
     for strength in (0.4, 0.7):
-        list(tab.paint(values | {it.strength: strength}, VISITOR))
+        list(tab.painter.paint(values | {it.strength: strength}, VISITOR))
     *_, first = tab.visitors.of(VISITOR).own.earlier
 
-    meanwhile = [lambda: tab._show_earlier(click_on(first.small), VISITOR), lambda: None, first.file.unlink]
+    meanwhile = [
+        lambda: tab.results.show_earlier(click_on(first.small), VISITOR),
+        lambda: None,
+        first.file.unlink,
+    ]
 
     def stopped(*_):
         meanwhile.pop(0)()
@@ -132,10 +136,10 @@ def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(
 
     monkeypatch.setattr(Wish, "paint", stopped)
     for _ in range(2):
-        *_, told = tab.paint(values, VISITOR)
+        *_, told = tab.painter.paint(values, VISITOR)
         assert told[it.download] == gr.update(value=str(first.file), interactive=True)
-    assert tab._save_again("JPEG", VISITOR) == gr.skip()  # it is kept as it is
-    *_, told = tab.paint(values, VISITOR)
+    assert tab.results.save_again("JPEG", VISITOR) == gr.skip()  # it is kept as it is
+    *_, told = tab.painter.paint(values, VISITOR)
     assert not told[it.download]["interactive"]
 
 
@@ -148,7 +152,7 @@ def test_what_is_stopped_before_it_begins_is_not_painted(paint_tab, monkeypatch,
         pytest.fail("went on")
 
     monkeypatch.setattr(Wish, "paint", paint)
-    events = tab.paint(values | {tab.controls.method: method}, VISITOR)
+    events = tab.painter.paint(values | {tab.controls.method: method}, VISITOR)
     assert next(events)[tab.controls.stop_button]["interactive"]
     tab.visitors.stop_painting(VISITOR)
     *_, told = events
@@ -158,7 +162,7 @@ def test_what_is_stopped_before_it_begins_is_not_painted(paint_tab, monkeypatch,
 def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab, monkeypatch):
     tab, values = paint_tab
     it, closed = tab.controls, []
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
     [first] = tab.visitors.of(VISITOR).own.earlier
 
     def paint(self, transfer, photo, on_step):
@@ -167,10 +171,10 @@ def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab
         return Image.new("RGB", (80, 60))
 
     monkeypatch.setattr(Wish, "paint", paint)
-    for told in tab.paint(values | {it.method: "Finest"}, VISITOR):
+    for told in tab.painter.paint(values | {it.method: "Finest"}, VISITOR):
         if it.result in told:
             closed.append(not told[it.download]["interactive"])
-            tab._show_earlier(click_on(first.small), VISITOR)  # which opens it
+            tab.results.show_earlier(click_on(first.small), VISITOR)  # which opens it
     assert closed == [True] * 3
     assert it.download not in told
     assert tab.visitors.of(VISITOR).painted is first
@@ -179,15 +183,15 @@ def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab
 def test_a_painting_that_is_saved_while_an_earlier_one_is_shown_leaves_that_as_it_is(paint_tab, monkeypatch):
     tab, values = paint_tab
     it, visitor, save = tab.controls, tab.visitors.of(VISITOR), save_picture
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
     [first] = visitor.own.earlier
 
     def slow(*given):
-        tab._show_earlier(click_on(first.small), VISITOR)
+        tab.results.show_earlier(click_on(first.small), VISITOR)
         save(*given)
 
     monkeypatch.setattr("styletransfer.images.save_picture", slow)
-    *_, told = tab.paint(values | {it.strength: 0.5}, VISITOR)
+    *_, told = tab.painter.paint(values | {it.strength: 0.5}, VISITOR)
     assert set(told) == {it.key, it.earlier}
     assert len(told[it.earlier]["value"]) == 2
     assert visitor.painted is first
@@ -197,13 +201,13 @@ def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypa
     tab, values = paint_tab
     it = tab.controls
     monkeypatch.setitem(LONGEST_SIDES, "WEBP", 1000)
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
     painted = tab.visitors.of(VISITOR).painted
     with pytest.raises(gr.Error, match=r"^'WebP files cannot have 1024 x 768 pixels; choose PNG"):
-        tab._save_again("WebP", VISITOR)
+        tab.results.save_again("WebP", VISITOR)
     monkeypatch.setattr(Wish, "paint", lambda *_: pytest.fail("painted what cannot be saved"))
     with pytest.warns(UserWarning, match="WebP files cannot have 1024 x 768 pixels"):
-        *_, told = tab.paint(values | {it.strength: 0.5}, VISITOR)
+        *_, told = tab.painter.paint(values | {it.strength: 0.5}, VISITOR)
     assert told[it.note] == "Nothing was painted."
     assert tab.visitors.of(VISITOR).painted is painted
 
@@ -211,10 +215,10 @@ def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypa
 def test_what_comes_back_of_a_move_of_the_pad_does_not_move_it(paint_tab):
     tab, values = paint_tab
     it = tab.controls
-    told = {key for updates in tab._paint_without_pad(values, VISITOR) for key in updates}
+    told = {key for updates in tab.painter.paint_without_pad(values, VISITOR) for key in updates}
     assert {it.result, it.mix, it.download} <= told
-    assert it.pad not in {*told, *tab._preview_without_pad(values, VISITOR)}
-    assert [each.name for each in listeners(it.pad, "input")][-1] == "_preview_without_pad"
+    assert it.pad not in {*told, *tab.painter.preview_without_pad(values, VISITOR)}
+    assert [each.name for each in listeners(it.pad, "input")][-1] == "preview_without_pad"
 
 
 def test_whatever_changes_the_painting_paints_it(paint_tab):
@@ -227,7 +231,7 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
     pictures = {it.photo, it.picture}
     changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - pictures]
-    paint, preview = {"paint_live", "_paint_without_pad"}, {"preview", "_preview_without_pad"}
+    paint, preview = {"paint_live", "paint_without_pad"}, {"preview", "preview_without_pad"}
     for component, event in changes:
         assert paint & {each.name for each in listeners(component, event)}, component.label
     for each in (it.pad, it.strength):  # every move would be a painting
@@ -247,9 +251,9 @@ def test_copies_of_what_is_shown_are_tidied_up_with_the_pages_own_files(learn_ta
     showing = listeners(it.photo, "upload")[0]
     show, [_, copied] = showing.fn, showing.outputs
     for name, shown, updates in (
-        ("paint_live", it.result, list(tab.paint_live(values, VISITOR))),
-        ("preview", it.result, [tab.preview(values | {it.strength: 0.5}, VISITOR)]),
-        ("_photo_given", it.region, [tab._photo_given(values, VISITOR)]),
+        ("paint_live", it.result, list(tab.painter.paint_live(values, VISITOR))),
+        ("preview", it.result, [tab.painter.preview(values | {it.strength: 0.5}, VISITOR)]),
+        ("photo_given", it.region, [tab.restorer.photo_given(values, VISITOR)]),
         ("show", copied, [show(str(tmp_path / "photo.tif"), VISITOR)]),
         ("_learn", learning.preview, [learning._progress(step, 40, [(1, 1.0, "photo")])]),
     ):
@@ -286,9 +290,13 @@ def test_what_the_finest_method_lacks_is_told_before_it_waits(paint_tab):
 def test_a_click_means_the_picture_that_was_clicked_whatever_the_gallery_lists_by_then(paint_tab, on_photo):
     tab, values = paint_tab
     it = tab.controls
-    tab._look_on(on_photo, values[it.photo], VISITOR)
-    pictures = {caption.partition(" ")[0]: file for file, caption in tab._search("", [], VISITOR)["value"]}
-    chosen = [tab._choose(values, click_on(pictures[title]), VISITOR)[it.chosen] for title in ("Coral", "Blue")]
+    tab.choices.styles_on_photo(on_photo, values[it.photo], VISITOR)
+    pictures = {
+        caption.partition(" ")[0]: file for file, caption in tab.choices.search("", [], VISITOR)["value"]
+    }
+    chosen = [
+        tab.choices.choose(values, click_on(pictures[title]), VISITOR)[it.chosen] for title in ("Coral", "Blue")
+    ]
     assert chosen == [["blue", "coral"], []]
 
 
@@ -303,7 +311,7 @@ def test_a_click_before_the_answer_to_another_gives_each_style_its_own_weight(pa
     # The first one has taken out amber, of which the browser still shows the slider.
     late = {it.chosen: ["blue"], it.named: ["amber", "blue"], it.sliders[0]: 30, it.sliders[1]: 70}
     late |= {it.places[0]: INSIDE, it.places[1]: OUTSIDE}
-    updates = tab._choose(values | late, click_on("coral-1.jpg"), VISITOR)
+    updates = tab.choices.choose(values | late, click_on("coral-1.jpg"), VISITOR)
     assert updates[it.chosen] == updates[it.named] == ["blue", "coral"]
     assert [updates[each]["value"] for each in it.sliders[:2]] == [70, 100]
     assert [updates[each]["value"] for each in it.places[:2]] == [OUTSIDE, EVERYWHERE]
@@ -316,7 +324,7 @@ def test_more_styles_than_can_be_blended_are_refused(paint_tab):
     tab, values = paint_tab
     four = {tab.controls.chosen: ["blue", "coral", "one", "two"]}
     with pytest.raises(gr.Error, match="At most 4 styles"):
-        tab._choose(values | four, click_on("amber-1.jpg"), VISITOR)
+        tab.choices.choose(values | four, click_on("amber-1.jpg"), VISITOR)
 
 
 def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
@@ -324,7 +332,7 @@ def test_a_chosen_style_that_is_gone_is_chosen_no_more(paint_tab):
     places = {tab.controls.places[1]: OUTSIDE, tab.controls.sliders[1]: 40}
     it = tab.controls
     both = {it.chosen: ["blue", "coral"], it.named: ["blue", "coral"]}
-    updates = tab.rechosen(["gone", "coral"], values | places | both, VISITOR)
+    updates = tab.choices.rechosen(["gone", "coral"], values | places | both, VISITOR)
     assert updates[it.chosen] == ["coral"]
     assert len(updates[it.gallery]["value"]) == len(tab.visitors.of(VISITOR).transfer.styles)
     assert updates[it.mix] == ""
@@ -339,7 +347,7 @@ def test_what_is_transparent_in_a_photo_is_white_on_the_page_and_no_part_of_its_
     cut_out.save(tmp_path / "photo.png")
     visitor = tab.visitors.of(VISITOR)
     assert visitor.shown(str(tmp_path / "photo.png")).getpixel((5, 5)) == (255, 255, 255)
-    _, preview = tab.preview(values, VISITOR)[tab.controls.result]["value"]
+    _, preview = tab.painter.preview(values, VISITOR)[tab.controls.result]["value"]
     painted = visitor.transfer.stylize(cut_out, "blue", size=384)
     expected = on_white(painted).resize((1024, 1024), Image.Resampling.BILINEAR)
     with Image.open(preview) as shown:
@@ -352,15 +360,15 @@ def test_a_photo_is_decoded_once_for_a_small_size_and_painted_as_its_file_would_
     paint_tab, monkeypatch, size, decodings
 ):
     tab, values = paint_tab
-    it, visitor, decoded, decode = tab.controls, tab.visitors.of(VISITOR), [], reading._decode
+    it, visitor, decoded, decode = tab.controls, tab.visitors.of(VISITOR), [], reading.decode
     values = values | {it.size: size}
     picture = make_photo(900, 1200)
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))  # in part wholly transparent
     picture.save(values[it.photo])
-    monkeypatch.setattr(reading, "_decode", lambda *given: decoded.append(given) or decode(*given))
-    tab.preview(values, VISITOR)  # one decoding, and one to show the photo beside it
+    monkeypatch.setattr(reading, "decode", lambda *given: decoded.append(given) or decode(*given))
+    tab.painter.preview(values, VISITOR)  # one decoding, and one to show the photo beside it
     for strength in (0.5, 1.0):
-        list(tab.paint(values | {it.strength: strength}, VISITOR))
+        list(tab.painter.paint(values | {it.strength: strength}, VISITOR))
     assert len(decoded) == decodings
     painted = visitor.painted.painting
     expected = it.wish(values | {it.strength: 1.0}).paint(visitor.transfer, values[it.photo])
@@ -373,10 +381,10 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
     photo = values[tab.controls.photo]
 
     def shown():
-        return [Path(file).read_bytes() for file, _ in tab._search("", [], VISITOR)["value"]]
+        return [Path(file).read_bytes() for file, _ in tab.choices.search("", [], VISITOR)["value"]]
 
     usual = shown()
-    tab._look_on(True, photo, VISITOR)
+    tab.choices.styles_on_photo(True, photo, VISITOR)
     on_photo = shown()
     assert len(on_photo) == len(usual)
     visitor = tab.visitors.of(VISITOR)
@@ -384,7 +392,7 @@ def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, t
     for name in ("amber", "blue"):
         visitor.transfer.stylize(photo, name, size=LOOK_SIDE).save(tmp_path / "a.jpg", quality=88)
         assert visitor.looks[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
-    tab._look_on(True, None, VISITOR)  # the photo is taken away
+    tab.choices.styles_on_photo(True, None, VISITOR)  # the photo is taken away
     assert shown() == usual
 
 
@@ -393,19 +401,19 @@ def test_a_style_that_is_gone_is_not_taken_for_the_visitors_picture(transfer, tm
 
 
 def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch):
-    monkeypatch.setattr(visitors, "KEPT_PAINTINGS", 2)
+    monkeypatch.setattr(belongings, "KEPT_PAINTINGS", 2)
     tab, values = paint_tab
     it, contents = tab.controls, []
     for strength in (0.4, 0.7, 1.0):
-        *_, told = tab.paint(values | {it.strength: strength}, VISITOR)
+        *_, told = tab.painter.paint(values | {it.strength: strength}, VISITOR)
         contents.append(Path(told[it.download]["value"]).read_bytes())
         assert told[it.earlier]["visible"]
     after = gr.Request(session_hash="b")
     tab.visitors.recognised(tab.visitors.of(VISITOR).own.key, after)
     for request in (VISITOR, after):
         visitor = tab.visitors.of(request)
-        _, (second, _) = tab.earlier(request)[it.earlier]["value"]
-        shown = tab._show_earlier(click_on(second), request)
+        _, (second, _) = tab.results.earlier(request)[it.earlier]["value"]
+        shown = tab.results.show_earlier(click_on(second), request)
         assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
         assert all(Path(file).exists() for file in shown[it.result]["value"])
         assert "Blue" in shown[it.note]
@@ -415,14 +423,14 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
     for painting in own.rglob("*-painted.png"):
         painting.unlink()  # as systems do that clean up temporary folders
     with pytest.raises(gr.Error, match="no longer here"):
-        tab._show_earlier(click_on(second), VISITOR)
+        tab.results.show_earlier(click_on(second), VISITOR)
     tab.visitors.close()
     assert not own.exists()
 
 
 def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):
     tab, values = paint_tab
-    *_, told = tab.paint_live(values | {tab.controls.method: "Finest"}, VISITOR)
+    *_, told = tab.painter.paint_live(values | {tab.controls.method: "Finest"}, VISITOR)
     assert "Press Paint" in told[tab.controls.note]
 
 
@@ -432,8 +440,8 @@ def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monke
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("styletransfer.page.visitors.shutil.copy", full)
-    *_, told = tab.paint(values, VISITOR)
+    monkeypatch.setattr("styletransfer.page.belongings.shutil.copy", full)
+    *_, told = tab.painter.paint(values, VISITOR)
     assert "painted in" in told[tab.controls.note]
     assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
     assert list(tab.visitors.of(VISITOR).own.folder.iterdir()) == []
@@ -441,7 +449,7 @@ def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monke
 
 def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(paint_tab, monkeypatch):
     tab, values = paint_tab
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
     visitor = tab.visitors.of(VISITOR)
     painted = visitor.painted
 
@@ -451,9 +459,9 @@ def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(pain
     monkeypatch.setattr("tempfile.mkdtemp", full)
     other = values | {tab.controls.strength: 0.5}
     with pytest.warns(UserWarning, match="cannot make a folder for the next picture: No space left"):
-        *_, told = tab.paint(other, VISITOR)
+        *_, told = tab.painter.paint(other, VISITOR)
     with pytest.raises(gr.Error, match="cannot make a folder for the next picture: No space left"):
-        tab.preview(other, VISITOR)
+        tab.painter.preview(other, VISITOR)
     assert visitor.painted is painted
     assert told[tab.controls.download]["interactive"]
 
@@ -463,13 +471,13 @@ def test_a_page_outlives_its_temporary_folders(paint_tab, tmp_path):
     visitor = tab.visitors.of(VISITOR)
     for folder in (visitor.folder, visitor.own.folder):
         shutil.rmtree(folder)
-    *_, told = tab.paint(values, VISITOR)
+    *_, told = tab.painter.paint(values, VISITOR)
     assert "painted in" in told[tab.controls.note]
     assert len(visitor.own.earlier) == 1
     for folder in (visitor.folder, visitor.own.folder):
         assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700
     visitor.own.folder = tmp_path / "photo.png" / "none"  # one that cannot be made again
-    *_, told = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    *_, told = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
     assert "painted in" in told[tab.controls.note]
     assert len(visitor.own.earlier) == 1
 
@@ -478,9 +486,9 @@ def test_a_title_is_text_among_the_earlier_paintings_as_well(paint_tab, tmp_path
     tab, _ = paint_tab
     (tmp_path / "file.png").touch()
     small = tmp_path / "small.jpg"
-    kept = visitors.Earlier((tmp_path, tmp_path), small, tmp_path / "file.png", "![](http://x)", "")
+    kept = belongings.Earlier((tmp_path, tmp_path), small, tmp_path / "file.png", "![](http://x)", "")
     tab.visitors.of(VISITOR).own.earlier.append(kept)
-    shown = tab._show_earlier(click_on(small), VISITOR)
+    shown = tab.results.show_earlier(click_on(small), VISITOR)
     assert r"\!\[\]" in shown[tab.controls.note]
 
 

@@ -8,8 +8,7 @@ from gradio.data_classes import FileData
 from pages import VISITOR, click_on
 from PIL import Image
 
-from styletransfer.page.controls import region_of
-from styletransfer.page.region import RegionEditor
+from styletransfer.page.region import RegionEditor, region_of
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
@@ -69,12 +68,14 @@ def test_a_region_is_what_was_painted_on_the_photo():
 def test_the_first_region_is_where_the_styles_belong_and_others_leave_them_where_they_are(paint_tab):
     tab, values = paint_tab
     it, layer = tab.controls, Image.new("RGBA", (40, 30), "red")
-    first = tab._region_painted(values | {it.region: edited(layer)})
+    first = tab.choices.region_painted(values | {it.region: edited(layer)})
     assert first[it.where]["visible"]
     assert {first[place] for place in (*it.places, it.picture_place)} == {INSIDE}
-    later = tab._region_painted(values | {it.region: edited(layer), it.region_mask: first[it.region_mask]})
+    later = tab.choices.region_painted(
+        values | {it.region: edited(layer), it.region_mask: first[it.region_mask]}
+    )
     assert set(later) == {it.region_mask, it.where}
-    none = tab._region_painted(values | {it.region: edited(), it.region_mask: first[it.region_mask]})
+    none = tab.choices.region_painted(values | {it.region: edited(), it.region_mask: first[it.region_mask]})
     assert none[it.region_mask] is None
     assert not none[it.where]["visible"]
 
@@ -86,7 +87,7 @@ def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_t
     with gr.Blocks():
         sheet = SheetTab(tab.visitors, tab, gr.Tabs())
     for region, expected in ((None, EVERYWHERE), (Image.new("L", (40, 30), 255), INSIDE)):
-        updates = tab.rechosen(["blue", "coral"], values | {it.region_mask: region}, VISITOR)
+        updates = tab.choices.rechosen(["blue", "coral"], values | {it.region_mask: region}, VISITOR)
         assert [updates[place]["value"] for place in it.places[:2]] == [OUTSIDE, expected]
         updates = sheet._choose(values | {it.region_mask: region}, click_on("coral-320.jpg"), VISITOR)
         assert updates[it.places[0]]["value"] == expected

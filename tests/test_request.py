@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageChops, ImageSequence
 from styletransfer import Optimization, images, read_metadata
 from styletransfer.errors import InvalidInput, UnknownStyle, UnreadableImage, UnwritableOutput
 from styletransfer.images import Picture
+from styletransfer.masks import shares_of
 from styletransfer.methods import cin
 from styletransfer.request import Options, Request
 
@@ -93,16 +94,17 @@ def test_workers_are_a_whole_number(transfer, photo):
         transfer.stylize_batch([photo], "amber", workers=4.0)
 
 
-def request_of(transfer, masks):
-    styles = dict.fromkeys(masks, 0.5)
-    return transfer._request(styles, "cin", masks, {}, Options(1.0, None, 1.0, 0.0, "luminance", None))
+def shares(transfer, masks, size):
+    styles, options = dict.fromkeys(masks, 0.5), Options(1.0, None, 1.0, 0.0, "luminance", None)
+    request = transfer._request(styles, "cin", masks, {}, options)
+    return shares_of(request.weights, options.strength, request.masks, size)
 
 
 def test_where_one_mask_fades_into_another_nothing_of_the_photo_is_left(transfer):
     left = Image.new("L", (8, 8))
     left.paste(255, (0, 0, 4, 8))
-    request = request_of(transfer, {"amber": left, "blue": ImageChops.invert(left)})
-    weights, strength = request._shares((64, 64))
+    masks = {"amber": left, "blue": ImageChops.invert(left)}
+    weights, strength = shares(transfer, masks, (64, 64))
     assert (strength > 0.999).all()
     torch.testing.assert_close(weights.sum(dim=0), torch.ones(64, 64))
 
@@ -110,14 +112,14 @@ def test_where_one_mask_fades_into_another_nothing_of_the_photo_is_left(transfer
 def test_styles_with_the_same_mask_share_its_grey(transfer):
     grey, white = Image.new("L", (8, 8), 128), Image.new("L", (8, 8), 255)
     strength = [
-        request_of(transfer, masks)._shares((16, 16))[1].mean().item()
+        shares(transfer, masks, (16, 16))[1].mean().item()
         for masks in ({"amber": grey, "blue": grey}, {"amber": grey, "blue": white})
     ]
     assert strength == pytest.approx([0.5, 1.0], abs=0.01)
 
 
 def test_previews_of_a_cut_out_are_on_white(transfer, monkeypatch):
-    monkeypatch.setattr("styletransfer.methods.gatys.PREVIEW_SECONDS", -1)
+    monkeypatch.setattr("styletransfer.methods.coarse_to_fine.PREVIEW_SECONDS", -1)
     photo, previews = make_photo(64, 64).convert("RGBA"), []
     photo.putalpha(Image.linear_gradient("L").resize((64, 64)).point(lambda value: 255 * (value > 127)))
     few = Optimization(steps=2, least_side=32)
@@ -157,8 +159,10 @@ def test_photos_of_one_size_that_follow_one_another_are_painted_together(
     with patch.object(stylizer, "stylize", side_effect=stylizer.stylize) as painting:
         results = list(transfer.stylize_batch(sources, MIX, workers=2, **wish))
     assert [len(call.args[0]) for call in painting.call_args_list] == [
-        3,  # until one of another size
+        1,  # until one that is not opaque
         1,
+        1,
+        1,  # of another size
         2,  # until one that cannot be read
         2,  # until one of another size
         8,  # MOST_TOGETHER
@@ -296,8 +300,8 @@ def test_a_batch_that_is_left_early_reads_no_more(transfer, photo, monkeypatch, 
         return images.read_picture(source)
 
     monkeypatch.setattr(Request, "read", read_first)
-    monkeypatch.setattr(Request, "at_once", lambda request, size: 1)
-    monkeypatch.setattr("styletransfer.request.ThreadPoolExecutor", lambda _, **more: Readers(1, **more))
+    monkeypatch.setattr("styletransfer.batches.at_once", lambda request, size: 1)
+    monkeypatch.setattr("styletransfer.batches.ThreadPoolExecutor", lambda _, **more: Readers(1, **more))
     results = transfer.stylize_batch([tmp_path / "photo.png"] * 64, "amber", workers=64)
     next(results)
     results.close()

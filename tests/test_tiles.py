@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, statistics_of
 from styletransfer.errors import Cancelled
+from styletransfer.masks import FULLY_COVERED
 from styletransfer.methods import adain, cin, regions
 from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.norm import adain as restyle
-from styletransfer.request import FULLY_COVERED
 from styletransfer.vgg import load_vgg19
 
 FULL = torch.tensor(1.0)

@@ -16,9 +16,11 @@ from PIL import Image
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import visitors, work
+from styletransfer.page.belongings import Belongings, Painted
+from styletransfer.page.events import tell, telling
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
-from styletransfer.page.work import Dropped, Finished, Halt, alone, follow, telling
+from styletransfer.page.work import Dropped, Finished, Halt, alone, follow
 from styletransfer.stylebank import load_style, save_style
 
 
@@ -240,7 +242,7 @@ def test_a_photo_is_kept_in_the_last_few_sizes_until_another_one_comes_or_its_vi
 
 def test_the_painting_of_who_left_is_kept_where_its_file_has_lost_its_transparency(tmp_path):
     shown = Image.new("RGBA", (4, 4))
-    painted = visitors.Painted("photo.png", Wish({}), shown, "note", {"JPEG": tmp_path / "painted.jpg"})
+    painted = Painted("photo.png", Wish({}), shown, "note", {"JPEG": tmp_path / "painted.jpg"})
     painted.rest()
     assert painted.painting is shown
     painted.files["WebP"] = tmp_path / "painted.webp"
@@ -255,7 +257,7 @@ def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format
     tab, values = paint_tab
     visitor = tab.visitors.of(VISITOR)
     visitor.file_format, visitor.on_page = file_format, True
-    list(tab.paint(values, VISITOR))
+    list(tab.painter.paint(values, VISITOR))
     painted = visitor.painted
     whole = painted.painting
     visitor.painting.append(visitor.short)
@@ -268,7 +270,7 @@ def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format
     again = painted.picture()
     assert (again.size, again.info) == (whole.size, whole.info)
     assert (again.tobytes() == whole.tobytes()) == (file_format == "PNG")  # a JPEG is nearly the same
-    assert tab._save_again("WebP", VISITOR)["value"].endswith(".webp")
+    assert tab.results.save_again("WebP", VISITOR)["value"].endswith(".webp")
 
 
 def test_those_who_came_least_recently_are_forgotten(transfer, monkeypatch):
@@ -318,9 +320,9 @@ def test_a_name_in_a_file_of_others_is_text_in_all_messages(paint_tab):
     with pytest.raises(gr.Error, match=f"^'{text}'$"), telling():
         raise error
     with pytest.warns(UserWarning, match=f"^{text}$"):
-        work.tell(error)
+        tell(error)
     with pytest.warns(UserWarning, match="not available here: &lt;img src=x&gt;"):
-        tab._settings_of({"styles": {"<img src=x>": 1.0}}, values, VISITOR)
+        tab.restorer._settings_of({"styles": {"<img src=x>": 1.0}}, values, VISITOR)
 
 
 def test_errors_call_a_photo_by_its_name(tmp_path, monkeypatch):
@@ -345,7 +347,7 @@ def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
     learning = threading.Thread(target=list, args=(follow(long_work, visitor.long),))
     learning.start()
     assert begun.wait(60)
-    tab._look_on(True, values[tab.controls.photo], VISITOR)
+    tab.choices.styles_on_photo(True, values[tab.controls.photo], VISITOR)
     looked.set()
     learning.join()
     assert ended == [True]
@@ -400,7 +402,7 @@ def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab)
     tab, values = paint_tab
     own = tab.visitors.of(VISITOR).own
     back = gr.Request(session_hash="b")
-    *_, told = tab.paint(values | {tab.controls.key: own.key}, back)
+    *_, told = tab.painter.paint(values | {tab.controls.key: own.key}, back)
     assert told[tab.controls.key] == own.key
     assert tab.visitors.of(back).own is own
 
@@ -425,8 +427,8 @@ def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab,
     one, other, stranger = (tab.visitors.of(gr.Request(session_hash=name)) for name in "abc")
     wish = Wish({"mine": 1.0})
     for visitor in (one, other, stranger):
-        visitor.own = visitors.Belongings(transfer if visitor is stranger else shared, tmp_path)
-        visitor.painted = visitors.Painted("photo.png", wish, Image.new("RGB", (8, 6)), "")
+        visitor.own = Belongings(transfer if visitor is stranger else shared, tmp_path)
+        visitor.painted = Painted("photo.png", wish, Image.new("RGB", (8, 6)), "")
         visitor.looks = {"mine": tmp_path, "amber": tmp_path}
     tab._remove(values | {tab.own: "mine"}, VISITOR)
     for visitor in (one, other):
@@ -434,7 +436,7 @@ def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab,
         assert visitor.looks.keys() == {"amber"}
     assert stranger.painting_of("photo.png", wish)
     assert stranger.looks.keys() == {"mine", "amber"}
-    assert tab.paint_tab._save_again("JPEG", VISITOR)["value"].endswith(".jpeg")  # it is shown still
+    assert tab.paint_tab.results.save_again("JPEG", VISITOR)["value"].endswith(".jpeg")  # it is shown still
 
 
 def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monkeypatch):
@@ -449,8 +451,8 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
         return Image.new("RGB", (80, 60))
 
     monkeypatch.setattr(Wish, "paint", paint)
-    fast = list(tab.paint(values, VISITOR))
-    finest = list(tab.paint(values | {tab.controls.method: "Finest"}, VISITOR))
+    fast = list(tab.painter.paint(values, VISITOR))
+    finest = list(tab.painter.paint(values | {tab.controls.method: "Finest"}, VISITOR))
     assert asked == [(True, False), (True, True)]
     visitor.short.stopped = visitor.long.stopped = False
     tab.visitors.stop_painting(VISITOR)  # nothing is painted
@@ -458,7 +460,7 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     for told in (fast, finest):
         assert told[-2][tab.controls.stop_button] == gr.update(interactive=False)
     visitor.painting.append(visitor.long)  # the finest is at work
-    *_, before_last, _ = tab.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    *_, before_last, _ = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
     assert before_last[tab.controls.stop_button] == gr.update(interactive=True)
 
 

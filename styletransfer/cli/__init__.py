@@ -14,8 +14,8 @@ import typer
 from styletransfer import settings
 from styletransfer.cli import bench, paint, serve, styles, train  # noqa: F401 (their commands register themselves)
 from styletransfer.cli.shared import EXIT_BAD_INPUT, LogLines, app, report
-from styletransfer.device import keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
+from styletransfer.memory import keep_freed_memory
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     logging.getLogger("styletransfer").handlers = [LogLines()]
     try:
         _refuse_empty(sys.argv[1:])
-        app()
+        app(prog_name="styletransfer")
     except StyleTransferError as error:
         report(error)
         sys.exit(EXIT_BAD_INPUT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from styletransfer import images
-from styletransfer.api import BatchResult
+from styletransfer.batches import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage

@@ -25,6 +25,7 @@ from styletransfer.cli.shared import (
     Quiet,
     StylesDir,
     app,
+    beginning,
     errors,
     pairs,
     parse_settings,
@@ -32,10 +33,12 @@ from styletransfer.cli.shared import (
     progress,
     report,
     say,
+    style_names,
     with_limits,
 )
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput, InvalidStyleFile
+from styletransfer.methods import METHODS
 from styletransfer.text import encodable
 
 Styles = Annotated[
@@ -44,6 +47,7 @@ Styles = Annotated[
         "--style",
         "-s",
         help="A style name or a picture file, with a weight if you like: NAME=0.7. Repeat to blend.",
+        autocompletion=style_names,
     ),
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
@@ -65,7 +69,8 @@ def stylize(
         typer.Option(
             help="How --preserve-color works. "
             + "; ".join(map(": ".join, settings.COLOR_MODES.items()))
-            + ". Default: luminance."
+            + ". Default: luminance.",
+            autocompletion=lambda incomplete: beginning(incomplete, settings.COLOR_MODES),
         ),
     ] = None,
     output: Annotated[
@@ -98,7 +103,8 @@ def stylize(
         str,
         typer.Option(
             help="cin: fast. adain: another network, which follows a picture's palette more than its "
-            "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far."
+            "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far.",
+            autocompletion=lambda incomplete: beginning(incomplete, METHODS),
         ),
     ] = "cin",
     mask: Annotated[

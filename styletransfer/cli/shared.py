@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from styletransfer import core, settings
+from styletransfer.api import StyleTransfer
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.text import encodable, is_shown
 
@@ -85,6 +86,16 @@ def pairs(options: list[str] | None, name: str, expected: str, known: Collection
             raise InvalidInput(f"{name} is given twice for {left}; give it once")
         found[left] = right
     return found
+
+
+def beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Those that begin so, which is what a shell completes with Tab."""
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def style_names(incomplete: str) -> list[str]:
+    """Names of styles that begin so."""
+    return beginning(incomplete, StyleTransfer(device="cpu").styles)
 
 
 @contextmanager

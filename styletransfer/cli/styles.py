@@ -9,13 +9,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.shared import StylesDir, app, console, print_json, say, shown
+from styletransfer.cli.shared import StylesDir, app, console, print_json, say, shown, style_names
 
 
 @app.command()
 def styles(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything known, as JSON.")] = False,
-    remove: Annotated[str | None, typer.Option(help="Delete this learned or imported style instead.")] = None,
+    remove: Annotated[
+        str | None,
+        typer.Option(help="Delete this learned or imported style instead.", autocompletion=style_names),
+    ] = None,
     styles_dir: StylesDir = None,
 ) -> None:
     """List the styles that can be used."""
@@ -39,7 +42,7 @@ def styles(
 
 @app.command()
 def export(
-    style: Annotated[str, typer.Argument(help="Name of a style.")],
+    style: Annotated[str, typer.Argument(help="Name of a style.", autocompletion=style_names)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     styles_dir: StylesDir = None,
 ) -> None:

@@ -4,17 +4,10 @@ Inside the package a picture is a tensor (1, 3, H, W), sRGB, float32 in [0, 1], 
 Alpha is kept in a tensor of its own.
 """
 
-from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES
+from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES, find_pictures
 from styletransfer.images.large import empty_like, release
-from styletransfer.images.reading import (
-    ImageSource,
-    Picture,
-    find_pictures,
-    read_mask,
-    read_on_white,
-    read_picture,
-    read_size,
-)
+from styletransfer.images.opening import ImageSource
+from styletransfer.images.reading import Picture, read_mask, read_on_white, read_picture, read_size
 from styletransfer.images.resizing import (
     as_bytes,
     as_float,

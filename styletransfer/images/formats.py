@@ -1,18 +1,12 @@
-"""Which files count as pictures, and how they are opened."""
+"""Which files count as pictures: the formats that are read and written, and the pictures of a folder."""
 
-import functools
-import stat
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import logging
+import os
 from pathlib import Path
-from typing import Any
 
-import pi_heif
-from PIL import Image, PngImagePlugin
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from styletransfer.errors import InvalidInput
 
-from styletransfer.errors import UnreadableImage
+log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 SAVE_OPTIONS: dict[str, dict] = {
@@ -31,76 +25,25 @@ PICTURE_SUFFIXES = frozenset(FORMATS) | {
     *(".avif", ".avifs", ".bmp", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2k", ".jfif", ".jp2"),
     *(".jpe", ".jpx", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".tga"),
 }
-PHOTOMETRIC = 0x0106  # a TIFF tag
-_DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two further ones, and the value for a thumbnail
-_OF_SENSORS = (32_803, 34_892)  # values of PHOTOMETRIC: what a camera measured, before it is a picture
-_TIFFS, _BIG_TIFFS = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # how they begin
 
 
-def exif_value(image: Image.Image, tag: int) -> object:
-    """A value in the EXIF of an opened picture; None where it is missing or damaged, as viewers have it.
+def find_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """The picture files directly inside a folder, or all below it, in order of name.
 
-    Of a PNG the EXIF before its pixels, which PIL would otherwise decode.
+    Hidden files and folders are left out, links to folders are not followed, and folders below that cannot be
+    read are logged and passed over. Raises InvalidInput.
     """
-    try:
-        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
-        return exif.get(tag)
-    except Exception:  # there is no list of what PIL raises at damage
-        return None
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder")
 
+    def tell(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise InvalidInput(f"the folder {folder} cannot be read: {error.strerror}") from error
+        log.warning("the folder %s cannot be read, and is passed over: %s", error.filename, error.strerror)
 
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Without PIL's warnings of many pixels, for which MAX_PIXELS is our own limit, and of odd metadata.
-
-    Of PIL alone: where threads overlap, Python may leave the filter behind.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-def open_picture(path: str | Path) -> Image.Image:
-    """A picture file, opened but not decoded. Raises UnreadableImage, and what PIL and the system raise."""
-    _teach_pil()
-    if not str(path):
-        raise UnreadableImage("an empty path is no picture; is a variable not set?")
-    mode = Path(path).stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise UnreadableImage(f"{path} is a folder; name a picture")
-    if not stat.S_ISREG(mode):  # a pipe would be waited for
-        raise UnreadableImage(f"{path} is not a regular file; save it as one first")
-    if _is_raw(tiff_tags(path)):
-        raise UnreadableImage(f"{path} is a camera raw file; export it as TIFF or JPEG first")
-    return Image.open(path, formats=READ_FORMATS)
-
-
-def tiff_tags(path: str | Path) -> Mapping[int, Any]:
-    """The tags of a TIFF, also of one that PIL has no mode for; none of a damaged one, and of other files."""
-    with Path(path).open("rb") as file:
-        header = file.read(16)
-        begin, is_big = header[:4], header[:4] in _BIG_TIFFS
-        if begin not in (*_TIFFS, *_BIG_TIFFS):
-            return {}
-        try:
-            # PIL tells a BigTIFF by this beginning alone, whatever its byte order is.
-            header = (_BIG_TIFFS if is_big else _TIFFS)[0] + header[4 : 16 if is_big else 8]
-            tags = ImageFileDirectory_v2(header, prefix=begin[:2])
-            file.seek(tags.next)
-            tags.load(file)
-            return tags
-        except Exception:
-            return {}
-
-
-def _is_raw(tags: Mapping[int, Any]) -> bool:
-    """Whether it is a DNG, or one of the camera makers' formats, which begin with a thumbnail."""
-    is_thumbnail, of_sensor = tags.get(_SUBFILE_TYPE) == _REDUCED, tags.get(PHOTOMETRIC) in _OF_SENSORS
-    return _DNG_VERSION in tags or is_thumbnail or of_sensor
-
-
-@functools.cache
-def _teach_pil() -> None:
-    """Teach PIL the photos of phones, and long profiles. On first use: importing must not change anything."""
-    pi_heif.register_heif_opener()
-    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=tell):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        found += [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    return sorted(found)

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from styletransfer.errors import UnreadableImage, UnwritableOutput
-from styletransfer.images.formats import SAVE_OPTIONS, tiff_tags, without_warnings
+from styletransfer.images.formats import SAVE_OPTIONS
+from styletransfer.images.opening import tiff_tags, without_warnings
 
 if TYPE_CHECKING:
     import pyvips

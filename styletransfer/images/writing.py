@@ -13,8 +13,9 @@ from torch import Tensor
 from styletransfer.errors import UnwritableOutput
 from styletransfer.files import check_place, replacing
 from styletransfer.images import large
-from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS, exif_value
-from styletransfer.images.reading import is_for_libvips, opened
+from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS
+from styletransfer.images.opening import exif_value, opened
+from styletransfer.images.reading import is_for_libvips
 from styletransfer.images.resizing import as_bytes
 
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription

@@ -18,8 +18,8 @@ from styletransfer.decoder import (
     statistics_of,
     toward,
 )
-from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
+from styletransfer.memory import release_freed_memory
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
 from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
 from styletransfer.norm import (

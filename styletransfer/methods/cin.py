@@ -8,11 +8,12 @@ from torch import Tensor
 
 from styletransfer.convolution import STRIDE, compute_in
 from styletransfer.core import Cost, OnStep, Style, blend
-from styletransfer.device import release_freed_memory
 from styletransfer.images import as_float
+from styletransfer.memory import release_freed_memory
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
 from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
-from styletransfer.networks import NormStatistics, TransformerNetwork, with_identity
+from styletransfer.networks import TransformerNetwork
+from styletransfer.rows import NormStatistics, with_identity
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
 from styletransfer.stylebank import check_base
 from styletransfer.weights import load_base

@@ -1,16 +1,14 @@
 """The controls of the Paint tab, and the wish that they describe."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.page.gallery import title_of
+from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
 from styletransfer.page.region import RegionEditor
@@ -25,7 +23,6 @@ FINEST = "Finest"
 METHODS = {"Fast": "cin", "AdaIN": "adain", FINEST: "gatys"}
 SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
 FORMATS = ("PNG", "JPEG", "WebP")
-YOURS = "Your picture"
 PICTURES = (
     "image",
     *sorted(images.PICTURE_SUFFIXES),
@@ -253,40 +250,3 @@ class Controls:
             else:
                 found[share] = found[place] = gr.update(visible=False)
         return found
-
-
-def titles_of(transfer: StyleTransfer, styles: Iterable[str]) -> list[str]:
-    """Titles of the styles of a wish, in which a path is the visitor's own picture."""
-    infos = transfer.styles
-    return [
-        title_of(infos[name]) if name in infos else YOURS if Path(name).is_absolute() else name
-        for name in styles
-    ]
-
-
-def mix_text(titles: Sequence[str], weights: Sequence[float], picture_weight: float | None = None) -> str:
-    """The shares of the styles, and of the visitor's picture if it has a weight; "" for a single one."""
-    if picture_weight is not None:
-        titles, weights = [*titles, YOURS], [*weights, picture_weight]
-    total = sum(weights)
-    if len(titles) < 2:
-        return ""
-    if total <= 0:
-        return "Give at least one style a weight."
-    return " · ".join(
-        f"**{as_written(title)}** {100 * weight / total:.0f} %"
-        for title, weight in zip(titles, weights, strict=True)
-    )
-
-
-def as_written(text: str) -> str:
-    """The text escaped for Markdown: otherwise a title in somebody's style file could fetch a picture."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)  # all ASCII punctuation, which Markdown allows to escape
-
-
-def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
-    """What was painted in the editor, as a grey picture, or None if nothing was."""
-    if not edited or not edited["layers"] or edited["background"] is None:
-        return None
-    alpha = edited["layers"][0].getchannel("A")
-    return alpha if alpha.getbbox() else None

@@ -13,7 +13,8 @@ import gradio as gr
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidStyleFile, UnknownStyle
-from styletransfer.page.visitors import Visitor, made, on_white
+from styletransfer.page.belongings import made, on_white
+from styletransfer.page.visitors import Visitor
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Halt, alone
 

@@ -12,6 +12,7 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style
 from styletransfer.errors import InvalidInput
 from styletransfer.page.controls import Updates, Values
+from styletransfer.page.events import QUIET, long_work, telling
 from styletransfer.page.gallery import title_of
 from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
@@ -20,7 +21,7 @@ from styletransfer.page.slider import slider
 from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import readable_size
-from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
+from styletransfer.page.work import Finished, follow
 from styletransfer.stylebank import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -114,7 +115,7 @@ class LearnTab:
         visitor = self.visitors.recognised(values[tab.key], request)
         visitor.on_page = True
         return {
-            tab.gallery: self.paint_tab.pictures.found(visitor, values[tab.search], values[tab.chosen]),
+            tab.gallery: self.paint_tab.choices.search(values[tab.search], values[tab.chosen], request),
             self.own: self._own(visitor),
             tab.key: visitor.own.key,
         }
@@ -193,7 +194,7 @@ class LearnTab:
             self.sure: gr.update(visible=False),
             self.progress: progress_bar(1, f"<b>{escape(title)}</b> is removed."),
             self.own: self._own(visitor),
-            **self.paint_tab.rechosen(chosen, values, request),
+            **self.paint_tab.choices.rechosen(chosen, values, request),
         }
 
     def _add(self, values: Values, request: gr.Request) -> str:

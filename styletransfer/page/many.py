@@ -1,17 +1,15 @@
-"""The tab for many photos, painted alike into a zip; and unpacking zips safely."""
+"""The tab for many photos, painted alike into a zip."""
 
 import math
-import re
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -28,25 +26,20 @@ from styletransfer.errors import (
     UnknownStyle,
     UnwritableOutput,
 )
-from styletransfer.files import attempt
 from styletransfer.images import Picture
 from styletransfer.page.controls import PICTURES, Values
+from styletransfer.page.events import long_work, telling
 from styletransfer.page.look import progress_bar
-from styletransfer.page.paint import PaintTab, check_fits
+from styletransfer.page.paint import PaintTab
+from styletransfer.page.results import check_fits
+from styletransfer.page.unpacking import LONGEST_STEM, MOST_PHOTOS, photos_of
 from styletransfer.page.uploads import FileInput
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish, readable_size
-from styletransfer.page.work import Finished, follow, long_work, telling
+from styletransfer.page.work import Finished, follow
 from styletransfer.settings import WHOLE_PIXELS
 
-MOST_PHOTOS = 500
 SPARE = 2**20  # bytes of disk space for the end of a zip
-MOST_BYTES = 2_000_000_000  # of all zips, unpacked
-# Ways of packing: in the others, which are rare, a few bytes become any amount in memory at once.
-PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)  # what such zips raise
-NOT_IN_NAMES = r'[\x00-\x1f<>:"\\|?*]'  # not allowed on Windows, where a colon could lead to another disk
-LONGEST_STEM = 50  # letters of a photo's name to keep; in UTF-8 up to four times as many bytes
 
 
 @dataclass(frozen=True)
@@ -118,57 +111,6 @@ class ManyTab:
         archive = str(outcome.archive) if outcome.archive else None
         done = gr.update(value=archive, interactive=archive is not None)
         yield progress_bar(1, told), done, gr.update(interactive=False)
-
-
-def photos_of(files: Sequence[Path], folder: Path) -> list[Path]:
-    """The photos among the files; those in zips are unpacked into `folder`.
-
-    Raises InvalidInput, or UnwritableOutput where the disk is full.
-    """
-    found: list[Path] = []
-    size = 0
-    for file in files:
-        if file.suffix.lower() != ".zip":
-            found.append(file)
-            continue
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = [each for each in archive.infolist() if _is_photo(each)]
-                size += sum(member.file_size for member in members)
-                if len(found) + len(members) > MOST_PHOTOS or size > MOST_BYTES:
-                    raise InvalidInput(
-                        f"more than {MOST_PHOTOS} photos, or more than {MOST_BYTES / 1e9:.0f} GB unpacked; "
-                        "upload fewer at a time"
-                    )
-                if any(member.compress_type not in PACKINGS for member in members):
-                    raise InvalidInput(
-                        f"{file.name} is packed in a way that is not read here; pack it as an ordinary zip"
-                    )
-                found += [_unpacked(archive, member, folder) for member in members]
-        except DAMAGED as error:
-            raise InvalidInput(f"{file.name} is not a zip that can be read: {error}") from error
-    if not found:
-        raise InvalidInput("no pictures found; upload photos, or a zip of photos")
-    if len(found) > MOST_PHOTOS:
-        raise InvalidInput(f"these are {len(found)} photos; upload at most {MOST_PHOTOS} at a time")
-    return found
-
-
-def _is_photo(member: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(member.filename)
-    hidden = path.name.startswith(".") or member.is_dir()
-    return path.suffix.lower() in images.PICTURE_SUFFIXES and not hidden
-
-
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
-    """Unpack a picture of a zip into a new folder; the path that the zip gives it is ignored."""
-    name = PurePosixPath(member.filename)
-    stem = re.sub(NOT_IN_NAMES, "_", name.stem)[:LONGEST_STEM]
-    with archive.open(member) as source, attempt(f"unpack {name.name}"):
-        path = Path(tempfile.mkdtemp(dir=folder)) / (stem + name.suffix)
-        with path.open("wb") as target:
-            shutil.copyfileobj(source, target)
-    return path
 
 
 def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:

@@ -10,9 +10,9 @@ from gradio.processing_utils import check_all_files_in_cache
 
 from styletransfer.errors import StyleTransferError
 from styletransfer.files import attempt
+from styletransfer.page.events import QUIET
 from styletransfer.page.quick_import import no_stubs
 from styletransfer.page.visitors import Visitor, Visitors
-from styletransfer.page.work import QUIET
 
 SHOWN = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # by every browser
 MOST_COPIES = 10_000  # whose originals are remembered

@@ -1,5 +1,6 @@
-"""The editor in which a region is painted on the photo."""
+"""The editor in which a region is painted on the photo, and that region."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -8,8 +9,8 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput
+from styletransfer.page.events import telling
 from styletransfer.page.quick_import import no_stubs
-from styletransfer.page.work import telling
 
 MOST_PIXELS = 2**22  # of what was painted; the photo in the editor has at most a quarter of that
 
@@ -38,6 +39,14 @@ with no_stubs():
                 layers: list[Any] = [_opened(layer.path) for layer in payload.layers]
             background = None if payload.background is None else payload.background.path
             return {"background": background, "layers": layers, "composite": None}
+
+
+def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:
+    """What was painted in the editor, as a grey picture, or None if nothing was."""
+    if not edited or not edited["layers"] or edited["background"] is None:
+        return None
+    alpha = edited["layers"][0].getchannel("A")
+    return alpha if alpha.getbbox() else None
 
 
 def _opened(layer: str) -> Image.Image:

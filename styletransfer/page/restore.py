@@ -1,13 +1,88 @@
-"""The settings embedded in a painting, as values for the controls. Anybody may have written them."""
+"""The settings embedded in a painting, restored to the controls. Anybody may have written them."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from html import escape
+from pathlib import Path
 from typing import Any
 
-from styletransfer.page.controls import METHODS, MOST_STYLES, SIZES
+import gradio as gr
+
+from styletransfer import images
+from styletransfer.errors import UnreadableImage
+from styletransfer.page.choices import Choices, next_step
+from styletransfer.page.controls import METHODS, MOST_STYLES, SIZES, Controls, Updates, Values
+from styletransfer.page.events import WAITING, telling
 from styletransfer.page.slider import Slider
+from styletransfer.page.visitors import Visitors
 from styletransfer.settings import Optimization, is_number
+
+
+class Restorer:
+    """Handlers of the events at which a painting may come back; they give updates of the controls."""
+
+    def __init__(self, visitors: Visitors, controls: Controls, choices: Choices) -> None:
+        self.visitors, self.controls, self.choices = visitors, controls, choices
+
+    def photo_given(self, values: Values, request: gr.Request) -> Updates:
+        """Show the photo in the region editor; a painting made here restores its settings."""
+        it, photo = self.controls, values[self.controls.photo]
+        fresh = self.choices.without_region(photo, request)
+        if photo is None:
+            return {**fresh, it.note: "Choose a photo and a style."}
+        found = images.read_metadata(Path(photo))
+        if not weights_in(found):
+            return {**fresh, it.note: WAITING if values[it.chosen] else next_step(True)}
+        settings = self._settings_of(found, values, request)
+        if settings:
+            gr.Info("Settings restored from this painting.")
+        return {**fresh, it.note: WAITING, **settings}
+
+    def restore(self, values: Values, request: gr.Request) -> Updates:
+        """Settings of the painting that was given for them."""
+        it = self.controls
+        with telling():
+            found = images.read_metadata(Path(values[it.restore]))
+            if not weights_in(found):
+                raise UnreadableImage(
+                    "this picture contains no settings; choose a painting that was made with this program"
+                )
+        settings = self._settings_of(found, values, request)
+        fresh = self.choices.without_region(values[it.photo], request) if settings else {}
+        return {**fresh, it.note: WAITING, **settings}
+
+    def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
+        """Updates that set the controls as these parameters of a painting say, except for regions.
+
+        The visitor's picture is removed, unless one of that name was in the mix.
+        """
+        it, transfer, weights = self.controls, self.visitors.of(request).transfer, weights_in(found)
+        picture = values[it.picture] and Path(values[it.picture]).name
+        known = {name: weight for name, weight in weights.items() if name in transfer.styles}
+        missing = [name for name in weights if name not in known and name != picture]
+        if missing:
+            names = escape(", ".join(missing), quote=False)  # it is shown as HTML
+            gr.Warning(f"Styles that are not available here: {names}")
+        if len(missing) == len(weights):
+            return {}
+        chosen = list(known)[:MOST_STYLES]
+        lost = not_restored(found, len(known))
+        if lost:
+            gr.Warning(f"Some settings could not be restored: {', '.join(lost)}.")
+        shares = {name: percent(known[name]) for name in chosen}
+        share = percent(weights[picture]) if picture in weights else None
+        updates = self.choices.choice(chosen, values[it.search], request, shares, {}, share)
+        if picture and share is None:
+            updates[it.picture] = None
+        return updates | {
+            it.strength: as_shown(it.strength, found.get("strength")),
+            it.method: method_in(found),
+            it.size: size_in(found),
+            it.preserve_color: as_shown(it.preserve_color, found.get("preserve_color")),
+            it.stroke_size: as_shown(it.stroke_size, found.get("stroke_size")),
+            it.seconds: as_shown(it.seconds, seconds_in(found)),
+        }
 
 
 def weights_in(found: Mapping[str, Any]) -> dict[str, float]:

@@ -11,10 +11,11 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.page.controls import METHODS, Updates, Values
+from styletransfer.page.events import QUIET, long_work, telling
 from styletransfer.page.gallery import looks, style_in
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
-from styletransfer.page.work import QUIET, Finished, follow, long_work, telling
+from styletransfer.page.work import Finished, follow
 
 FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
@@ -101,6 +102,6 @@ class SheetTab:
         picture, name = self.paint_tab.controls.picture, style_in(event)
         if name not in self.visitors.of(request).transfer.styles:
             raise gr.Error("This style is no longer here.", print_exception=False)
-        picked = self.paint_tab.rechosen([name], {**values, picture: None}, request)
+        picked = self.paint_tab.choices.rechosen([name], {**values, picture: None}, request)
         without = {picture: None} if values[picture] else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}

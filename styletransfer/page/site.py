@@ -18,11 +18,12 @@ from fastapi import HTTPException
 from gradio import processing_utils, routes
 
 from styletransfer.api import StyleMix, StyleTransfer
-from styletransfer.device import keep_freed_memory
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.images import to_pil
+from styletransfer.memory import keep_freed_memory
 from styletransfer.page.controls import Updates, Values
 from styletransfer.page.endpoints import Endpoints
+from styletransfer.page.events import LONGEST_QUEUE, QUIET
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.look import look
@@ -31,7 +32,7 @@ from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import shown
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import MOST_VISITORS, Visitors
-from styletransfer.page.work import LONGEST_QUEUE, QUIET, Halt, alone
+from styletransfer.page.work import Halt, alone
 
 KEPT_SECONDS = 86_400  # how long Gradio keeps its copies of pictures, even those of an open page
 TIDIED_EVERY = 3600  # seconds
@@ -80,7 +81,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
         Endpoints(visitors)
 
         def open_page(values: Values, request: gr.Request) -> Updates:
-            return learn_tab.listing(values, request) | paint_tab.earlier(request)
+            return learn_tab.listing(values, request) | paint_tab.results.earlier(request)
 
         loaded = page.load(
             open_page,

@@ -1,6 +1,5 @@
-"""The visitors of the page: their files, what belongs to them, and stopping their jobs."""
+"""The visitors of the page: their files, and stopping their jobs."""
 
-import secrets
 import shutil
 import tempfile
 import threading
@@ -14,88 +13,15 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.files import attempt
+from styletransfer.page.belongings import Belongings, Earlier, Painted, made, on_white
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Halt
 
 KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
-KEPT_PAINTINGS = 12
-THUMBNAIL_SIDE = 256  # pixels
 SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
 KEPT_SIDES = 3  # in how many sizes a photo is kept in memory, up to 17 MB each
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
-
-
-@dataclass
-class Painted:
-    """A full painting, with its photo, its wish, the note that was shown, and its files by format.
-
-    The painting is None where it can be read from a file.
-    """
-
-    photo: str
-    wish: Wish
-    painting: Image.Image | None
-    note: str
-    files: dict[str, Path] = field(default_factory=dict)
-
-    def rest(self) -> None:
-        """Keep the painting on disk alone, unless it would lose its transparency there."""
-        known = {"PNG", "WebP", "JPEG"} if self.painting and self.painting.mode == "RGB" else {"PNG", "WebP"}
-        if known & {*self.files}:
-            self.painting = None
-
-    def picture(self) -> Image.Image:
-        """The painting, read again if need be. Raises UnreadableImage."""
-        found = self.painting
-        if found is None:
-            file = next(self.files[each] for each in ("PNG", "WebP", "JPEG") if each in self.files)
-            picture = images.read_picture(file)
-            found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
-        return found
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """An earlier painting: files to look at of photo and painting, a thumbnail, and the painting itself."""
-
-    shown: tuple[Path, Path]
-    small: Path
-    file: Path
-    title: str
-    note: str
-
-
-@dataclass
-class Belongings:
-    """What outlives an open page: own styles, which `transfer` uses, and the last paintings.
-
-    Whoever can name the `key` has the same; `folder` is removed when nobody has them any more.
-    """
-
-    transfer: StyleTransfer
-    folder: Path
-    key: str = field(default_factory=secrets.token_urlsafe)
-    earlier: deque[Earlier] = field(default_factory=deque)
-
-    def keep(self, painting: Image.Image, shown: tuple[str, str], file: Path, title: str, note: str) -> None:
-        """Add a painting as copies of its files, and remove the oldest; does nothing if the disk is full."""
-        folder = self.folder / secrets.token_hex(8)
-        try:
-            made(self.folder)
-            folder.mkdir()
-            before, after = (Path(shutil.copy(each, folder)) for each in shown)
-            small = on_white(painting)
-            small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-            small_file = folder / f"{folder.name}.jpg"  # a unique name, which identifies a click
-            small.save(small_file, quality=90)
-            kept = Path(shutil.copy(file, folder))
-        except OSError:
-            shutil.rmtree(folder, ignore_errors=True)
-            return
-        self.earlier.appendleft(Earlier((before, after), small_file, kept, title, note))
-        while len(self.earlier) > KEPT_PAINTINGS:
-            shutil.rmtree(self.earlier.pop().file.parent, ignore_errors=True)
 
 
 @dataclass
@@ -209,19 +135,6 @@ class Visitor:
         others = [(other, each) for other, each in known.items() if other[0] == photo and other != key]
         self._scaled = dict([*others[1 - KEPT_SIDES :], (key, found)])  # the one used last is last
         return found
-
-
-def made(folder: Path) -> Path:
-    """The folder, made again if need be: some systems clean up temporary folders."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, on white."""
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
 
 
 class Visitors:

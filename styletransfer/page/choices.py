@@ -1,0 +1,126 @@
+"""What follows from what visitors choose on the Paint tab: styles, weights, pictures and regions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from styletransfer.files import attempt
+from styletransfer.page.controls import FINEST, MOST_STYLES, Controls, Updates, Values
+from styletransfer.page.events import telling
+from styletransfer.page.gallery import StylePictures, look_on, style_in
+from styletransfer.page.mix import mix_text, titles_of
+from styletransfer.page.pad import corner_weights
+from styletransfer.page.region import region_of
+from styletransfer.page.visitors import Visitors
+from styletransfer.page.wish import INSIDE
+
+
+class Choices:
+    """Handlers of the events at which visitors choose; they give updates of the controls."""
+
+    def __init__(self, visitors: Visitors, controls: Controls, pictures: StylePictures) -> None:
+        self.visitors, self.controls, self.pictures = visitors, controls, pictures
+
+    def search(self, search: str, chosen: list[str], request: gr.Request) -> Any:
+        """Update of the gallery with the styles that match."""
+        return self.pictures.found(self.visitors.of(request), search, chosen)
+
+    def styles_on_photo(self, wished: bool, photo: str | None, request: gr.Request) -> None:
+        """Make the gallery show the visitor's photo in every style, or its usual pictures."""
+        visitor = self.visitors.of(request)
+        with telling():
+            visitor.looks = look_on(visitor, photo) if wished and photo is not None else {}
+
+    def choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
+        """Use the style that was clicked in the gallery, or no longer use it."""
+        chosen, name = values[self.controls.chosen], style_in(event)
+        if name in chosen:
+            chosen = [each for each in chosen if each != name]
+        elif len(chosen) == MOST_STYLES:
+            raise gr.Error(
+                f"At most {MOST_STYLES} styles can be blended. Click a chosen one to remove it first.",
+                print_exception=False,
+            )
+        else:
+            chosen = [*chosen, name]
+        return self.rechosen(chosen, values, request)
+
+    def rechosen(self, chosen: list[str], values: Values, request: gr.Request) -> Updates:
+        """`choice`, in which the styles that were chosen before keep their weights and places.
+
+        A new one is used inside the region, if there is one.
+        """
+        it = self.controls
+        weights, places = it.kept(values)
+        if values[it.region_mask] is not None:
+            places = dict.fromkeys(chosen, INSIDE) | places
+        return self.choice(chosen, values[it.search], request, weights, places, self._picture_weight(values))
+
+    def choice(
+        self,
+        chosen: list[str],
+        search: str,
+        request: gr.Request,
+        weights: Mapping[str, float],
+        places: Mapping[str, str],
+        picture_weight: float | None,
+    ) -> Updates:
+        """Updates of the gallery and the rows for the chosen styles, as far as they still exist."""
+        it, visitor = self.controls, self.visitors.of(request)
+        known = visitor.transfer.styles
+        chosen = [name for name in chosen if name in known]
+        rows = it.row_updates(visitor.transfer, chosen, weights, places, picture_weight)
+        return {it.chosen: chosen, it.gallery: self.pictures.found(visitor, search, chosen), **rows}
+
+    def _picture_weight(self, values: Values) -> float | None:
+        it = self.controls
+        return values[it.picture_slider] if values[it.picture] else None
+
+    def pad_moved(self, values: Values, event: gr.EventData, request: gr.Request) -> Updates:
+        """Weights of the styles where the point on the pad is now."""
+        it = self.controls
+        chosen = values[it.chosen]
+        weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
+        titles = titles_of(self.visitors.of(request).transfer, chosen)
+        text = mix_text(titles, weights, self._picture_weight(values))
+        return {it.mix: text, **dict(zip(it.sliders, weights, strict=False))}
+
+    def method_chosen(self, method: str) -> Updates:
+        """What is needed for that method alone."""
+        it, finest = self.controls, method == FINEST
+        return {
+            it.seconds: gr.update(visible=finest),
+            it.paint_button: gr.update(visible=not finest),
+            it.finest_button: gr.update(visible=finest),
+        }
+
+    def picture_given(self, values: Values, request: gr.Request) -> Updates:
+        """Rows for the mix with the visitor's own picture, or without it."""
+        it, transfer = self.controls, self.visitors.of(request).transfer
+        rows = it.row_updates(transfer, values[it.chosen], *it.kept(values), self._picture_weight(values))
+        for row in (*it.sliders, *it.places):
+            rows[row].pop("value", None)  # the browser may have newer ones, of settings that are being restored
+        return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
+
+    def without_region(self, photo: str | None, request: gr.Request) -> Updates:
+        """Put the photo into the region editor, with no region painted."""
+        it, visitor, shown = self.controls, self.visitors.of(request), None
+        if photo is not None:
+            with telling(), attempt("write the photo to paint a region on"):
+                shown = str(visitor.new_file("photo.jpg"))
+                visitor.shown(photo).save(shown, quality=90)
+        return {it.region: gr.update(value=shown), it.region_mask: None, it.where: gr.update(visible=False)}
+
+    def region_painted(self, values: Values) -> Updates:
+        """Keep the region; the first time, all styles are set to be used inside it."""
+        it, region = self.controls, region_of(values[self.controls.region])
+        found: Updates = {it.region_mask: region, it.where: gr.update(visible=region is not None)}
+        if region is not None and values[it.region_mask] is None:
+            found |= dict.fromkeys([*it.places, it.picture_place], INSIDE)
+        return found
+
+
+def next_step(has_photo: bool) -> str:
+    """What is still to be chosen."""
+    return "Choose a style in the gallery." if has_photo else "Choose a photo first."

@@ -1,0 +1,196 @@
+"""Painting what the controls of the Paint tab describe, and previews of it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from styletransfer import images
+from styletransfer.api import StyleTransfer
+from styletransfer.core import OnStep, normalise_weights
+from styletransfer.errors import InvalidInput, StyleTransferError
+from styletransfer.page.belongings import Painted
+from styletransfer.page.choices import next_step
+from styletransfer.page.controls import Controls, Updates, Values
+from styletransfer.page.events import tell, telling
+from styletransfer.page.mix import mix_text, titles_of
+from styletransfer.page.pad import pad_value
+from styletransfer.page.results import Results, check_fits, compare, saved
+from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
+from styletransfer.page.wish import Wish
+from styletransfer.page.work import Finished, alone, follow
+
+PREVIEW_SIDE = 384  # pixels; painted while a slider moves
+
+
+class Painter:
+    """Handlers of the events that paint; they give updates of the controls, some of them several in turn."""
+
+    def __init__(self, visitors: Visitors, controls: Controls, results: Results) -> None:
+        self.visitors, self.controls, self.results = visitors, controls, results
+
+    def preview(self, values: Values, request: gr.Request) -> Updates:
+        """A quick preview at a reduced size."""
+        it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
+        photo, mixed = values[it.photo], self._mixed(values, request)
+        if (
+            photo is None
+            or sum(wish.styles.values()) <= 0
+            or wish.optimises
+            or visitor.painting_of(photo, wish)  # a preview that comes late
+        ):
+            return mixed
+        with telling():
+            with alone(visitor.short, short=True):
+                small = visitor.scaled(photo, PREVIEW_SIDE)
+                painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
+            shown = compare(visitor, photo, painted)
+            visitor.painted = None  # what the page shows is no full painting any more
+            return mixed | {it.result: gr.update(value=shown)}
+
+    def preview_without_pad(self, values: Values, request: gr.Request) -> Updates:
+        return _without(self.controls.pad, self.preview(values, request))
+
+    def paint_without_pad(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        for updates in self.paint_live(values, request):
+            yield _without(self.controls.pad, updates)
+
+    def _mixed(self, values: Values, request: gr.Request) -> Updates:
+        """Updates of the mix text and the pad."""
+        it, styles = self.controls, self.controls.wish(values).styles
+        titles, weights = titles_of(self.visitors.of(request).transfer, styles), list(styles.values())
+        beside = len(values[it.chosen])  # the visitor's picture is not on the pad
+        return {it.mix: mix_text(titles, weights), it.pad: pad_value(titles[:beside], weights[:beside])}
+
+    def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Paint if the method is fast; otherwise say how long it would take."""
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        yield self._mixed(values, request)
+        if photo is None or not wish.styles:
+            yield {it.note: next_step(photo is not None)}
+        elif painted := self.visitors.of(request).painting_of(photo, wish):  # shown already
+            yield {it.note: painted.note}
+        elif not wish.optimises:
+            yield from self.paint(values, request)
+        else:
+            yield {it.note: f"Finest takes about {wish.seconds:.0f} seconds. Press Paint to start."}
+
+    def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Paint at full size, with updates until it is done or has failed."""
+        try:
+            yield from self._paint(values, request)
+        except StyleTransferError as error:
+            tell(error)
+            yield self.nothing_painted(request)
+
+    def _paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = self.visitors.recognised(values[it.key], request)
+        size = self.checked_size(values, request)  # an error must not cost the painting there is
+        expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
+        before, visitor.painted = visitor.painted, None
+
+        def work(on_step: OnStep) -> Image.Image:
+            nonlocal began
+            began = time.monotonic()  # without the time that it waited
+            # A small one is in memory, mostly: decoding takes as long as painting.
+            source = visitor.scaled(photo, wish.size) if wish.size and wish.size <= SHOWN_SIDE else photo
+            return wish.paint(visitor.transfer, source, on_step)
+
+        halt = visitor.long if wish.optimises else visitor.short
+        events = follow(work, halt, short=not wish.optimises)  # from now on it can be stopped
+        visitor.painting.append(halt)
+        try:
+            yield {
+                it.note: expected,
+                it.download: gr.update(interactive=False),
+                it.stop_button: gr.update(interactive=True),
+            }
+            for event in events:
+                if isinstance(event, Finished):
+                    painted = event.value
+                elif event.preview is not None and wish.optimises:
+                    shown = compare(visitor, photo, images.to_pil(event.preview))
+                    before = visitor.painted = None  # the page shows the preview instead
+                    yield {
+                        it.result: gr.update(value=shown),
+                        it.note: f"Step {event.step} of {event.steps}, {time.monotonic() - began:.0f} s",
+                        it.download: gr.update(interactive=False),  # another painting was shown meanwhile
+                        it.stop_button: gr.update(interactive=True),
+                    }
+            note = f"{painted.width} x {painted.height} pixels, painted in {time.monotonic() - began:.1f} s"
+            shown = compare(visitor, photo, painted)
+        except BaseException:
+            visitor.painted = visitor.painted or before  # the new one failed
+            raise
+        finally:
+            visitor.painting.remove(halt)
+        yield from self._finish(Painted(photo, wish, painted, note), shown, visitor, request)
+
+    def _finish(
+        self, done: Painted, shown: tuple[str, str], visitor: Visitor, request: gr.Request
+    ) -> Iterator[Updates]:
+        """Show a painting, save it for download, and keep it among the earlier ones."""
+        it, wish, painted, file_format = self.controls, done.wish, done.picture(), visitor.file_format
+        visitor.painted = done  # from now on `save_again` saves it, also where this format cannot hold it
+        yield {
+            it.result: gr.update(value=shown),
+            it.download: gr.update(interactive=False),
+            it.stop_button: gr.update(interactive=bool(visitor.painting)),
+        }
+        try:
+            file = saved(visitor, done)
+            if visitor.file_format != file_format:  # one was chosen meanwhile
+                file = saved(visitor, done)
+        except StyleTransferError as error:  # it was painted all the same
+            tell(error)
+            download = gr.update(interactive=False)
+        else:
+            title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
+            visitor.own.keep(painted, shown, file, title, done.note)
+            download = gr.update(value=str(file), interactive=True)
+        # Saving takes seconds, in which another painting may have been shown.
+        told = {it.note: done.note, it.download: download} if visitor.painted is done else {}
+        yield told | self.results.earlier(request)
+
+    def checked_size(self, values: Values, request: gr.Request) -> tuple[int, int]:
+        """Height and width of the painting that is wished for. Raises StyleTransferError where it cannot be."""
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = self.visitors.of(request)
+        if photo is None or not wish.styles:
+            raise InvalidInput(next_step(photo is not None))
+        normalise_weights(wish.styles)
+        visitor.file_format = visitor.file_format or values[it.file_format]
+        size = wish.painted_size(photo)
+        check_fits(visitor.file_format, size)
+        return size
+
+    def nothing_painted(self, request: gr.Request) -> Updates:
+        """Say so, and offer the painting that the page shows for download again."""
+        it, visitor = self.controls, self.visitors.of(request)
+        download = gr.update(interactive=False)
+        with suppress(StyleTransferError):  # the format that is chosen by now may not hold it
+            file = saved(visitor, visitor.painted) if visitor.painted else None
+            if file and file.exists():  # an earlier painting may be gone
+                download = gr.update(value=str(file), interactive=True)
+        return {
+            it.note: "Nothing was painted.",
+            it.download: download,
+            it.stop_button: gr.update(interactive=bool(visitor.painting)),
+        }
+
+
+def _without(component: Any, updates: Updates) -> Updates:
+    return {each: update for each, update in updates.items() if each is not component}
+
+
+def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> str:
+    """A text about how long it will take."""
+    if wish.optimises:
+        return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
+    found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
+    return f"Painting, about {found.seconds + 0.2:.1f} s…"
