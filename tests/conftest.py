@@ -3,10 +3,12 @@
 import os
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -303,6 +305,28 @@ def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     from styletransfer.page.visitors import Visitor
 
     return Visitor(Belongings(transfer, folder), folder)
+
+
+def calls_by_two_threads(
+    patch: pytest.MonkeyPatch, module: ModuleType, name: str, work: Callable[[], object]
+) -> int:
+    """How often a slow function of a module is called where two threads do the same work at a time."""
+    function, both = getattr(module, name), threading.Barrier(2)
+    calls: list[object] = []
+
+    def slowly(*given: object) -> object:
+        calls.append(given)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return function(*given)
+
+    patch.setattr(module, name, slowly)
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(calls)
 
 
 def free_port() -> int:

@@ -1,15 +1,13 @@
 import json
 import math
 import shutil
-import threading
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, make_photo, near, random_predictor, random_style, same
+from conftest import TINY, calls_by_two_threads, make_photo, near, random_predictor, random_style, same
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import Optimization, StyleTransfer, images, methods, read_metadata, save_picture, stylebank
@@ -663,21 +661,7 @@ def test_weight_files_that_are_replaced_while_the_program_runs_are_loaded(transf
 
 
 def test_networks_are_loaded_once_however_many_ask_at_the_same_time(transfer, monkeypatch):
-    load, loads, both = methods.load, [], threading.Barrier(2)
-
-    def slowly(*given):
-        loads.append(given)
-        with suppress(threading.BrokenBarrierError):
-            both.wait(0.5)
-        return load(*given)
-
-    monkeypatch.setattr(methods, "load", slowly)
-    asking = [threading.Thread(target=transfer._stylizer, args=("cin",)) for _ in range(2)]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    assert len(loads) == 1
+    assert calls_by_two_threads(monkeypatch, methods, "load", lambda: transfer._stylizer("cin")) == 1
 
 
 def test_a_program_that_makes_its_tensors_elsewhere_gets_the_same_paintings(tiny_models, tiny_styles, tmp_path):

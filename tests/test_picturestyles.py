@@ -3,12 +3,10 @@
 import gc
 import os
 import shutil
-import threading
 import weakref
-from contextlib import suppress
 
 import torch
-from conftest import TINY, make_photo, random_predictor
+from conftest import TINY, calls_by_two_threads, make_photo, random_predictor
 
 from styletransfer import picturestyles
 from styletransfer.files import sha256_of
@@ -30,22 +28,11 @@ def test_a_picture_is_looked_at_no_deeper_than_its_statistics_are_read(tiny_mode
 
 
 def test_the_encoder_is_loaded_once_however_many_ask_at_the_same_time(tiny_models, monkeypatch):
-    load, loads, both = picturestyles.load_vgg19, [], threading.Barrier(2)
-
-    def slowly(*given):
-        loads.append(given)
-        with suppress(threading.BrokenBarrierError):
-            both.wait(0.5)
-        return load(*given)
-
-    monkeypatch.setattr(picturestyles, "load_vgg19", slowly)
     pictures = PictureStyles(tiny_models, torch.device("cpu"))
-    asking = [threading.Thread(target=pictures.get, args=(make_photo(32, 32), "picture")) for _ in range(2)]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    assert len(loads) == 1
+    loads = calls_by_two_threads(
+        monkeypatch, picturestyles, "load_vgg19", lambda: pictures.get(make_photo(32, 32), "picture")
+    )
+    assert loads == 1
 
 
 def test_a_picture_is_looked_at_once_and_anew_when_its_file_changes(transfer, photo, tmp_path, monkeypatch):
