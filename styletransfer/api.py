@@ -35,7 +35,8 @@ from styletransfer.settings import (
     StyleTraining,
     is_number,
 )
-from styletransfer.stylebank import SUFFIX, StyleBank, to_slug
+from styletransfer.stylebank import StyleBank, to_slug
+from styletransfer.stylefile import SUFFIX
 from styletransfer.text import encodable, recorded
 from styletransfer.weights import MANIFEST_FILE, load_base
 

@@ -21,7 +21,8 @@ from styletransfer.core import Style, StyleInfo
 from styletransfer.decoder import AdainDecoder
 from styletransfer.networks import NetworkConfig, TransformerNetwork
 from styletransfer.predictor import RowPredictor
-from styletransfer.stylebank import StyleBank, save_style
+from styletransfer.stylebank import StyleBank
+from styletransfer.stylefile import save_style
 from styletransfer.training import style_job
 from styletransfer.vgg import GRAM_LAYERS, channels
 from styletransfer.weights import save_base, save_decoder, save_predictor

@@ -24,7 +24,7 @@ from styletransfer.methods.tiles import Sampling, Window
 from styletransfer.networks import TransformerNetwork
 from styletransfer.request import Options
 from styletransfer.settings import VERSION
-from styletransfer.stylebank import load_style, save_style
+from styletransfer.stylefile import load_style, save_style
 from styletransfer.weights import PREDICTOR_FILE, save_base, save_predictor
 
 MIX = {"amber": 0.75, "blue": 0.25}

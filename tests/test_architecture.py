@@ -18,6 +18,7 @@ LAYERS = (
     ("images", "convolution", "device", "losses", "norm", "text", "vgg"),
     ("color", "estimate", "masks", "rows", "targets", "predictor"),
     ("decoder", "networks"),
+    ("stylefile",),
     ("weights", "stylebank"),
     ("methods",),
     ("training",),

@@ -23,7 +23,7 @@ from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
 from styletransfer.request import Request
 from styletransfer.settings import BaseTraining
-from styletransfer.stylebank import load_style, save_style
+from styletransfer.stylefile import load_style, save_style
 
 END_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")

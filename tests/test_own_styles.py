@@ -11,7 +11,7 @@ from conftest import make_photo
 
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidInput, MissingWeights
-from styletransfer.stylebank import load_style
+from styletransfer.stylefile import load_style
 
 
 def test_learning_a_style_leaves_all_others_as_they_are(transfer, photo, tmp_path):

@@ -21,7 +21,7 @@ from styletransfer import StyleTransfer, images
 from styletransfer.page import build_page, visitors, work
 from styletransfer.page.look import look
 from styletransfer.page.visitors import SHOWN_SIDE
-from styletransfer.stylebank import save_style
+from styletransfer.stylefile import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

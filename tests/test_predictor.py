@@ -14,7 +14,8 @@ from styletransfer.errors import InvalidInput, MissingWeights
 from styletransfer.methods import cin
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
-from styletransfer.stylebank import StyleBank, load_style, save_style
+from styletransfer.stylebank import StyleBank
+from styletransfer.stylefile import load_style, save_style
 from styletransfer.targets import as_batch, style_target
 from styletransfer.training.looks import look
 from styletransfer.training.predictor import PredictorTrainer

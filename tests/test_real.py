@@ -16,7 +16,8 @@ from styletransfer.losses import content_loss, gram
 from styletransfer.methods import METHODS, adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
 from styletransfer.settings import STYLE_SIDE, Optimization
-from styletransfer.stylebank import SUFFIX, StyleBank, check_style
+from styletransfer.stylebank import StyleBank
+from styletransfer.stylefile import SUFFIX, check_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
 from styletransfer.weights import (

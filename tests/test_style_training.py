@@ -24,7 +24,8 @@ from styletransfer.errors import (
 )
 from styletransfer.files import load_checkpoint
 from styletransfer.settings import StyleTraining
-from styletransfer.stylebank import LONGEST_SLUG, check_style, load_style
+from styletransfer.stylebank import LONGEST_SLUG
+from styletransfer.stylefile import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops

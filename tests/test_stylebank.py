@@ -8,10 +8,11 @@ from conftest import TINY, random_style
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from styletransfer import stylebank
+from styletransfer import stylebank, stylefile
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.files import package_folder
-from styletransfer.stylebank import StyleBank, check_style, load_style, save_style, to_slug
+from styletransfer.stylebank import StyleBank, to_slug
+from styletransfer.stylefile import check_style, load_style, save_style
 
 
 @pytest.fixture
@@ -216,6 +217,7 @@ def test_a_link_to_nowhere_is_no_style_file(bank, tmp_path):
 def test_the_small_picture_of_a_style_is_read_alone(bank, given, monkeypatch):
     bank.add_file(given, BASE, TINY.row_length)
     monkeypatch.setattr(stylebank, "load_style", None)
+    monkeypatch.setattr(stylefile, "load_style", None)
     assert bank.preview("coral") == random_style("coral", BASE, seed=2).preview
     with pytest.raises(UnknownStyle):
         bank.preview("none")

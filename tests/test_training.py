@@ -13,7 +13,8 @@ from styletransfer.errors import InvalidInput, InvalidStyleFile, MissingWeights
 from styletransfer.files import load_checkpoint
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import AdainTraining, BaseTraining
-from styletransfer.stylebank import StyleBank, load_style, save_style
+from styletransfer.stylebank import StyleBank
+from styletransfer.stylefile import load_style, save_style
 from styletransfer.training import base_job, data
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.base import BaseTrainer

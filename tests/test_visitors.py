@@ -21,7 +21,7 @@ from styletransfer.page.events import tell, telling
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Dropped, Finished, Halt, alone, follow
-from styletransfer.stylebank import load_style, save_style
+from styletransfer.stylefile import load_style, save_style
 
 
 def test_halts_of_the_same_state_are_not_equal():

@@ -12,7 +12,7 @@ import torch
 import typer
 
 from styletransfer import settings
-from styletransfer.cli import bench, paint, serve, styles, train  # noqa: F401 (their commands register themselves)
+from styletransfer.cli import bench, paint, picture, serve, styles, train  # noqa: F401 (they add the commands)
 from styletransfer.cli.shared import EXIT_BAD_INPUT, LogLines, app, report
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.memory import keep_freed_memory

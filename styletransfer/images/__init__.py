@@ -5,7 +5,7 @@ Alpha is kept in a tensor of its own.
 """
 
 from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES, find_pictures
-from styletransfer.images.large import empty_like, release
+from styletransfer.images.mapped import empty_like, release
 from styletransfer.images.opening import ImageSource
 from styletransfer.images.reading import Picture, read_mask, read_on_white, read_picture, read_size
 from styletransfer.images.resizing import (

@@ -1,31 +1,22 @@
 """Large pictures: decoded by libvips into a temporary file that is mapped into memory, and encoded from there.
 
 So are TIFFs of any size that PIL cannot read.
-
-The system reads and writes pages of a mapped file as they are touched and drops them when memory is short, so
-that a picture may be larger than memory.
 """
 
 import contextlib
-import errno
 import functools
 import logging
-import mmap
 import os
-import shutil
-import tempfile
-import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from styletransfer.errors import UnreadableImage, UnwritableOutput
+from styletransfer.errors import UnreadableImage
 from styletransfer.images.formats import SAVE_OPTIONS
+from styletransfer.images.mapped import check_room, map_file, temporary_file
 from styletransfer.images.opening import tiff_tags, without_warnings
 
 if TYPE_CHECKING:
@@ -41,28 +32,6 @@ _EXTRA_SAMPLES, _NO_ALPHA = 0x0152, 0  # a TIFF tag, and its value for a band of
 # What libvips scales to 8 bits: numbers of these formats, and others where it knows a colour space for them.
 _SCALED_FORMATS, _SCALED_SPACES = frozenset({"uchar", "ushort"}), frozenset({"scrgb", "lab", "labs"})
 _NO_FORMAT = "source is not in a known format"  # what libvips says of formats that it does not read
-
-_mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
-_mapping = threading.Lock()  # pictures are read in threads
-
-
-def empty_like(image: Tensor) -> Tensor:
-    """An empty picture (1, 3, H, W) of the same size and number format; in a mapped file if it is of bytes.
-
-    Raises UnwritableOutput where there is no room for it.
-    """
-    if image.dtype != torch.uint8:
-        return torch.empty_like(image)
-    height, width = image.shape[-2:]
-    with _temporary_file() as path:
-        with path.open("r+b") as file:
-            # A disk that fills up later would kill the process.
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, height * width * 3)
-            else:
-                _check_room(path, height * width * 3)
-            file.truncate(height * width * 3)
-        return _map(path, height, width, 3)
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -88,7 +57,7 @@ def read(path: Path) -> Tensor:
     Raises UnreadableImage.
     """
     vips = _libvips()
-    with _temporary_file() as decoded, _reading(path):
+    with temporary_file() as decoded, _reading(path):
         # A file can be decoded strip by strip only from top to bottom, so it is turned afterwards.
         image = _opened(path, access="sequential", fail_on="error")
         orientation = _orientation(image)
@@ -97,8 +66,8 @@ def read(path: Path) -> Tensor:
             image = image.extract_band(0, n=4 if _has_alpha(path) else 3)
         _save_raw(image, decoded)
         if orientation == 1:
-            return _map(decoded, image.height, image.width, image.bands)
-        with _temporary_file() as turned:
+            return map_file(decoded, image.height, image.width, image.bands)
+        with temporary_file() as turned:
             image = vips.Image.rawload(str(decoded), image.width, image.height, image.bands)
             image = image.copy(interpretation="srgb")
             image.set_type(vips.GValue.gint_type, "orientation", orientation)
@@ -106,7 +75,7 @@ def read(path: Path) -> Tensor:
             _save_raw(image, turned)
             size = image.height, image.width, image.bands
             del image  # it holds the other file open, which Windows would then not remove
-            return _map(turned, *size)
+            return map_file(turned, *size)
 
 
 def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, described: dict[str, str]) -> None:
@@ -136,15 +105,6 @@ def write(rgb: Tensor, alpha: Tensor | None, path: Path, file_format: str, descr
         raise OSError(_first_line(error)) from error
 
 
-def release() -> None:
-    """Let the system drop the touched pages of mapped pictures; they are read again when needed."""
-    if hasattr(mmap, "MADV_DONTNEED"):
-        with _mapping:
-            touched = list(_mapped)
-        for each in touched:
-            each.madvise(mmap.MADV_DONTNEED)
-
-
 @functools.cache
 def _libvips() -> ModuleType:
     """pyvips, imported late, since that takes a tenth of a second and most pictures are small."""
@@ -171,20 +131,13 @@ def _opened(path: Path, **options: str) -> "pyvips.Image":
     return image
 
 
-def _check_room(path: Path, size: int) -> None:
-    """Raise OSError unless so many bytes fit on the disk: libvips would say that the picture cannot be read."""
-    there = path.stat().st_size + shutil.disk_usage(path.parent).free
-    if there < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def _save_raw(image: "pyvips.Image", path: Path) -> None:
     size = image.width * image.height * image.bands
-    _check_room(path, size)
+    check_room(path, size)  # or libvips would say that the picture cannot be read
     try:
         image.rawsave(str(path))
     except _libvips().Error as error:
-        _check_room(path, size)  # again, as pictures that are read at the same time share the disk
+        check_room(path, size)  # again, as pictures that are read at the same time share the disk
         raise error
 
 
@@ -217,44 +170,6 @@ def _as_vips(pixels: Tensor) -> "pyvips.Image":
     lines = pixels[0].permute(1, 2, 0).contiguous().numpy()  # (H, W, C)
     height, width, bands = lines.shape
     return _libvips().Image.new_from_memory(lines.data, width, height, bands, "uchar")
-
-
-def _map(path: Path, height: int, width: int, channels: int) -> Tensor:
-    with path.open("r+b") as file:
-        mapped = mmap.mmap(file.fileno(), height * width * channels)
-    with _mapping:
-        _mapped.add(mapped)
-    weakref.finalize(mapped, _remove, path)  # on Windows a mapped file cannot be removed
-    lines = torch.frombuffer(mapped, dtype=torch.uint8).view(height, width, channels)
-    return lines.permute(2, 0, 1)[None]  # (1, C, H, W), channels last
-
-
-@contextlib.contextmanager
-def _temporary_file() -> Iterator[Path]:
-    """An empty file that is removed after the block; if it was mapped, its content lives on in the mapping."""
-    # Not in the usual folder for temporary files, which is in memory on many systems.
-    roomy = os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else None)
-    try:
-        descriptor, name = tempfile.mkstemp(prefix="styletransfer-", dir=roomy)
-    except OSError as error:
-        raise UnwritableOutput(
-            f"cannot create a temporary file: {error.strerror}; set TMPDIR to a folder that can be written to"
-        ) from error
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    except OSError as error:
-        raise UnwritableOutput(
-            f"a large picture needs room for temporary files: {Path(name).parent}: {error.strerror}; "
-            "set TMPDIR to a folder on another disk"
-        ) from error
-    finally:
-        _remove(Path(name))
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint
 from styletransfer.networks import TransformerNetwork
 from styletransfer.rows import NormStatistics, with_identity
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
-from styletransfer.stylebank import check_base
+from styletransfer.stylefile import check_base
 from styletransfer.weights import load_base
 
 # A pixel of the painting depends on pixels up to 113 away, 80 because of the residual blocks at 1/8. The

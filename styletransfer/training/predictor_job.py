@@ -12,7 +12,8 @@ from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder, package_folder
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, PredictorTraining
-from styletransfer.stylebank import StyleBank, check_base
+from styletransfer.stylebank import StyleBank
+from styletransfer.stylefile import check_base
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import HeldOut, Paint, paint_in_row

@@ -16,7 +16,8 @@ from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.files import check_place, load_checkpoint, make_folder, save_checkpoint
 from styletransfer.images import ImageSource
 from styletransfer.settings import LICENCE, StyleTraining
-from styletransfer.stylebank import LONGEST_SLUG, SUFFIX, save_style
+from styletransfer.stylebank import LONGEST_SLUG
+from styletransfer.stylefile import SUFFIX, save_style
 from styletransfer.text import encodable
 from styletransfer.training.data import built_in_crops, load_pictures, pictures_in, random_crop
 from styletransfer.training.held_out import paint_in_row

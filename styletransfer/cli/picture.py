@@ -1,0 +1,92 @@
+"""Commands about one picture: `sheet` paints it in every style, `info` says how it was made."""
+
+from os.path import isfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL.Image import Image
+
+from styletransfer import images, settings
+from styletransfer.api import StyleTransfer
+from styletransfer.cli.outputs import refuse_replacing
+from styletransfer.cli.shared import Device, Quiet, StylesDir, app, print_json, progress, report, say
+from styletransfer.errors import InvalidInput, InvalidStyleFile
+
+
+@app.command()
+def sheet(
+    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The sheet to write.")],
+    style: Annotated[
+        list[str] | None, typer.Option("--style", "-s", help="Only this style. Repeatable.")
+    ] = None,
+    strengths: Annotated[
+        str | None, typer.Option(help="A column for each of these strengths, such as 0.25,0.5,0.75,1.")
+    ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            help=f"Long side of each picture in pixels, {settings.SIZE.least} to {settings.SIZE.most}."
+        ),
+    ] = 320,
+    columns: Annotated[int, typer.Option(help="Pictures in a row, without --strengths.", min=1)] = 6,
+    with_photo: Annotated[
+        bool, typer.Option("--photo/--no-photo", help="Show the photo itself first, without --strengths.")
+    ] = True,
+    styles_dir: StylesDir = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Paint a photo in every style, as one labelled grid."""
+    settings.SIZE.check("size", size)
+    images.check_writable(output)
+    refuse_replacing(photo, output)
+    for name in filter(isfile, style or []):
+        refuse_replacing(Path(name), output, "picture")
+    picture = images.read_picture(photo)
+    small = images.with_long_side(picture.size, size)
+    reduced = picture.resized(small)
+    original = images.to_pil(reduced.rgb, reduced.alpha)
+    transfer = StyleTransfer(device=device, styles_dir=styles_dir)
+    for name in style or []:
+        transfer.stylize_batch([], name)  # an error now, not after the others are painted
+    names = style or list(transfer.styles)
+    steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
+    across = len(steps) if len(steps) > 1 else columns
+    photos = [("photo", original)] if with_photo and len(steps) == 1 else []
+    images.check_fits(output, images.sheet_size(small, len(photos) + len(names) * len(steps), across))
+    cells: list[tuple[str, Image]] = []
+    with progress("painting", len(names) * len(steps), quiet) as bar:
+        for name in names:
+            for strength in steps:
+                label = Path(name).name if len(steps) == 1 else f"{Path(name).name} {strength:g}"
+                try:
+                    cells.append((label, transfer.stylize(original, name, strength=strength)))
+                except InvalidStyleFile as error:  # one that was learned with an earlier network
+                    report(error)
+                    break
+                bar.advance(bar.task_ids[0])
+    if not cells:
+        raise InvalidInput("none of the styles was learned with this network; learn them again")
+    images.save_picture(images.contact_sheet([*photos, *cells], across), output)
+    if not quiet:
+        say(f"wrote {output}")
+
+
+@app.command()
+def info(picture: Annotated[Path, typer.Argument(help="A picture made by this program.")]) -> None:
+    """Print how a picture was made, as JSON."""
+    parameters = images.read_metadata(picture)
+    if not parameters:
+        raise InvalidInput(
+            f"{picture} carries no parameters: only paintings of this program do, unless another removed them"
+        )
+    print_json(parameters)
+
+
+def _parse_numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidInput(f"--strengths {text!r}: expected numbers such as 0.25,0.5,1") from None
