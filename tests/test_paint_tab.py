@@ -41,11 +41,10 @@ def test_what_is_shown_already_is_not_painted_again_until_something_else_is_show
     *_, told = tab.painter.paint_live(values, VISITOR)
     note = told[tab.controls.note]
     assert "painted in" in note
-    mix, again = tab.painter.paint_live(values, VISITOR)
-    assert set(mix) == {tab.controls.mix, tab.controls.pad}
+    [again] = tab.painter.paint_live(values, VISITOR)
     assert again == {tab.controls.note: note}
     tab.painter.preview(values | {tab.controls.strength: 0.5}, VISITOR)
-    assert len(list(tab.painter.paint_live(values, VISITOR))) > 2
+    assert len(list(tab.painter.paint_live(values, VISITOR))) > 1
 
 
 def test_a_format_chosen_while_a_painting_waits_for_its_turn_counts(paint_tab):
@@ -212,13 +211,23 @@ def test_a_painting_too_large_for_a_format_is_told_and_stays(paint_tab, monkeypa
     assert tab.visitors.of(VISITOR).painted is painted
 
 
-def test_what_comes_back_of_a_move_of_the_pad_does_not_move_it(paint_tab):
+def test_the_point_on_the_pad_follows_the_sliders_and_is_left_alone_by_what_paints(paint_tab):
+    """A painting that was begun before would put it back to where it was then."""
     tab, values = paint_tab
     it = tab.controls
-    told = {key for updates in tab.painter.paint_without_pad(values, VISITOR) for key in updates}
-    assert {it.result, it.mix, it.download} <= told
-    assert it.pad not in {*told, *tab.painter.preview_without_pad(values, VISITOR)}
-    assert [each.name for each in listeners(it.pad, "input")][-1] == "preview_without_pad"
+    both = {it.chosen: ["blue", "coral"], it.named: ["blue", "coral"]}
+    weights = dict(zip(it.sliders, (25.0, 75.0), strict=False))
+    told = tab.choices.weighted(values | both | weights, VISITOR)
+    assert told[it.pad][4:6] == ["0.750", "0.500"]
+    assert told[it.mix] == "**Blue** 25 % · **Coral** 75 %"
+    for slider in (*it.sliders, it.picture_slider):
+        for event in ("input", "release"):
+            assert "weighted" in [each.name for each in listeners(slider, event)]
+    painting = [
+        each for each in page_of(it.pad).fns.values() if each.name in ("paint_live", "paint", "preview")
+    ]
+    assert painting
+    assert not any(it.pad in each.outputs for each in painting)
 
 
 def test_whatever_changes_the_painting_paints_it(paint_tab):
@@ -231,13 +240,12 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
     pictures = {it.photo, it.picture}
     changes += [(each, events[type(each)]) for each in it.all - not_painted - kept - pictures]
-    paint, preview = {"paint_live", "paint_without_pad"}, {"preview", "preview_without_pad"}
     for component, event in changes:
-        assert paint & {each.name for each in listeners(component, event)}, component.label
+        assert "paint_live" in {each.name for each in listeners(component, event)}, component.label
     for each in (it.pad, it.strength):  # every move would be a painting
         told = {each.name for each in listeners(each, "input")}
-        assert preview & told
-        assert not paint & told
+        assert "preview" in told
+        assert "paint_live" not in told
     for each in (it.method, it.picture):  # settings that are restored would be painted several times
         assert "paint_live" not in [each.name for each in listeners(each, "change")]
 

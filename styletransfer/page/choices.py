@@ -10,7 +10,7 @@ from styletransfer.page.controls import FINEST, MOST_STYLES, Controls, Updates, 
 from styletransfer.page.events import telling
 from styletransfer.page.gallery import StylePictures, look_on, style_in
 from styletransfer.page.mix import mix_text, titles_of
-from styletransfer.page.pad import corner_weights
+from styletransfer.page.pad import corner_weights, pad_value
 from styletransfer.page.region import region_of
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import INSIDE
@@ -85,6 +85,15 @@ class Choices:
         titles = titles_of(self.visitors.of(request).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
         return {it.mix: text, **dict(zip(it.sliders, weights, strict=False))}
+
+    def weighted(self, values: Values, request: gr.Request) -> Updates:
+        """The text of the mix and the point on the pad, as the sliders are now."""
+        it, chosen = self.controls, values[self.controls.chosen]
+        kept, _ = it.kept(values)
+        weights = [kept.get(name, 100.0) for name in chosen]
+        titles = titles_of(self.visitors.of(request).transfer, chosen)
+        text = mix_text(titles, weights, self._picture_weight(values))
+        return {it.mix: text, it.pad: pad_value(titles, weights)}
 
     def method_chosen(self, method: str) -> Updates:
         """What is needed for that method alone."""

@@ -44,10 +44,7 @@ class PaintTab:
         it = self.controls
         return {
             "inputs": it.all,
-            "outputs": [
-                *(it.result, it.note, it.download, it.stop_button, it.mix, it.pad),
-                *(it.key, it.earlier),
-            ],
+            "outputs": [it.result, it.note, it.download, it.stop_button, it.key, it.earlier],
             "trigger_mode": "always_last",
             **QUIET,
             **SHORT,
@@ -115,12 +112,15 @@ class PaintTab:
             )
             for listener in (it.pad.input, it.pad.release)
         )
-        previewed = self._painting | {"fn": painter.preview, "outputs": [it.result, it.mix, it.pad]}
-        # The point on the pad is newer than what would come back of its moves.
-        self.painted_by(moved.then, fn=painter.paint_without_pad)
-        dragged.then(**previewed | {"fn": painter.preview_without_pad})
-        sliders = (*it.sliders, it.picture_slider, it.strength, it.preserve_color, it.stroke_size)
-        for slider in sliders:
+        weights = [*it.sliders, it.picture_slider]
+        mixed: set[Any] = {it.chosen, it.named, it.picture, *weights, *it.places}
+        # What paints leaves the point on the pad alone: it may have been moved since.
+        for listener in (each for slider in weights for each in (slider.input, slider.release)):
+            listener(choices.weighted, mixed, [it.mix, it.pad], trigger_mode="always_last", **QUIET)
+        previewed = self._painting | {"fn": painter.preview, "outputs": it.result}
+        self.painted_by(moved.then)
+        dragged.then(**previewed)
+        for slider in (*weights, it.strength, it.preserve_color, it.stroke_size):
             slider.input(**previewed)
             self.painted_by(slider.release)
         it.picture.change(choices.picture_given, it.all, [it.learn_button, *it.rows], **QUIET)

@@ -17,8 +17,7 @@ from styletransfer.page.belongings import Painted
 from styletransfer.page.choices import next_step
 from styletransfer.page.controls import Controls, Updates, Values
 from styletransfer.page.events import tell, telling
-from styletransfer.page.mix import mix_text, titles_of
-from styletransfer.page.pad import pad_value
+from styletransfer.page.mix import titles_of
 from styletransfer.page.results import Results, check_fits, compare, saved
 from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
 from styletransfer.page.wish import Wish
@@ -33,43 +32,28 @@ class Painter:
     def __init__(self, visitors: Visitors, controls: Controls, results: Results) -> None:
         self.visitors, self.controls, self.results = visitors, controls, results
 
-    def preview(self, values: Values, request: gr.Request) -> Updates:
+    def preview(self, values: Values, request: gr.Request) -> Any:
         """A quick preview at a reduced size."""
         it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
-        photo, mixed = values[it.photo], self._mixed(values, request)
+        photo = values[it.photo]
         if (
             photo is None
             or sum(wish.styles.values()) <= 0
             or wish.optimises
             or visitor.painting_of(photo, wish)  # a preview that comes late
         ):
-            return mixed
+            return gr.skip()
         with telling():
             with alone(visitor.short, short=True):
                 small = visitor.scaled(photo, PREVIEW_SIDE)
                 painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
             shown = compare(visitor, photo, painted)
             visitor.painted = None  # what the page shows is no full painting any more
-            return mixed | {it.result: gr.update(value=shown)}
-
-    def preview_without_pad(self, values: Values, request: gr.Request) -> Updates:
-        return _without(self.controls.pad, self.preview(values, request))
-
-    def paint_without_pad(self, values: Values, request: gr.Request) -> Iterator[Updates]:
-        for updates in self.paint_live(values, request):
-            yield _without(self.controls.pad, updates)
-
-    def _mixed(self, values: Values, request: gr.Request) -> Updates:
-        """Updates of the mix text and the pad."""
-        it, styles = self.controls, self.controls.wish(values).styles
-        titles, weights = titles_of(self.visitors.of(request).transfer, styles), list(styles.values())
-        beside = len(values[it.chosen])  # the visitor's picture is not on the pad
-        return {it.mix: mix_text(titles, weights), it.pad: pad_value(titles[:beside], weights[:beside])}
+            return {it.result: gr.update(value=shown)}
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint if the method is fast; otherwise say how long it would take."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        yield self._mixed(values, request)
         if photo is None or not wish.styles:
             yield {it.note: next_step(photo is not None)}
         elif painted := self.visitors.of(request).painting_of(photo, wish):  # shown already
@@ -182,10 +166,6 @@ class Painter:
             it.download: download,
             it.stop_button: gr.update(interactive=bool(visitor.painting)),
         }
-
-
-def _without(component: Any, updates: Updates) -> Updates:
-    return {each: update for each, update in updates.items() if each is not component}
 
 
 def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> str:
