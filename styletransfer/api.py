@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os.path import isdir, isfile
@@ -33,6 +32,7 @@ from styletransfer.settings import (
     WORKERS,
     Optimization,
     StyleTraining,
+    is_finite,
     is_number,
 )
 from styletransfer.stylebank import StyleBank, to_slug
@@ -387,7 +387,7 @@ def _users_styles() -> Path | None:
 
 
 def _check_above_zero(name: str, value: float | None, *, whole: bool = False) -> None:
-    if value is not None and not (is_number(value, whole=whole) and 0 < value < math.inf):
+    if value is not None and not (is_finite(value, whole=whole) and value > 0):
         expected = "whole number" if whole else "finite number"
         raise InvalidInput(f"{name} is {value!r}; it must be a {expected} above 0")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
+from styletransfer.convolution import computed_pixels
 from styletransfer.core import OnStep
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage, UnwritableOutput
 from styletransfer.images import ImageSource, Painting, Picture
-from styletransfer.methods.tiles import computed_pixels
-from styletransfer.request import Request, painted_size
+from styletransfer.request import Request, working_size
 
 MOST_TOGETHER = 8  # photos; as many are read ahead, and the next ones may be large
 
@@ -65,7 +65,7 @@ def paint_all(
 
 def at_once(request: Request, size: tuple[int, int]) -> int:
     """How many photos of one size are best painted together, at least 1."""
-    pixels = computed_pixels(painted_size(size, request.options.stroke_size))
+    pixels = computed_pixels(working_size(size, request.options.stroke_size))
     return min(max(1, request.stylizer.batch_pixels // pixels), MOST_TOGETHER)
 
 

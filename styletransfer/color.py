@@ -1,6 +1,6 @@
 """Keeping parts of the photo: its colours under the painting's strokes, or all of it outside a mask."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -45,14 +45,14 @@ def keep_color(
         from_luma, from_differences = torch.linalg.inv(to_yiq).split((1, 2), dim=1)
         of_painting, constant = from_luma @ matrix @ luma, from_luma @ offset
         of_photo = from_differences @ differences
-    result = empty_like(painted)
-    for part in _strips(painted):
+
+    def mix(part: slice) -> Tensor:
         own_colours, others = as_float(painted[:, :, part]), as_float(photo[:, :, part])
-        kept = _mixed(own_colours, of_painting) + _mixed(others, of_photo.expand_as(of_painting))
+        kept = _mapped(own_colours, of_painting) + _mapped(others, of_photo.expand_as(of_painting))
         kept += constant[..., None].to(kept)
-        mixed = torch.lerp(own_colours, kept.clamp_(0, 1), amount)
-        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
-    return result
+        return torch.lerp(own_colours, kept.clamp_(0, 1), amount)
+
+    return _by_strips(painted, mix)
 
 
 def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
@@ -62,12 +62,12 @@ def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
              1 where the painting belongs, 0 where the photo stays.
     Returns: (B, 3, H, W) in the number format of `painted`.
     """
-    result = empty_like(painted)
-    for part in _strips(painted):
+
+    def mix(part: slice) -> Tensor:
         before, after = as_float(photo[:, :, part]), as_float(painted[:, :, part])
-        mixed = torch.lerp(before, after, cover[:, :, part])
-        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
-    return result
+        return torch.lerp(before, after, cover[:, :, part])
+
+    return _by_strips(painted, mix)
 
 
 def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) -> Tensor:
@@ -77,12 +77,12 @@ def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) ->
              [0, 1].
     Returns: (B, 3, H, W) in the number format of `painted`.
     """
-    result = empty_like(painted)
-    for part in _strips(painted):
+
+    def mix(part: slice) -> Tensor:
         lost = as_float(photo[:, :, part]) - as_float(blurred[:, :, part])
-        mixed = (as_float(painted[:, :, part]) + share[:, :, part] * lost).clamp_(0, 1)
-        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
-    return result
+        return (as_float(painted[:, :, part]) + share[:, :, part] * lost).clamp_(0, 1)
+
+    return _by_strips(painted, mix)
 
 
 def moments(image: Tensor, cover: Tensor | None = None) -> Moments:
@@ -113,12 +113,21 @@ def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:
     return matrix, target_mean - matrix @ mean
 
 
+def _by_strips(painted: Tensor, mix: Callable[[slice], Tensor]) -> Tensor:
+    """A picture in the size and number format of `painted`; `mix` makes its rows, (B, 3, h, W) in [0, 1]."""
+    result = empty_like(painted)
+    for part in _strips(painted):
+        mixed = mix(part)
+        result[:, :, part] = as_bytes(mixed) if result.dtype == torch.uint8 else mixed
+    return result
+
+
 def _strips(image: Tensor) -> Iterator[slice]:
     """The rows of a picture in strips."""
     return (slice(top, top + _STRIP_ROWS) for top in range(0, image.shape[2], _STRIP_ROWS))
 
 
-def _mixed(image: Tensor, matrix: Tensor) -> Tensor:
+def _mapped(image: Tensor, matrix: Tensor) -> Tensor:
     """Colours (B, C, H, W) mapped by matrices (B, C, C)."""
     return torch.einsum("bchw,bdc->bdhw", image, matrix.to(image))
 

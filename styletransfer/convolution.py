@@ -100,3 +100,9 @@ def fit_stride(images: Tensor) -> Tensor:
     right = max(LEAST_SIDE, -(-width // STRIDE) * STRIDE) - width
     mode = "reflect" if below < height and right < width else "replicate"
     return F.pad(images, (0, right, 0, below), mode=mode)
+
+
+def computed_pixels(size: tuple[int, int]) -> int:
+    """How many pixels a network computes: a picture of a few lines is continued until it can be halved."""
+    height, width = size
+    return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)

@@ -1,6 +1,5 @@
-"""The types that every part of the package shares: styles, their blend, progress and its clock."""
+"""The types that every part shares: styles, their blend, progress and its clock, cost, and what a method is."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput
-from styletransfer.settings import Optimization, is_number
+from styletransfer.settings import Optimization, is_finite
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def blend(statistics: Tensor, weights: Tensor) -> Tensor:
 def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """The weights of a mix, summing to 1, without those that are 0. Raises InvalidInput."""
     for name, weight in weights.items():
-        if not is_number(weight) or not 0 <= weight < math.inf:
+        if not is_finite(weight) or weight < 0:
             raise InvalidInput(f"the weight of style {name!r} is {weight}; weights must be numbers, 0 or more")
     largest = max(weights.values(), default=0)
     if largest <= 0:
@@ -150,7 +149,8 @@ class Stylizer(Protocol):
                  what it has, and others let the error through;
                  optimization: for methods that optimise; others ignore it;
                  visible: (B, 1, H, W), in the number format of `content`, 0 where the photo is wholly
-                 transparent, which then has no part in its statistics; fully visible by default.
+                 transparent; the less visible a pixel is, the less it counts in the statistics, see
+                 `masks.counted`; fully visible by default.
         Returns: (B, 3, H, W) in the number format of `content`.
         """
         ...

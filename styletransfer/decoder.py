@@ -4,7 +4,7 @@ The encoder is VGG-19, so that a style needs no training: its statistics are mea
 Reading and writing files is `weights.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styletransfer.convolution import SUBPIXELS, Conv3, fit_stride
-from styletransfer.core import Style, blend
 from styletransfer.norm import channel_statistics, weighted_statistics
 from styletransfer.targets import StyleTarget
 from styletransfer.vgg import VGG19, channels, stride
@@ -67,23 +66,16 @@ def encode(vgg: VGG19, images: Tensor) -> dict[str, Tensor]:
     return vgg(fit_stride(images), ADAIN_LAYERS)
 
 
-def statistics_of(features: Mapping[str, Tensor], visible: Tensor | None = None) -> dict[str, Statistics]:
-    """Mean and std of every channel, by layer; `visible` (B, 1, H, W) is how much each pixel counts."""
-    if visible is None:
+def statistics_of(features: Mapping[str, Tensor], counts: Tensor | None = None) -> dict[str, Statistics]:
+    """Mean and std of every channel, by layer; `counts` (B, 1, H, W) is how much each pixel counts."""
+    if counts is None:
         return {layer: channel_statistics(value) for layer, value in features.items()}
-    return {layer: weighted_statistics(value, at(layer, visible)) for layer, value in features.items()}
+    return {layer: weighted_statistics(value, at(layer, counts)) for layer, value in features.items()}
 
 
 def statistics_in(target: StyleTarget) -> dict[str, Statistics]:
     """The statistics of a batch of styles, by layer."""
     return {layer: (_as_map(target.means[layer]), _as_map(target.stds[layer])) for layer in ADAIN_LAYERS}
-
-
-def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
-    """Statistics of a mix of styles at a layer; weights: (B, S)."""
-    parts = (torch.stack([getattr(style, part)[layer] for style in styles]) for part in ("means", "stds"))
-    mean, std = (_as_map(blend(part.to(weights.device), weights)) for part in parts)
-    return mean, std
 
 
 def toward(own: Statistics, style: Statistics, strength: Tensor) -> Statistics:

@@ -1,4 +1,4 @@
-"""Which processor to compute on, and in which number format."""
+"""Which processor to compute on, in which number format, and on how many cores."""
 
 import contextlib
 import logging

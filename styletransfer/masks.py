@@ -1,11 +1,11 @@
-"""Masks, a grey picture for each style: what they make of the styles' weights and the strength."""
+"""Maps over a picture: weights and strength, of a grey mask for each style, and how much a pixel counts."""
 
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-from styletransfer.images import resize
+from styletransfer.images import as_float, resize
 
 FULLY_COVERED = 0.25  # from this shade of a mask on, the photo no longer shows through a weak painting
 
@@ -36,6 +36,15 @@ def cover_of(names: Iterable[str], masks: Mapping[str, Tensor], size: tuple[int,
     Args:  names: of the styles; masks: as for `shares_of`.
     """
     return (_covered(names, masks, _shades(names, masks, size)) / FULLY_COVERED).clamp(max=1)
+
+
+def counted(visible: Tensor) -> Tensor:
+    """How much pixels count in statistics, float32 in [0, 1], of how `visible` they are.
+
+    Those that are half transparent, in shadows and at edges, count a quarter: they are more of what will lie
+    behind the picture than of the picture.
+    """
+    return as_float(visible).square()
 
 
 def _covered(names: Iterable[str], masks: Mapping[str, Tensor], shades: Tensor) -> Tensor:

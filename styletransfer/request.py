@@ -14,9 +14,8 @@ from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import ImageSource, Painting, Picture
-from styletransfer.masks import cover_of, shares_of
+from styletransfer.masks import counted, cover_of, shares_of
 from styletransfer.memory import within_memory
-from styletransfer.methods.tiles import counted
 from styletransfer.settings import (
     COLOR_MODES,
     MAX_PIXELS,
@@ -183,15 +182,15 @@ class Request:
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 
 
-def painted_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
+def working_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
     """Height and width at which a photo is painted, before the painting is brought back to its own size."""
     height, width = (max(1, round(side / stroke_size)) for side in size)
     return height, width
 
 
 def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
-    """The `painted_size` of a photo. Raises InvalidInput where that is too large."""
-    height, width = painted_size(size, stroke_size)
+    """The `working_size` of a photo. Raises InvalidInput where that is too large."""
+    height, width = working_size(size, stroke_size)
     if height * width > MAX_PIXELS:
         raise InvalidInput(
             f"at stroke size {stroke_size:g} this is painted with {height * width:,} pixels, more than "

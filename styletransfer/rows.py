@@ -38,9 +38,9 @@ class StyleRows:
         rows: Tensor,
         weights: Tensor,
         channels: tuple[int, ...],
-        regions: Tensor | None = None,
-        known: NormStatistics | None = None,
-        shares: Tensor | None = None,
+        regions: Tensor | None,
+        known: NormStatistics | None,
+        shares: Tensor | None,
     ) -> None:
         self._weights = weights
         self._regions = weights if self.by_region and regions is None else regions
@@ -82,7 +82,8 @@ class StyleRows:
     def statistics(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and std of a feature map: its own, known, or measured on the batch.
 
-        (B or 1, C, 1, 1), or (B or 1, S, C) where weights are maps."""
+        (B or 1, C, 1, 1), or (B or 1, S, C) where weights are maps.
+        """
         if self._known is not None:
             return next(self._known)
         if self._regions is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral, Rational, Real
 from os.path import isfile
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from styletransfer.errors import InvalidInput
 
@@ -18,6 +18,11 @@ def is_number(value: object, *, whole: bool = False) -> bool:
     if isinstance(value, Integral):
         return abs(int(value)) <= sys.float_info.max
     return not whole and isinstance(value, Real) and not isinstance(value, Rational)
+
+
+def is_finite(value: Any, *, whole: bool = False) -> bool:
+    """Whether it is such a number, and finite."""
+    return is_number(value, whole=whole) and math.isfinite(value)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from os.path import isfile
 from pathlib import Path
 
-from safetensors import SafetensorError
-
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.files import attempt, make_folder, replacing, version_of
@@ -95,8 +93,8 @@ class StyleBank:
         for name, path in self.paths().items():
             try:
                 infos[name] = load_info(path)
-            except (SafetensorError, OSError, InvalidStyleFile) as error:
-                log.warning("left out %s: %s", path, error)
+            except InvalidStyleFile as error:
+                log.warning("%s; it is left out", error)
         return infos
 
     def load(self, name: str) -> Style:

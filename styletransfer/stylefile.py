@@ -1,7 +1,8 @@
 """The file of one style, `<slug>.safetensors`: saving, loading and checking it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def save_style(path: Path, style: Style) -> None:
 
 def load_style(path: Path) -> Style:
     """Read a style file. Raises InvalidStyleFile where it is damaged or holds numbers that are not finite."""
-    try:
+    with _reading(path):
         with safe_open(path, framework="pt") as file:
             info = _info(file.metadata(), path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -78,25 +79,18 @@ def load_style(path: Path) -> Style:
             stds={layer: tensors[_STD + layer].to(torch.float32, copy=True) for layer in layers},
             preview=preview,
         )
-    except FileNotFoundError:
-        raise InvalidStyleFile(f"no such style file: {path}") from None
-    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-        raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
 
 def load_info(path: Path) -> StyleInfo:
-    """Read the description in a style file alone. Raises InvalidStyleFile, SafetensorError, OSError."""
-    with safe_open(path, framework="pt") as file:
+    """Read the description in a style file alone. Raises InvalidStyleFile."""
+    with _reading(path), safe_open(path, framework="pt") as file:
         return _info(file.metadata(), path)
 
 
 def load_preview(path: Path) -> bytes:
     """Read the small picture in a style file alone. Raises InvalidStyleFile."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return _preview(file.get_tensor("preview"))
-    except (SafetensorError, OSError, TypeError) as error:  # NumPy lacks some formats of numbers
-        raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
+    with _reading(path), safe_open(path, framework="pt") as file:
+        return _preview(file.get_tensor("preview"))
 
 
 def check_base(style: Style, base_sha256: str) -> None:
@@ -140,6 +134,18 @@ def check_style(style: Style, base_sha256: str, row_length: int) -> None:
     positive = [*style.bounds.values(), *style.stds.values()]
     if not all(bool((value > 0).all()) for value in positive):
         raise InvalidStyleFile(f"style {style.info.slug!r} has bounds or stds that are not above 0")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Report what is wrong with a style file as InvalidStyleFile."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InvalidStyleFile(f"no such style file: {path}") from None
+    # TypeErrors also come from formats of numbers that NumPy lacks.
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise InvalidStyleFile(f"{path} is not a style file, or is damaged: {error}") from error
 
 
 def _info(metadata: Mapping[str, str] | None, path: Path) -> StyleInfo:

@@ -247,7 +247,7 @@ def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory
 
     patch = pytest.MonkeyPatch()
     patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
-    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", "1mb")
+    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", 1)
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
     patch.setattr(tempfile, "tempdir", str(visitors_folder))
     port = free_port()

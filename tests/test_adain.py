@@ -8,17 +8,10 @@ from conftest import photo_pixels
 from trainers import ADAIN, adain_trainer
 
 from styletransfer.core import Progress
-from styletransfer.decoder import (
-    ADAIN_LAYERS,
-    at,
-    blended_statistics,
-    encode,
-    statistics_in,
-    statistics_of,
-    toward,
-)
+from styletransfer.decoder import ADAIN_LAYERS, at, encode, statistics_in, statistics_of, toward
 from styletransfer.errors import MissingWeights
 from styletransfer.methods import adain
+from styletransfer.methods.adain import blended_statistics
 from styletransfer.norm import adain as restyle
 from styletransfer.norm import channel_statistics
 from styletransfer.targets import StyleTarget, as_batch

@@ -1,6 +1,3 @@
-import platform
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -53,27 +50,6 @@ def test_a_gpu_that_is_too_old_to_compute_is_passed_over(monkeypatch, caplog):
     assert caplog.messages == ["cuda is not used: no kernel image is available"]
     with pytest.raises(InvalidInput, match="no kernel image"):
         device.choose_device("cuda")
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
-def test_freed_memory_is_kept_until_it_is_given_back():
-    """In a process of its own, as what the C library is told holds for good."""
-    script = """
-import torch
-from styletransfer.memory import keep_freed_memory, release_freed_memory
-
-def held():
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) / 1000 for line in file if line.startswith("VmRSS"))
-
-keep_freed_memory()
-torch.ones(50_000_000)  # 200 MB
-kept = held()
-release_freed_memory()
-print(kept - held())
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert float(done.stdout) > 150
 
 
 def test_a_thread_computes_on_one_core_and_all_others_as_before():

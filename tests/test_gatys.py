@@ -220,7 +220,7 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
     stylizer, style, monkeypatch
 ):
     taken, given = [], []
-    optimise = coarse_to_fine.Run._optimise
+    optimise = coarse_to_fine.CoarseToFine._optimise
 
     def watched(self, image, state, index):
         taken.append([part.clone() for part in state])
@@ -228,7 +228,7 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
         given.append([part.clone() for part in found[1]])
         return found
 
-    monkeypatch.setattr(coarse_to_fine.Run, "_optimise", watched)
+    monkeypatch.setattr(coarse_to_fine.CoarseToFine, "_optimise", watched)
     paint(stylizer, style, photo_pixels(64, 64), Optimization(steps=2, least_side=46))
     assert [len(state) for state in taken] == [0, 2]
     for power, (before, after) in enumerate(zip(given[0], taken[1], strict=True), 1):
@@ -392,7 +392,7 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, seconds_s
 
 
 def test_no_size_is_begun_for_a_few_steps(stylizer, style, seconds_spent, monkeypatch):
-    taken, optimise = {}, coarse_to_fine.Run._optimise
+    taken, optimise = {}, coarse_to_fine.CoarseToFine._optimise
 
     def counted(self, image, state, index):
         before, side = self.done, self.schedule.plans[index].size[0]
@@ -400,7 +400,7 @@ def test_no_size_is_begun_for_a_few_steps(stylizer, style, seconds_spent, monkey
         taken[side] = taken.get(side, 0) + self.done - before
         return found
 
-    monkeypatch.setattr(coarse_to_fine.Run, "_optimise", counted)
+    monkeypatch.setattr(coarse_to_fine.CoarseToFine, "_optimise", counted)
     settings = Optimization(seconds=60, least_side=64, patience=500)
     paint(stylizer, style, photo_pixels(512, 512), settings)  # a step at full size takes 13 s
     assert max(taken) < 512

@@ -24,8 +24,8 @@ def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_pa
         files.append(tmp_path / f"{index}.png")
     free = iter([10**9, 10**9, 1000])
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
-    outcome = many.paint_all(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".png", lambda _: None
+    outcome = many.paint_to_zip(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "PNG", lambda _: None
     )
     with zipfile.ZipFile(outcome.archive) as archive:
         assert archive.namelist() == ["0-painted.png", "1-painted.png"]
@@ -43,11 +43,11 @@ def test_many_photos_end_where_a_painting_cannot_be_written(transfer, tmp_path, 
         raise UnwritableOutput(f"cannot write {path}: No space left on device") from OSError(28)
 
     monkeypatch.setattr("styletransfer.images.save_picture", full)
-    outcome = many.paint_all(
+    outcome = many.paint_to_zip(
         visitor_with(transfer, tmp_path),
         Wish({"amber": 1.0}),
         [tmp_path / "photo.png"] * 3,
-        ".png",
+        "PNG",
         lambda _: None,
     )
     assert len(painted) == 1
@@ -70,8 +70,8 @@ def test_of_many_photos_the_next_is_read_and_the_last_written_while_one_is_paint
 
     monkeypatch.setattr(Wish, "paint", paint)
     files = [tmp_path / "photo.png"] * 3
-    outcome = many.paint_all(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".png", lambda _: None
+    outcome = many.paint_to_zip(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "PNG", lambda _: None
     )
     assert (outcome.painted, outcome.failed) == (3, [])
 
@@ -85,12 +85,12 @@ def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(
     painted, paint = [], Wish.paint
     monkeypatch.setattr(Wish, "paint", lambda *given: painted.append(given[2].size) or paint(*given))
     files = [tmp_path / "large.png", tmp_path / "small.png"]
-    outcome = many.paint_all(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, ".webp", lambda _: None
+    outcome = many.paint_to_zip(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "WebP", lambda _: None
     )
     assert painted == [(20, 30)]
     [told] = outcome.failed
-    assert told.startswith("large.png: WEBP files cannot have 40 x 30 pixels")
+    assert told.startswith("large.png: WebP files cannot have 40 x 30 pixels")
 
 
 def test_many_photos_that_are_stopped_keep_what_is_painted(transfer, tmp_path):
@@ -100,8 +100,8 @@ def test_many_photos_that_are_stopped_keep_what_is_painted(transfer, tmp_path):
         if progress.step == 1:
             raise Cancelled
 
-    outcome = many.paint_all(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 3, ".png", stop
+    outcome = many.paint_to_zip(
+        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 3, "PNG", stop
     )
     assert zipfile.ZipFile(outcome.archive).namelist() == ["photo-painted.png"]
     assert (outcome.painted, outcome.failed, outcome.count) == (1, [], 3)
@@ -115,7 +115,7 @@ def test_other_pictures_of_the_visitor_take_nothing_from_many_photos_meanwhile(t
         for _ in range(KEPT_FOLDERS):
             visitor.new_folder()
 
-    outcome = many.paint_all(visitor, Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 2, ".png", on_step)
+    outcome = many.paint_to_zip(visitor, Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 2, "PNG", on_step)
     assert (outcome.painted, outcome.failed) == (2, [])
     assert outcome.archive.exists()
 
@@ -180,7 +180,7 @@ def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_fi
             archive.write(tmp_path / "photo.png", name)
     wish = Wish({"blue": 1.0}, size=40)
     files = [tmp_path / "photos.zip"]
-    found = many.paint_all(visitor_with(transfer, tmp_path), wish, files, ".png", lambda _: None)
+    found = many.paint_to_zip(visitor_with(transfer, tmp_path), wish, files, "PNG", lambda _: None)
     names = zipfile.ZipFile(found.archive).namelist()
     assert (names, found.failed) == (["D_b-painted.png", "A-painted.png", "a-painted-2.png"], [])
 
@@ -192,7 +192,7 @@ def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
             archive.write(tmp_path / "photo.png", f"{name}.png")
     visitor = visitor_with(transfer, tmp_path)
     wish = Wish({"blue": 1.0}, size=40)
-    found = many.paint_all(visitor, wish, [tmp_path / "photos.zip"], ".jpeg", lambda _: None)
+    found = many.paint_to_zip(visitor, wish, [tmp_path / "photos.zip"], "JPEG", lambda _: None)
     assert not found.failed
     assert len(zipfile.ZipFile(found.archive).namelist()) == 2
 
@@ -201,8 +201,8 @@ def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
     make_photo(40, 40).save(tmp_path / "photo.png")
     wish = Wish({"gone": 1.0}, size=40)
     with pytest.raises(UnknownStyle):
-        many.paint_all(
-            visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, ".png", lambda _: None
+        many.paint_to_zip(
+            visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, "PNG", lambda _: None
         )
 
 
@@ -231,11 +231,11 @@ def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, mo
     with gr.Blocks():
         several, wishes = many.ManyTab(tab.visitors, tab), []
 
-    def paint_all(visitor, wish, *_):
+    def paint_to_zip(visitor, wish, *_):
         wishes.append(wish)
         return many.Outcome(None, 0, [], 0)
 
-    monkeypatch.setattr(many, "paint_all", paint_all)
+    monkeypatch.setattr(many, "paint_to_zip", paint_to_zip)
     region = {tab.controls.region_mask: Image.new("L", (40, 30), 255)}
     list(several._paint(values | region | {several.files: ["photo.png"]}, VISITOR))
     assert wishes[0].region is None

@@ -166,7 +166,7 @@ def test_parts_are_measured_without_what_has_seen_their_border(network, rows, ge
     assert seen == down + block + up
 
 
-def test_a_part_is_measured_with_the_noise_of_its_place(network, rows, generator):
+def test_a_part_is_measured_with_the_noise_of_its_place(network, rows):
     image, one = torch.full((1, 3, 64, 64), 0.5), torch.ones(1)
     weights = torch.eye(3)[:1]
 

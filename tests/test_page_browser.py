@@ -19,7 +19,7 @@ from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
 from styletransfer.page import build_page, visitors, work
-from styletransfer.page.look import look
+from styletransfer.page.appearance import appearance
 from styletransfer.page.visitors import SHOWN_SIDE
 from styletransfer.stylefile import save_style
 
@@ -751,7 +751,7 @@ def test_styles_outlive_a_reload_of_a_page_that_others_use(new_page, transfer, t
         tmp_path / "mine.safetensors", replace(style, info=replace(style.info, slug="mine", title="Mine"))
     )
     page = build_page(transfer, shared_styles=False)
-    _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **look())
+    _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **appearance())
     mine = "#styles button[aria-label^=Mine]"
     with closing(page):
         one, other = new_page(), new_page()

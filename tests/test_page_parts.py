@@ -1,4 +1,4 @@
-"""The parts of the page that need no tab: the pad, sliders, what is restored, the gallery, photos, wishes."""
+"""The parts of the page, each by itself: the pad, sliders, what is restored, the gallery, photos, wishes."""
 
 import asyncio
 import math
@@ -21,6 +21,7 @@ from styletransfer import images
 from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.page.endpoints import Endpoints
+from styletransfer.page.events import WAITING
 from styletransfer.page.gallery import StylePictures, title_of
 from styletransfer.page.many import ManyTab
 from styletransfer.page.pad import corner_weights, pad_place
@@ -51,13 +52,13 @@ def test_the_point_of_the_pad_is_on_it_whatever_the_weights(weights):
 
 
 @pytest.mark.parametrize("search", ["cézanne", "CEZANNE", "cezanne mont"])
-def test_who_searches_need_not_type_accents(search, transfer, tmp_path):
+def test_who_searches_need_not_type_accents(search, tmp_path):
     info = StyleInfo("mont", "Mont Sainte-Victoire", artist="Paul Cézanne")
     found = StylePictures(tmp_path).found(
         SimpleNamespace(
             transfer=SimpleNamespace(own_styles=[], styles={"mont": info}, style_preview=lambda _: b""),
             folder=tmp_path,
-            looks={},
+            styles_on_photo={},
         ),
         search,
         [],
@@ -128,6 +129,20 @@ def test_settings_that_somebody_made_up_do_no_harm(paint_tab, tmp_path, found):
     updates = tab.restorer.photo_given(values, VISITOR)
     weights = [updates[each]["value"] for each in tab.controls.sliders if updates.get(each, {}).get("visible")]
     assert sorted(weights) == ([0, 100] if found["styles"] == {"blue": 1e308, "amber": -1} else [])
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ({}, WAITING),
+        ({"chosen": [], "picture": "painting.jpg"}, WAITING),
+        ({"chosen": []}, "Choose a style in the gallery."),
+    ],
+)
+def test_who_gives_a_photo_is_asked_for_a_style_only_where_there_is_none(paint_tab, lacking, told):
+    tab, values = paint_tab
+    given = {getattr(tab.controls, name): value for name, value in lacking.items()}
+    assert tab.restorer.photo_given(values | given, VISITOR)[tab.controls.note] == told
 
 
 def test_what_the_page_cannot_restore_is_told():

@@ -17,11 +17,10 @@ from PIL import Image, ImageChops, ImageStat
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.images import reading, save_picture
+from styletransfer.images import on_white, reading, save_picture
 from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import belongings
-from styletransfer.page.belongings import on_white
-from styletransfer.page.gallery import LOOK_SIDE
+from styletransfer.page.gallery import ON_PHOTO_SIDE
 from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.slider import Slider
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
@@ -124,7 +123,7 @@ def test_the_painting_that_is_shown_can_be_downloaded_whatever_became_of_others(
     *_, first = tab.visitors.of(VISITOR).own.earlier
 
     meanwhile = [
-        lambda: tab.results.show_earlier(click_on(first.small), VISITOR),
+        lambda: tab.results.show_earlier(values, click_on(first.small), VISITOR),
         lambda: None,
         first.file.unlink,
     ]
@@ -173,7 +172,7 @@ def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab
     for told in tab.painter.paint(values | {it.method: "Finest"}, VISITOR):
         if it.result in told:
             closed.append(not told[it.download]["interactive"])
-            tab.results.show_earlier(click_on(first.small), VISITOR)  # which opens it
+            tab.results.show_earlier(values, click_on(first.small), VISITOR)  # which opens it
     assert closed == [True] * 3
     assert it.download not in told
     assert tab.visitors.of(VISITOR).painted is first
@@ -186,7 +185,7 @@ def test_a_painting_that_is_saved_while_an_earlier_one_is_shown_leaves_that_as_i
     [first] = visitor.own.earlier
 
     def slow(*given):
-        tab.results.show_earlier(click_on(first.small), VISITOR)
+        tab.results.show_earlier(values, click_on(first.small), VISITOR)
         save(*given)
 
     monkeypatch.setattr("styletransfer.images.save_picture", slow)
@@ -298,10 +297,9 @@ def test_what_the_finest_method_lacks_is_told_before_it_waits(paint_tab):
 def test_a_click_means_the_picture_that_was_clicked_whatever_the_gallery_lists_by_then(paint_tab, on_photo):
     tab, values = paint_tab
     it = tab.controls
-    tab.choices.styles_on_photo(on_photo, values[it.photo], VISITOR)
-    pictures = {
-        caption.partition(" ")[0]: file for file, caption in tab.choices.search("", [], VISITOR)["value"]
-    }
+    tab.choices.styles_on_photo(values | {it.on_photo: on_photo}, VISITOR)
+    shown = tab.choices.search(values | {it.chosen: []}, VISITOR)["value"]
+    pictures = {caption.partition(" ")[0]: file for file, caption in shown}
     chosen = [
         tab.choices.choose(values, click_on(pictures[title]), VISITOR)[it.chosen] for title in ("Coral", "Blue")
     ]
@@ -386,21 +384,23 @@ def test_a_photo_is_decoded_once_for_a_small_size_and_painted_as_its_file_would_
 
 def test_the_gallery_shows_the_styles_on_the_visitors_photo_on_wish(paint_tab, tmp_path):
     tab, values = paint_tab
-    photo = values[tab.controls.photo]
+    it, photo = tab.controls, values[tab.controls.photo]
 
     def shown():
-        return [Path(file).read_bytes() for file, _ in tab.choices.search("", [], VISITOR)["value"]]
+        return [Path(file).read_bytes() for file, _ in tab.choices.search(values, VISITOR)["value"]]
 
     usual = shown()
-    tab.choices.styles_on_photo(True, photo, VISITOR)
+    tab.choices.styles_on_photo(values | {it.on_photo: True}, VISITOR)
     on_photo = shown()
     assert len(on_photo) == len(usual)
     visitor = tab.visitors.of(VISITOR)
-    assert {"amber", "blue", "coral"} <= visitor.looks.keys()
+    assert {"amber", "blue", "coral"} <= visitor.styles_on_photo.keys()
     for name in ("amber", "blue"):
-        visitor.transfer.stylize(photo, name, size=LOOK_SIDE).save(tmp_path / "a.jpg", quality=88)
-        assert visitor.looks[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
-    tab.choices.styles_on_photo(True, None, VISITOR)  # the photo is taken away
+        visitor.transfer.stylize(photo, name, size=ON_PHOTO_SIDE).save(tmp_path / "a.jpg", quality=90)
+        assert visitor.styles_on_photo[name].read_bytes() == (tmp_path / "a.jpg").read_bytes()
+    tab.choices.styles_on_photo(
+        values | {it.on_photo: True, it.photo: None}, VISITOR
+    )  # the photo is taken away
     assert shown() == usual
 
 
@@ -417,11 +417,11 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         contents.append(Path(told[it.download]["value"]).read_bytes())
         assert told[it.earlier]["visible"]
     after = gr.Request(session_hash="b")
-    tab.visitors.recognised(tab.visitors.of(VISITOR).own.key, after)
+    tab.visitors.of(after, tab.visitors.of(VISITOR).own.key)
     for request in (VISITOR, after):
         visitor = tab.visitors.of(request)
         _, (second, _) = tab.results.earlier(request)[it.earlier]["value"]
-        shown = tab.results.show_earlier(click_on(second), request)
+        shown = tab.results.show_earlier(values, click_on(second), request)
         assert Path(shown[it.download]["value"]).read_bytes() == contents[1]
         assert all(Path(file).exists() for file in shown[it.result]["value"])
         assert "Blue" in shown[it.note]
@@ -431,7 +431,7 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
     for painting in own.rglob("*-painted.png"):
         painting.unlink()  # as systems do that clean up temporary folders
     with pytest.raises(gr.Error, match="no longer here"):
-        tab.results.show_earlier(click_on(second), VISITOR)
+        tab.results.show_earlier(values, click_on(second), VISITOR)
     tab.visitors.close()
     assert not own.exists()
 
@@ -453,6 +453,53 @@ def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monke
     assert "painted in" in told[tab.controls.note]
     assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
     assert list(tab.visitors.of(VISITOR).own.folder.iterdir()) == []
+
+
+def test_a_full_disk_is_told_by_the_gallery_and_costs_no_picture_when_there_is_room_again(
+    paint_tab, monkeypatch
+):
+    tab, values = paint_tab
+
+    def full(self, *_):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(gr.Error, match="No space left on device"):
+            tab.choices.search(values, VISITOR)
+    shown = tab.choices.search(values, VISITOR)["value"]
+    assert len(shown) == len(tab.visitors.of(VISITOR).transfer.styles)
+    assert all(Path(file).read_bytes() for file, _ in shown)
+
+
+@pytest.mark.parametrize("handler", ["styles_on_photo", "without_region", "preview"])
+def test_a_picture_to_look_at_that_finds_no_room_is_told(paint_tab, monkeypatch, handler):
+    tab, values = paint_tab
+    it = tab.controls
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    handlers = {
+        "styles_on_photo": lambda: tab.choices.styles_on_photo(values | {it.on_photo: True}, VISITOR),
+        "without_region": lambda: tab.choices.without_region(values[it.photo], VISITOR),
+        "preview": lambda: tab.painter.preview(values, VISITOR),
+    }
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(gr.Error, match=r"^'cannot write a picture to look at: No space left on device'$"):
+        handlers[handler]()
+
+
+def test_a_folder_that_cannot_be_emptied_on_a_full_disk_is_told(paint_tab, monkeypatch):
+    tab, values = paint_tab
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(gr.Error, match=r"cannot create the folder .*: No space left on device"):
+        tab.choices.styles_on_photo(values | {tab.controls.on_photo: True}, VISITOR)
 
 
 def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(paint_tab, monkeypatch):
@@ -491,12 +538,12 @@ def test_a_page_outlives_its_temporary_folders(paint_tab, tmp_path):
 
 
 def test_a_title_is_text_among_the_earlier_paintings_as_well(paint_tab, tmp_path):
-    tab, _ = paint_tab
+    tab, values = paint_tab
     (tmp_path / "file.png").touch()
     small = tmp_path / "small.jpg"
     kept = belongings.Earlier((tmp_path, tmp_path), small, tmp_path / "file.png", "![](http://x)", "")
     tab.visitors.of(VISITOR).own.earlier.append(kept)
-    shown = tab.results.show_earlier(click_on(small), VISITOR)
+    shown = tab.results.show_earlier(values, click_on(small), VISITOR)
     assert r"\!\[\]" in shown[tab.controls.note]
 
 

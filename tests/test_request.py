@@ -1,4 +1,4 @@
-"""What a request promises whatever the method: of one photo, of batches, where the memory is too small."""
+"""What a request promises whatever the method: of one photo and of batches."""
 
 import gc
 import threading
@@ -13,59 +13,10 @@ from PIL import ExifTags, Image, ImageChops, ImageSequence
 
 from styletransfer import Optimization, images, read_metadata
 from styletransfer.errors import InvalidInput, UnknownStyle, UnreadableImage, UnwritableOutput
-from styletransfer.images import Picture
 from styletransfer.masks import shares_of
-from styletransfer.methods import cin
 from styletransfer.request import Options, Request
 
 MIX = {"amber": 0.75, "blue": 0.25}
-ON_THE_CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: ...")
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (ON_THE_CPU, "the memory is too small for a picture of 64x48 pixels; give a smaller size$"),
-        (MemoryError(), "the memory is too small for a picture of 64x48 pixels; give a smaller size$"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "the GPU .* 64x48 pixels; .* size, or the device cpu$"),
-        (RuntimeError("MPS backend out of memory (MPS ..."), "the GPU .* 64x48 pixels; .* the device cpu$"),
-        (RuntimeError("Invalid buffer size: 91.55 GiB"), "the GPU .* 64x48 pixels; .* the device cpu$"),
-    ],
-)
-def test_a_photo_that_the_memory_is_too_small_for_is_told_and_a_batch_goes_on(
-    transfer, monkeypatch, error, message
-):
-    small, large, stylize = make_photo(40, 40), make_photo(48, 64), cin.CinStylizer.stylize
-
-    def allocate(self, content, *given):
-        if content.shape[-1] == 64:
-            raise error
-        return stylize(self, content, *given)
-
-    monkeypatch.setattr(cin.CinStylizer, "stylize", allocate)
-    with pytest.raises(InvalidInput, match=message) as caught:
-        transfer.stylize(large, "amber")
-    assert caught.value.__context__ is None  # which would hold what fills the memory
-    results = list(transfer.stylize_batch([large, small], "amber"))
-    assert [result.error is None for result in results] == [False, True]
-
-
-def test_a_photo_that_the_memory_is_too_small_to_enlarge_is_told(transfer, photo, monkeypatch):
-    def full(*_):
-        raise ON_THE_CPU
-
-    monkeypatch.setattr(Picture, "resized", full)
-    [result] = transfer.stylize_batch([photo], "amber", size=128)
-    assert "too small for a picture of 128x96 pixels" in str(result.error)
-
-
-def test_other_errors_are_not_taken_for_a_lack_of_memory(transfer, photo, monkeypatch):
-    def broken(*_):
-        raise RuntimeError("shapes do not match")
-
-    monkeypatch.setattr(cin.CinStylizer, "stylize", broken)
-    with pytest.raises(RuntimeError, match="shapes"):
-        transfer.stylize(photo, "amber")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

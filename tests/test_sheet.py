@@ -60,5 +60,5 @@ def test_a_style_that_is_gone_or_damaged_costs_the_others_nothing(sheet, paint_t
     monkeypatch.setattr(StyleTransfer, "stylize", without_amber)
     *_, (painted, _, _) = tab._paint(values, VISITOR)
     assert [caption.partition(" ")[0] for _, caption in painted] == ["Blue", "Coral"]
-    paint_tab[0].choices.styles_on_photo(True, values[tab.paint_tab.controls.photo], VISITOR)
-    assert tab.visitors.of(VISITOR).looks.keys() == {"blue", "coral"}
+    paint_tab[0].choices.styles_on_photo(values | {tab.paint_tab.controls.on_photo: True}, VISITOR)
+    assert tab.visitors.of(VISITOR).styles_on_photo.keys() == {"blue", "coral"}

@@ -99,12 +99,18 @@ def test_numbers_of_other_formats_are_read_as_floats(tmp_path, style, dtype):
     assert {value.dtype for value in parts} == {torch.float32}
 
 
-def test_a_damaged_file_does_not_hide_the_others(tmp_path, style):
+def test_a_damaged_file_does_not_hide_the_others(tmp_path, style, caplog):
     save_style(tmp_path / "amber.safetensors", style)
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "._amber.safetensors").write_bytes(b"what a Mac keeps beside a file")
-    assert list(StyleBank(tmp_path).paths()) == ["amber", "broken"]
+    assert list(StyleBank(tmp_path).paths()) == ["amber", "broken", "other"]
     assert list(StyleBank(tmp_path).infos()) == ["amber"]
+    damaged, other = caplog.messages
+    assert damaged.startswith(f"{tmp_path / 'broken.safetensors'} is not a style file, or is damaged: ")
+    assert damaged.endswith("; it is left out")
+    expected = f"{tmp_path / 'other.safetensors'} is a safetensors file, but not of a style; it is left out"
+    assert other == expected
 
 
 def test_a_safetensors_file_of_something_else_is_refused(tmp_path):

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, encode, statistics_of
 from styletransfer.errors import Cancelled
-from styletransfer.masks import FULLY_COVERED
+from styletransfer.masks import FULLY_COVERED, counted
 from styletransfer.methods import adain, cin, regions
-from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, sample_weights, tiles
+from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
 from styletransfer.norm import adain as restyle
 from styletransfer.vgg import load_vgg19

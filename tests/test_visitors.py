@@ -10,18 +10,23 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 from conftest import make_photo, soon, visitor_with
-from pages import VISITOR
+from pages import VISITOR, click_on
 from PIL import Image
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import visitors, work
 from styletransfer.page.belongings import Belongings, Painted
-from styletransfer.page.events import tell, telling
+from styletransfer.page.events import show_error, telling
+from styletransfer.page.learn import LearnTab
+from styletransfer.page.many import ManyTab
+from styletransfer.page.sheet import SheetTab
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Dropped, Finished, Halt, alone, follow
 from styletransfer.stylefile import load_style, save_style
+
+BACK = gr.Request(session_hash="b")  # of a visitor whom the server takes for somebody new
 
 
 def test_halts_of_the_same_state_are_not_equal():
@@ -137,13 +142,13 @@ def test_each_visitor_has_styles_of_their_own_unless_all_share_them(transfer):
 def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeypatch):
     known = visitors.Visitors(transfer, shared_styles=False)
     before, stranger = (gr.Request(session_hash=name) for name in "ab")
-    key = known.recognised(None, before).own.key
+    key = known.of(before).own.key
     own = known.of(before).own
     shutil.copy(next(transfer._bank.own.glob("*.safetensors")), own.folder / "styles" / "mine.safetensors")
     after = gr.Request(session_hash="c")
     unused = known.of(after).own.folder
     known.leave(before)
-    assert known.recognised(key, after) is known.of(after)
+    assert known.of(after, key) is known.of(after)
     assert known.of(after).own.key == key
     monkeypatch.setattr(visitors, "KEPT_SECONDS", 0)
     known.leave(before)
@@ -151,7 +156,7 @@ def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeyp
     assert known.of(after).transfer.own_styles == ["mine"]
     assert not unused.exists()
     for guess in (None, "", "a", known.of(stranger).own.key, [key]):
-        assert known.recognised(guess, stranger).own.key != key
+        assert known.of(stranger, guess).own.key != key
         assert known.of(stranger).transfer.own_styles == []
     known.close()
     assert not own.folder.exists()
@@ -260,10 +265,10 @@ def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format
     list(tab.painter.paint(values, VISITOR))
     painted = visitor.painted
     whole = painted.painting
-    visitor.painting.append(visitor.short)
+    visitor.paint_halts.append(visitor.short)
     tab.visitors.leave(VISITOR)  # while another one is painted
     assert visitor.painted.painting is whole
-    visitor.painting.clear()
+    visitor.paint_halts.clear()
     tab.visitors.leave(VISITOR)
     assert visitor.painted is painted
     assert painted.painting is None
@@ -320,7 +325,7 @@ def test_a_name_in_a_file_of_others_is_text_in_all_messages(paint_tab):
     with pytest.raises(gr.Error, match=f"^'{text}'$"), telling():
         raise error
     with pytest.warns(UserWarning, match=f"^{text}$"):
-        tell(error)
+        show_error(error)
     with pytest.warns(UserWarning, match="not available here: &lt;img src=x&gt;"):
         tab.restorer._settings_of({"styles": {"<img src=x>": 1.0}}, values, VISITOR)
 
@@ -347,11 +352,11 @@ def test_the_styles_on_a_photo_wait_for_no_long_work(paint_tab):
     learning = threading.Thread(target=list, args=(follow(long_work, visitor.long),))
     learning.start()
     assert begun.wait(60)
-    tab.choices.styles_on_photo(True, values[tab.controls.photo], VISITOR)
+    tab.choices.styles_on_photo(values | {tab.controls.on_photo: True}, VISITOR)
     looked.set()
     learning.join()
     assert ended == [True]
-    assert {"amber", "blue", "coral"} <= visitor.looks.keys()
+    assert {"amber", "blue", "coral"} <= visitor.styles_on_photo.keys()
 
 
 def test_short_work_that_comes_without_end_does_not_stop_long_work():
@@ -401,10 +406,59 @@ def test_what_a_program_asked_for_is_dropped_when_it_is_gone(paint_tab):
 def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab):
     tab, values = paint_tab
     own = tab.visitors.of(VISITOR).own
-    back = gr.Request(session_hash="b")
-    *_, told = tab.painter.paint(values | {tab.controls.key: own.key}, back)
+    *_, told = tab.painter.paint(values | {tab.controls.key: own.key}, BACK)
     assert told[tab.controls.key] == own.key
-    assert tab.visitors.of(back).own is own
+    assert tab.visitors.of(BACK).own is own
+
+
+@pytest.fixture
+def forgotten_tab(paint_tab, transfer):
+    """The Paint tab, and what its controls hold where the visitor's own style is chosen, who sends BACK now."""
+    tab, values = paint_tab
+    it, tab.visitors.shared_styles = tab.controls, False
+    own = tab.visitors.of(VISITOR).own  # kept by another tab of the same browser
+    shutil.copy(transfer._bank.find("amber"), own.folder / "styles" / "mine.safetensors")
+    return tab, values | {it.key: own.key, it.chosen: ["mine"], it.named: ["mine"]}
+
+
+def test_a_tab_that_the_server_forgot_paints_many_photos_in_its_owners_style(forgotten_tab):
+    tab, values = forgotten_tab
+    with gr.Blocks():
+        several = ManyTab(tab.visitors, tab)
+    *_, (told, _, _) = several._paint(values | {several.files: [values[tab.controls.photo]]}, BACK)
+    assert "1 of 1 painted" in told
+
+
+def test_a_tab_that_the_server_forgot_shows_its_owners_style_among_all(forgotten_tab):
+    tab, values = forgotten_tab
+    with gr.Blocks():
+        sheet = SheetTab(tab.visitors, tab, gr.Tabs())
+    *_, ([(picture, _), *_], _, _) = sheet._paint(values, BACK)
+    updates = sheet._choose(values | {tab.controls.chosen: []}, click_on(picture), gr.Request(session_hash="c"))
+    assert updates[tab.controls.chosen] == ["mine"]
+
+
+def test_a_tab_that_the_server_forgot_finds_and_chooses_its_owners_style(forgotten_tab):
+    tab, values = forgotten_tab
+    shown = tab.choices.search(values | {tab.controls.search: "amber"}, BACK)["value"]
+    mine = next(file for file, _ in shown if "mine" in file)
+    updates = tab.choices.choose(
+        values | {tab.controls.chosen: []}, click_on(mine), gr.Request(session_hash="c")
+    )
+    assert updates[tab.controls.chosen] == ["mine"]
+    assert tab.controls.result in tab.painter.preview(values, gr.Request(session_hash="d"))
+
+
+def test_a_tab_that_the_server_forgot_shows_earlier_paintings_and_exports_a_style(forgotten_tab):
+    tab, values = forgotten_tab
+    list(tab.painter.paint(values, VISITOR))
+    [earlier] = tab.visitors.of(VISITOR).own.earlier
+    shown = tab.results.show_earlier(values, click_on(earlier.small), BACK)
+    assert shown[tab.controls.download]["value"] == str(earlier.file)
+    with gr.Blocks():
+        learning = LearnTab(tab.visitors, tab)
+    updates = learning._chosen(values | {learning.own: "mine"}, gr.Request(session_hash="c"))
+    assert updates[learning.export]["interactive"]
 
 
 def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(learn_tab, transfer, tmp_path):
@@ -413,10 +467,10 @@ def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(l
     file = tmp_path / "mine.safetensors"
     style = load_style(transfer._bank.find("amber"))
     save_style(file, replace(style, info=replace(style.info, slug="mine")))
-    own, back = tab.visitors.of(VISITOR).own, gr.Request(session_hash="b")
+    own = tab.visitors.of(VISITOR).own
     values = values | {tab.paint_tab.controls.key: own.key, tab.add: str(file)}
-    assert "Amber" in tab._add(values, back)
-    tab.listing(values, back)
+    assert "Amber" in tab._add(values, BACK)
+    tab.listing(values, BACK)
     assert own.transfer.own_styles == ["mine"]
 
 
@@ -429,13 +483,13 @@ def test_nothing_of_a_removed_style_is_shown_in_any_tab_of_who_had_it(learn_tab,
     for visitor in (one, other, stranger):
         visitor.own = Belongings(transfer if visitor is stranger else shared, tmp_path)
         visitor.painted = Painted("photo.png", wish, Image.new("RGB", (8, 6)), "")
-        visitor.looks = {"mine": tmp_path, "amber": tmp_path}
+        visitor.styles_on_photo = {"mine": tmp_path, "amber": tmp_path}
     tab._remove(values | {tab.own: "mine"}, VISITOR)
     for visitor in (one, other):
         assert visitor.painting_of("photo.png", wish) is None  # another one may be learned under its name
-        assert visitor.looks.keys() == {"amber"}
+        assert visitor.styles_on_photo.keys() == {"amber"}
     assert stranger.painting_of("photo.png", wish)
-    assert stranger.looks.keys() == {"mine", "amber"}
+    assert stranger.styles_on_photo.keys() == {"mine", "amber"}
     assert tab.paint_tab.results.save_again("JPEG", VISITOR)["value"].endswith(".jpeg")  # it is shown still
 
 
@@ -459,7 +513,7 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     assert not visitor.long.stopped
     for told in (fast, finest):
         assert told[-2][tab.controls.stop_button] == gr.update(interactive=False)
-    visitor.painting.append(visitor.long)  # the finest is at work
+    visitor.paint_halts.append(visitor.long)  # the finest is at work
     *_, before_last, _ = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
     assert before_last[tab.controls.stop_button] == gr.update(interactive=True)
 

@@ -16,7 +16,7 @@ from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableIma
 from styletransfer.files import attempt, make_folder, real
 from styletransfer.text import encodable
 
-LONGEST_NAME = 200  # bytes, of names that are made from styles
+LONGEST_MADE_NAME = 200  # bytes, of names that are made from styles
 
 
 def plan_outputs(
@@ -200,7 +200,7 @@ def _without_results(sources: dict[Path, Path], named: Sequence[Path], folder: P
 
 
 def _shortened(name: str) -> str:
-    while len(os.fsencode(name)) > LONGEST_NAME:
+    while len(os.fsencode(name)) > LONGEST_MADE_NAME:
         name = name[:-1]
     return name
 
@@ -216,7 +216,8 @@ def _is_painting(path: Path) -> bool:
 def _named_apart(folders: Mapping[Path, Path]) -> dict[Path, Path]:
     """Photo -> file in its folder, a PNG where the photo's own format cannot be written.
 
-    If that is the file of another photo the old suffix is kept as well: scan.bmp.png."""
+    If that is the file of another photo the old suffix is kept as well: scan.bmp.png.
+    """
     kept = {source for source in folders if source.suffix.lower() in images.FORMATS}
     planned = {source: folders[source] / (source.stem + source.suffix.lower()) for source in kept}
     taken = {str(target).casefold() for target in planned.values()}

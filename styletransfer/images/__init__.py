@@ -6,6 +6,7 @@ Alpha is kept in a tensor of its own.
 
 from styletransfer.images.formats import FORMATS, PICTURE_SUFFIXES, find_pictures
 from styletransfer.images.mapped import empty_like, release
+from styletransfer.images.metadata import read_metadata
 from styletransfer.images.opening import ImageSource
 from styletransfer.images.reading import Picture, read_mask, read_on_white, read_picture, read_size
 from styletransfer.images.resizing import (
@@ -23,8 +24,9 @@ from styletransfer.images.writing import (
     Painting,
     check_fits,
     check_writable,
-    read_metadata,
+    on_white,
     save_picture,
+    save_preview,
     to_jpeg,
     to_pil,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "contact_sheet",
     "empty_like",
     "find_pictures",
+    "on_white",
     "read_mask",
     "read_metadata",
     "read_on_white",
@@ -54,6 +57,7 @@ __all__ = [
     "resize_short_side",
     "resize_within",
     "save_picture",
+    "save_preview",
     "sheet_size",
     "to_jpeg",
     "to_pil",

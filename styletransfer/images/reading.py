@@ -93,7 +93,8 @@ def read_on_white(source: ImageSource) -> Tensor:
 def read_mask(source: ImageSource) -> Tensor:
     """The brightness of a picture (1, 1, H, W), float32 in [0, 1], with transparent parts on black.
 
-    Otherwise like `read_on_white`."""
+    Otherwise like `read_on_white`.
+    """
     picture = read_picture(source)
     shade = _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
     return shade if picture.alpha is None else shade * _of_whole_pixels(picture.alpha)

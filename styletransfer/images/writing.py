@@ -7,20 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from torch import Tensor
 
 from styletransfer.errors import UnwritableOutput
-from styletransfer.files import check_place, replacing
+from styletransfer.files import attempt, check_place, replacing
 from styletransfer.images import large
 from styletransfer.images.formats import FORMATS, LONGEST_SIDES, SAVE_OPTIONS
-from styletransfer.images.opening import exif_value, opened
-from styletransfer.images.reading import is_for_libvips
+from styletransfer.images.metadata import METADATA_KEY, for_libvips, for_pil
 from styletransfer.images.resizing import as_bytes
-
-_DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
-_METADATA_KEY = "styletransfer"
-_EXIF_FIELD, _TIFF_FIELD = "exif-ifd0-ImageDescription", "image-description"  # what libvips calls that tag
 
 
 @dataclass(frozen=True)
@@ -47,12 +42,9 @@ class Painting:
         check_writable(path)
         check_fits(path, (self.rgb.shape[-2], self.rgb.shape[-1]))
         file_format = FORMATS[path.suffix.lower()]
-        text = json.dumps(dict(self.parameters), sort_keys=True)  # in ASCII
-        fields = {"PNG": f"png-comment-0-{_METADATA_KEY}", "TIFF": _TIFF_FIELD}
-        field = fields.get(file_format, _EXIF_FIELD)
-        described = text if file_format == "PNG" else f"{_METADATA_KEY} {text}"
+        texts = for_libvips(self.parameters, file_format)
         with replacing(path) as temporary:
-            large.write(self.rgb, self.alpha, temporary, file_format, {field: described})
+            large.write(self.rgb, self.alpha, temporary, file_format, texts)
 
 
 def to_pil(
@@ -66,8 +58,15 @@ def to_pil(
     planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
     image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
-        image.info[_METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
+        image.info[METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
     return image
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """The picture as RGB, on white."""
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def to_jpeg(rgb: Tensor) -> bytes:
@@ -75,6 +74,12 @@ def to_jpeg(rgb: Tensor) -> bytes:
     buffer = io.BytesIO()
     to_pil(rgb).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
+
+
+def save_preview(picture: Image.Image, file: Path) -> None:
+    """Write an RGB picture as a JPEG to look at, without parameters. Raises UnwritableOutput."""
+    with attempt("write a picture to look at"):
+        picture.save(file, "JPEG", quality=90)
 
 
 def check_writable(path: str | Path) -> None:
@@ -109,45 +114,14 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
     check_fits(path, (image.height, image.width))
     file_format = FORMATS[path.suffix.lower()]
     if file_format == "JPEG" and image.mode == "RGBA":
-        white = Image.new("RGBA", image.size, "white")
-        flat = Image.alpha_composite(white, image).convert("RGB")
+        flat = on_white(image)
         flat.info.update(image.info)
         image = flat
-    options = _save_options(file_format, image.info.get(_METADATA_KEY))
+    options = SAVE_OPTIONS.get(file_format, {})
+    if METADATA_KEY in image.info:
+        options = options | for_pil(image.info[METADATA_KEY], file_format)
     with replacing(path) as temporary:
         try:
             image.save(temporary, file_format, **options)
         except ValueError as error:  # the parameters are too long for JPEG's EXIF
             raise UnwritableOutput(f"cannot write {path} as {file_format}: {error}; try .png") from error
-
-
-def _save_options(file_format: str, metadata: str | None) -> dict:
-    options = SAVE_OPTIONS.get(file_format, {})
-    if metadata is None:
-        return options
-    if file_format == "PNG":
-        chunks = PngImagePlugin.PngInfo()
-        chunks.add_itxt(_METADATA_KEY, metadata)
-        return {**options, "pnginfo": chunks}
-    exif = Image.Exif()
-    exif[_DESCRIPTION] = f"{_METADATA_KEY} {json.dumps(json.loads(metadata))}"  # EXIF text is ASCII
-    return {**options, "exif": exif}
-
-
-def read_metadata(path: str | Path) -> dict:
-    """The parameters that `save_picture` embedded; {} in a picture of other origin. Raises UnreadableImage."""
-    keyed: str | None
-    if is_for_libvips(path):
-        texts = large.texts_of(Path(path))
-        keyed = next((texts[field] for field in texts if field.endswith(f"-{_METADATA_KEY}")), None)
-        described = texts.get(_EXIF_FIELD) or texts.get(_TIFF_FIELD, "")
-    else:
-        with opened(path) as (image, _):
-            keyed = image.info.get(_METADATA_KEY)
-            described = str(exif_value(image, _DESCRIPTION) or "")
-    try:
-        # libvips appends further words to the texts of EXIF.
-        found, _ = json.JSONDecoder().raw_decode(keyed or described.partition(f"{_METADATA_KEY} ")[2])
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

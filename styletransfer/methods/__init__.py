@@ -1,4 +1,4 @@
-"""The methods of painting, by name: a method is one file beside this one and one line here.
+"""The methods of painting, by name: a method is a `load` in a module beside this one, and one line here.
 
 Each is loaded by a function of the folder of weights, the device, the number format, and whether to do what
 can be done so in 8-bit integers, which paints the same picture but for a level or two of 255.

@@ -7,21 +7,13 @@ import torch
 from torch import Tensor
 
 from styletransfer.convolution import compute_in
-from styletransfer.core import Cost, OnStep, Style
-from styletransfer.decoder import (
-    ADAIN_LAYERS,
-    AdainDecoder,
-    Statistics,
-    at,
-    blended_statistics,
-    encode,
-    statistics_of,
-    toward,
-)
+from styletransfer.core import Cost, OnStep, Style, blend
+from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, at, encode, statistics_of, toward
 from styletransfer.images import as_float
+from styletransfer.masks import counted
 from styletransfer.memory import release_freed_memory
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
+from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.norm import (
     adain,
     joint_statistics,
@@ -62,7 +54,7 @@ class AdainStylizer:
         self, vgg: VGG19, decoder: AdainDecoder, sha256: str, dtype: torch.dtype, int8: bool = False
     ) -> None:
         self.sha256, self.vgg, self.decoder, self.dtype, self.int8 = sha256, vgg, decoder, dtype, int8
-        self.batch_pixels = 0 if int8 else TOGETHER_PIXELS
+        self.device, self.batch_pixels = vgg.mean.device, 0 if int8 else TOGETHER_PIXELS
         if int8:
             vgg.use_int8()
             decoder.use_int8()
@@ -80,8 +72,8 @@ class AdainStylizer:
         visible: Tensor | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
-        size = content.shape[2], content.shape[3]
-        planned, maps, own = TILING.plan(size), as_maps(weights, strength, size), None
+        planned = TILING.plan((content.shape[2], content.shape[3]))
+        maps, own = as_maps(weights, strength), None
         if len(planned) > 1:
             own = self._sampled(content, maps, visible)
             release_freed_memory()  # of all the parts at once, before that of a tile is added to it
@@ -99,10 +91,10 @@ class AdainStylizer:
         self, window: Window, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None
     ) -> Tensor | None:
         """How much the pixels of a window count: (B, 1, h, w), for maps (B, S, h, w), None for all the same."""
-        seen = None if visible is None else counted(window.cut(visible)).to(self.vgg.mean.device)
+        seen = None if visible is None else counted(window.cut(visible)).to(self.device)
         if maps is None:
             return seen
-        shares, degree = (window.cut(each).to(self.vgg.mean.device) for each in maps)
+        shares, degree = (window.cut(each).to(self.device) for each in maps)
         regions = (shares * degree)[None]
         return regions if seen is None else regions * seen
 
@@ -113,7 +105,7 @@ class AdainStylizer:
         height, width = content.shape[-2:]
         windows = TILING.sampling.windows(height, width, coarse_regions(maps, visible))
         counts = sample_weights(content, windows, visible=visible)
-        seen = [encode(self.vgg, as_float(window.cut(content)).to(self.vgg.mean.device)) for window in windows]
+        seen = [encode(self.vgg, as_float(window.cut(content)).to(self.device)) for window in windows]
         joined = {layer: torch.cat([features[layer] for features in seen]) for layer in ADAIN_LAYERS}
         found = [self._regions(window, maps, visible) for window in windows]
         regions = [each for each in found if each is not None]
@@ -129,13 +121,16 @@ class AdainStylizer:
         weights: Tensor,
         strength: Tensor,
         own: dict[str, Statistics] | None,
-        visible: Tensor | None,
+        regions: Tensor | None,
     ) -> Tensor:
-        """Paint a picture, or a tile of one with `own`, the statistics of the whole picture."""
-        device = self.vgg.mean.device
-        photo, weights, strength = as_float(photo).to(device), weights.to(device), strength.to(device)
+        """Paint a picture, or a tile of one with `own`, the statistics of the whole picture.
+
+        Args:  weights: (B, S); strength: (B,); regions: as of `_regions`.
+        """
+        photo = as_float(photo).to(self.device)
+        weights, strength = weights.to(self.device), strength.to(self.device)
         features = encode(self.vgg, photo)
-        own = own or statistics_of(features, visible)
+        own = own or statistics_of(features, regions)
         restyled = {}
         for layer, value in features.items():
             goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
@@ -155,17 +150,13 @@ class AdainStylizer:
 
         Args:  shares: (S, H, W), of the styles; degree: (H, W), the strength; regions: as of `_regions`.
         """
-        device = self.vgg.mean.device
-        photo, shares, degree = as_float(photo).to(device), shares.to(device), degree.to(device)
-        shares, degree = with_rim(shares, degree)
+        photo = as_float(photo).to(self.device)
+        shares, degree = with_rim(shares.to(self.device), degree.to(self.device))
         painted = (shares * degree)[None]
         features, restyled = encode(self.vgg, photo), {}
         for layer, value in features.items():
             measured = own[layer] if own else regional_statistics(value, at(layer, regions))
-            means, stds = (
-                torch.stack([part[layer] for part in parts]).to(device)
-                for parts in ([style.means for style in styles], [style.stds for style in styles])
-            )
+            means, stds = (part.to(self.device) for part in stacked(styles, layer))
             here = at(layer, painted)
             styled = regional_instance_norm(value, stds, means, here, measured)
             restyled[layer] = styled.addcmul_(value, (1 - here.sum(dim=1, keepdim=True)).to(value.dtype))
@@ -189,3 +180,15 @@ class AdainStylizer:
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
         return Cost(work * painted, memory * at_once)
+
+
+def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
+    """Statistics of a mix of styles at a layer; weights: (B, S)."""
+    means, stds = (blend(part.to(weights.device), weights) for part in stacked(styles, layer))  # (B, C)
+    return means[:, :, None, None], stds[:, :, None, None]
+
+
+def stacked(styles: Sequence[Style], layer: str) -> tuple[Tensor, Tensor]:
+    """Means and stds of the styles at a layer, (S, C) each."""
+    means, stds = [style.means[layer] for style in styles], [style.stds[layer] for style in styles]
+    return torch.stack(means), torch.stack(stds)

@@ -9,9 +9,10 @@ from torch import Tensor
 from styletransfer.convolution import STRIDE, compute_in
 from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.images import as_float
+from styletransfer.masks import counted
 from styletransfer.memory import release_freed_memory
 from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, counted, paint_tiles, sample_weights
+from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
 from styletransfer.networks import TransformerNetwork
 from styletransfer.rows import NormStatistics, with_identity
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
@@ -92,8 +93,8 @@ class CinStylizer:
     ) -> NormStatistics:
         """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
-        size = content.shape[2], content.shape[3]
-        windows = sampling.windows(*size, coarse_regions(as_maps(weights, strength, size), visible))
+        maps = as_maps(weights, strength)
+        windows = sampling.windows(content.shape[2], content.shape[3], coarse_regions(maps, visible))
         parts = [self._inputs(window, content, weights, strength, visible) for window in windows]
         photos = torch.cat([photo for photo, _, _ in parts])
         shares, degree = (torch.cat(each) for each in zip(*(painted for _, painted, _ in parts), strict=True))
@@ -114,7 +115,7 @@ class CinStylizer:
         """Photo (B, 3, h, w) of a window, what is painted, and the regions where that takes its statistics."""
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         seen = None if visible is None else counted(window.cut(visible)).to(self.device)
-        maps = as_maps(weights, strength, (content.shape[2], content.shape[3]))
+        maps = as_maps(weights, strength)
         if maps is None:
             return photo, self._on_device(weights, strength), seen
         shares, degree = map(window.cut, maps)

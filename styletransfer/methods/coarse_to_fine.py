@@ -22,10 +22,10 @@ HISTORY = 20  # steps that L-BFGS remembers, by two pictures each
 PREVIEW_SECONDS = 2
 
 
-class Run:
+class CoarseToFine:
     """One picture being optimised.
 
-    Args:  start: (1, 3, H, W) in [0, 1], of the final size; objective: makes that of a size;
+    Args:  start: (1, 3, H, W) in [0, 1], of the final size; objective_at: makes that of a size;
            on_step: may raise `Cancelled`.
     """
 
@@ -33,11 +33,11 @@ class Run:
         self,
         schedule: Schedule,
         start: Tensor,
-        objective: Callable[[tuple[int, int]], Objective],
+        objective_at: Callable[[tuple[int, int]], Objective],
         settings: Optimization,
         on_step: OnStep | None,
     ) -> None:
-        self.schedule, self.start, self.objective = schedule, start, objective
+        self.schedule, self.start, self.objective_at = schedule, start, objective_at
         self.settings, self.on_step = settings, on_step
         self.done = 0
         self.shown = schedule.began
@@ -85,7 +85,7 @@ class Run:
     def _optimise(self, image: Tensor, adam_state: list[Tensor], index: int) -> tuple[Tensor, list[Tensor]]:
         """Take the steps of one size. Returns the averaged picture and Adam's state."""
         settings, schedule = self.settings, self.schedule
-        objective = self.objective(schedule.plans[index].size)
+        objective = self.objective_at(schedule.plans[index].size)
         pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         optimizer = _optimizer(pixels, settings, adam_state)
         average, weight = torch.zeros_like(pixels), 0.0

@@ -15,11 +15,12 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.core import Cost, OnStep, Progress, Style, blend
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
+from styletransfer.masks import counted
 from styletransfer.methods import cin
-from styletransfer.methods.coarse_to_fine import HISTORY, Run
+from styletransfer.methods.coarse_to_fine import HISTORY, CoarseToFine
 from styletransfer.methods.objective import Goal, Objective
+from styletransfer.methods.regions import as_maps
 from styletransfer.methods.schedule import Schedule, plan_sizes
-from styletransfer.methods.tiles import counted
 from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layer, load_vgg19, oxford_sha256, stride
@@ -92,9 +93,9 @@ class GatysStylizer:
         """
         settings = optimization or Optimization()
         if content.dtype == torch.uint8:
-            as_float = images.as_float(content)
+            wide = images.as_float(content)
             seen = None if visible is None else images.as_float(visible)
-            painted = self.stylize(as_float, styles, weights, strength, on_step, optimization, seen)
+            painted = self.stylize(wide, styles, weights, strength, on_step, optimization, seen)
             return images.as_bytes(painted)
         if bool((strength**3 == 0).all()):
             if on_step:
@@ -107,8 +108,8 @@ class GatysStylizer:
             job = _Job(content.clone(), styles, weights.clone(), strength.clone(), seen, settings)
             schedule = Schedule((content.shape[2], content.shape[3]), settings)
             start = self._start(job, schedule.final)
-            objective = functools.partial(self._objective, job, schedule.final)
-            return Run(schedule, start, objective, settings, on_step).paint()
+            objective_at = functools.partial(self._objective_at, job, schedule.final)
+            return CoarseToFine(schedule, start, objective_at, settings, on_step).paint()
 
     def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
         """Raise InvalidInput for an unknown content layer, a style scale that no style has a picture for, or if
@@ -165,7 +166,7 @@ class GatysStylizer:
             start = images.resize(job.content, size)
         return start.to(self.device)
 
-    def _objective(self, job: _Job, final: tuple[int, int], size: tuple[int, int]) -> Objective:
+    def _objective_at(self, job: _Job, final: tuple[int, int], size: tuple[int, int]) -> Objective:
         """The objective at a size; where that is below the final one, style pictures are smaller as well."""
         photo = images.resize(job.content, size).to(self.device)
         relative = min(size) / min(final)
@@ -187,16 +188,16 @@ class GatysStylizer:
         Args:  side: pixels of the short side at which style pictures are looked at; size: of the picture;
                the others as for `stylize`.
         """
-        targets = [self._target(style, side) for style in styles]
-        if weights.ndim == 1 and strength.ndim == 0:
+        targets, maps = [self._target(style, side) for style in styles], as_maps(weights, strength)
+        if maps is None:
             target, weight = _blended(targets, weights).to(self.device), strength.item() ** 3
             if visible is None:
                 return [Goal(target, weight)]
             seen = F.interpolate(counted(visible), size, mode="area")
             return [Goal(target, weight * seen.mean().item(), seen.to(self.device))]
-        maps = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *strength.shape)
-        maps = (maps * strength**3)[:, None]  # (S, 1, H, W)
-        masks = F.interpolate(maps if visible is None else maps * counted(visible), size, mode="area")
+        shares, degree = maps
+        regions = (shares * degree**3)[:, None]  # (S, 1, H, W)
+        masks = F.interpolate(regions if visible is None else regions * counted(visible), size, mode="area")
         return [
             Goal(target.to(self.device), mask.mean().item(), mask[None].to(self.device))
             for target, mask in zip(targets, masks, strict=True)

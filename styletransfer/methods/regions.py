@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.methods.tiles import COARSE_STEP, counted
+from styletransfer.masks import counted
+from styletransfer.methods.tiles import COARSE_STEP
 
 RIM = 8  # pixels painted around a region as well: where photo and painting meet in a network, a line shows
 WEAK = (
@@ -12,9 +13,10 @@ WEAK = (
 )
 
 
-def as_maps(weights: Tensor, strength: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor] | None:
-    """Weights (S,) or (S, H, W) and strength () or (H, W) as maps of `size`; None where neither is a map."""
-    if weights.ndim == 1 and strength.ndim == 0:
+def as_maps(weights: Tensor, strength: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Weights (S,) or (S, H, W) and strength () or (H, W), both as maps; None where neither is one."""
+    size = weights.shape[1:] or strength.shape
+    if not size:
         return None
     shares = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *size)
     return shares, strength.expand(size)

@@ -8,7 +8,7 @@ from styletransfer.errors import InvalidInput
 from styletransfer.settings import MAX_PIXELS, Optimization
 
 SCALE = math.sqrt(2)  # between successive sizes
-LEAST_SIDE = 32  # pixels; VGG halves a picture four times
+LEAST_OPTIMISED_SIDE = 32  # pixels; VGG halves a picture four times
 MOST_COARSE = 3.0  # times the steps of the final size
 LEAST_STEPS = 10  # at the largest size, where the time is limited
 
@@ -40,7 +40,6 @@ class Schedule:
         self.clock = Clock()
         self.began = self.clock.now()
         self._seconds_a_pixel = 0.0  # of a step, at the last size
-        self.begin(0)
 
     def begin(self, index: int) -> None:
         """Begin with one of the sizes."""
@@ -103,19 +102,19 @@ class Schedule:
 
 def plan_sizes(size: tuple[int, int], settings: Optimization) -> list[Plan]:
     """The sizes, from small to full; tiny pictures are enlarged for the work."""
-    enlarged = max(1.0, LEAST_SIDE / min(size))
+    enlarged = max(1.0, LEAST_OPTIMISED_SIDE / min(size))
     final = (round(size[0] * enlarged), round(size[1] * enlarged))
     if final[0] * final[1] > MAX_PIXELS:
         reason = f"has more than {MAX_PIXELS:,}; give a smaller size"
         if enlarged > 1:
             reason = "is too elongated for this method; crop it"
         raise InvalidInput(f"a picture of {size[1]}x{size[0]} pixels {reason}")
-    least = max(settings.least_side, LEAST_SIDE)
+    least = max(settings.least_side, LEAST_OPTIMISED_SIDE)
     count = max(0, math.ceil(math.log(max(final) / least, SCALE) - 1e-6))
     plans = []
     for smaller in range(count, -1, -1):
         scale = SCALE**-smaller
         steps = max(1, round(settings.steps * min(MOST_COARSE, SCALE**smaller)))
-        height, width = (max(LEAST_SIDE, round(side * scale)) for side in final)
+        height, width = (max(LEAST_OPTIMISED_SIDE, round(side * scale)) for side in final)
         plans.append(Plan((height, width), steps))
     return plans

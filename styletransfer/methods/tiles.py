@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.convolution import LEAST_SIDE
+from styletransfer.convolution import computed_pixels
 from styletransfer.core import OnStep, Progress
 from styletransfer.images import as_bytes, as_float, empty_like
+from styletransfer.masks import counted
 
 COARSE_STEP = 8  # pixels; every COARSE_STEP-th one is looked at to see how typical a sample is of the picture
 EQUAL_WEIGHT = 0.01  # of keeping the samples' shares equal, beside fitting the picture's mean colours
@@ -158,21 +159,6 @@ def paint_tiles(
         if on_step:
             on_step(Progress(step, len(planned)))
     return result
-
-
-def computed_pixels(size: tuple[int, int]) -> int:
-    """How many pixels a network computes: a picture of a few lines is continued until it can be halved."""
-    height, width = size
-    return max(height, LEAST_SIDE) * max(width, LEAST_SIDE)
-
-
-def counted(visible: Tensor) -> Tensor:
-    """How much pixels count in statistics, float32 in [0, 1], of how `visible` they are.
-
-    Those that are half transparent, in shadows and at edges, count a quarter: they are more of what will lie
-    behind the picture than of the picture.
-    """
-    return as_float(visible).square()
 
 
 def sample_weights(

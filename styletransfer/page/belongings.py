@@ -10,6 +10,8 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
+from styletransfer.errors import UnwritableOutput
+from styletransfer.files import attempt
 from styletransfer.page.wish import Wish
 
 KEPT_PAINTINGS = 12
@@ -75,12 +77,12 @@ class Belongings:
             made(self.folder)
             folder.mkdir()
             before, after = (Path(shutil.copy(each, folder)) for each in shown)
-            small = on_white(painting)
+            small = images.on_white(painting)
             small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             small_file = folder / f"{folder.name}.jpg"  # a unique name, which identifies a click
-            small.save(small_file, quality=90)
+            images.save_preview(small, small_file)
             kept = Path(shutil.copy(file, folder))
-        except OSError:
+        except (OSError, UnwritableOutput):
             shutil.rmtree(folder, ignore_errors=True)
             return
         self.earlier.appendleft(Earlier((before, after), small_file, kept, title, note))
@@ -89,13 +91,7 @@ class Belongings:
 
 
 def made(folder: Path) -> Path:
-    """The folder, made again if need be: some systems clean up temporary folders."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The folder, made again if need be: some systems clean up temporary folders. Raises UnwritableOutput."""
+    with attempt(f"create the folder {folder}"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    """The picture as RGB, on white."""
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")

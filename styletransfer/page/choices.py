@@ -5,14 +5,14 @@ from typing import Any
 
 import gradio as gr
 
-from styletransfer.files import attempt
+from styletransfer import images
 from styletransfer.page.controls import FINEST, MOST_STYLES, Controls, Updates, Values
 from styletransfer.page.events import telling
-from styletransfer.page.gallery import StylePictures, look_on, style_in
+from styletransfer.page.gallery import StylePictures, style_in, styles_on
 from styletransfer.page.mix import mix_text, titles_of
 from styletransfer.page.pad import corner_weights, pad_value
 from styletransfer.page.region import region_of
-from styletransfer.page.visitors import Visitors
+from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import INSIDE
 
 
@@ -22,15 +22,17 @@ class Choices:
     def __init__(self, visitors: Visitors, controls: Controls, pictures: StylePictures) -> None:
         self.visitors, self.controls, self.pictures = visitors, controls, pictures
 
-    def search(self, search: str, chosen: list[str], request: gr.Request) -> Any:
+    def search(self, values: Values, request: gr.Request) -> Any:
         """Update of the gallery with the styles that match."""
-        return self.pictures.found(self.visitors.of(request), search, chosen)
+        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        return self.pictures.found(visitor, values[it.search], values[it.chosen])
 
-    def styles_on_photo(self, wished: bool, photo: str | None, request: gr.Request) -> None:
+    def styles_on_photo(self, values: Values, request: gr.Request) -> None:
         """Make the gallery show the visitor's photo in every style, or its usual pictures."""
-        visitor = self.visitors.of(request)
+        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        wished, photo = values[it.on_photo], values[it.photo]
         with telling():
-            visitor.looks = look_on(visitor, photo) if wished and photo is not None else {}
+            visitor.styles_on_photo = styles_on(visitor, photo) if wished and photo is not None else {}
 
     def choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Use the style that was clicked in the gallery, or no longer use it."""
@@ -51,23 +53,23 @@ class Choices:
 
         A new one is used inside the region, if there is one.
         """
-        it = self.controls
+        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
         weights, places = it.kept(values)
         if values[it.region_mask] is not None:
             places = dict.fromkeys(chosen, INSIDE) | places
-        return self.choice(chosen, values[it.search], request, weights, places, self._picture_weight(values))
+        return self.choice(visitor, chosen, values[it.search], weights, places, self._picture_weight(values))
 
     def choice(
         self,
+        visitor: Visitor,
         chosen: list[str],
         search: str,
-        request: gr.Request,
         weights: Mapping[str, float],
         places: Mapping[str, str],
         picture_weight: float | None,
     ) -> Updates:
         """Updates of the gallery and the rows for the chosen styles, as far as they still exist."""
-        it, visitor = self.controls, self.visitors.of(request)
+        it = self.controls
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
         rows = it.row_updates(visitor.transfer, chosen, weights, places, picture_weight)
@@ -82,7 +84,7 @@ class Choices:
         it = self.controls
         chosen = values[it.chosen]
         weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
-        titles = titles_of(self.visitors.of(request).transfer, chosen)
+        titles = titles_of(self.visitors.of(request, values[it.key]).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
         return {it.mix: text, **dict(zip(it.sliders, weights, strict=False))}
 
@@ -91,7 +93,7 @@ class Choices:
         it, chosen = self.controls, values[self.controls.chosen]
         kept, _ = it.kept(values)
         weights = [kept.get(name, 100.0) for name in chosen]
-        titles = titles_of(self.visitors.of(request).transfer, chosen)
+        titles = titles_of(self.visitors.of(request, values[it.key]).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
         return {it.mix: text, it.pad: pad_value(titles, weights)}
 
@@ -106,8 +108,9 @@ class Choices:
 
     def picture_given(self, values: Values, request: gr.Request) -> Updates:
         """Rows for the mix with the visitor's own picture, or without it."""
-        it, transfer = self.controls, self.visitors.of(request).transfer
-        rows = it.row_updates(transfer, values[it.chosen], *it.kept(values), self._picture_weight(values))
+        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        kept = it.kept(values)
+        rows = it.row_updates(visitor.transfer, values[it.chosen], *kept, self._picture_weight(values))
         for row in (*it.sliders, *it.places):
             rows[row].pop("value", None)  # the browser may have newer ones, of settings that are being restored
         return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
@@ -116,9 +119,10 @@ class Choices:
         """Put the photo into the region editor, with no region painted."""
         it, visitor, shown = self.controls, self.visitors.of(request), None
         if photo is not None:
-            with telling(), attempt("write the photo to paint a region on"):
-                shown = str(visitor.new_file("photo.jpg"))
-                visitor.shown(photo).save(shown, quality=90)
+            with telling():
+                file = visitor.new_file("photo.jpg")
+                images.save_preview(visitor.shown(photo), file)
+            shown = str(file)
         return {it.region: gr.update(value=shown), it.region_mask: None, it.where: gr.update(visible=False)}
 
     def region_painted(self, values: Values) -> Updates:

@@ -19,10 +19,10 @@ from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE
 
 MOST_STYLES = CORNERS
-FINEST = "Finest"
-METHODS = {"Fast": "cin", "AdaIN": "adain", FINEST: "gatys"}
+FAST, FINEST = "Fast", "Finest"
+METHOD_BY_LABEL = {FAST: "cin", "AdaIN": "adain", FINEST: "gatys"}
 SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
-FORMATS = ("PNG", "JPEG", "WebP")
+DOWNLOAD_FORMATS = ("PNG", "JPEG", "WebP")
 PICTURES = (
     "image",
     *sorted(images.PICTURE_SUFFIXES),
@@ -112,8 +112,8 @@ class Controls:
         )
         with gr.Row():
             self.method = gr.Radio(
-                list(METHODS),
-                value="Fast",
+                list(METHOD_BY_LABEL),
+                value=FAST,
                 label="Method",
                 info="Fast: one pass. AdaIN: the palette more than the brushwork. Finest: a minute or more.",
                 elem_id="method",
@@ -139,7 +139,7 @@ class Controls:
                 info="Above 1: broader strokes; below 1: finer ones",
                 elem_id="strokes",
             )
-            self.file_format = gr.Radio(list(FORMATS), value="PNG", label="Download format")
+            self.file_format = gr.Radio(list(DOWNLOAD_FORMATS), value="PNG", label="Download format")
             self.restore = FileButton(
                 "Restore settings from a painting…", file_types=[*PICTURES], elem_id="restore"
             )
@@ -178,9 +178,13 @@ class Controls:
     def all(self) -> set[Any]:
         """All inputs: those that make up a wish, the search, the format and the visitor's key."""
         choice = {self.key, self.photo, self.search, self.chosen, self.named, self.picture, self.picture_slider}
-        settings = {self.strength, self.method, self.size, self.seconds, self.preserve_color, self.stroke_size}
         regions = {self.region_mask, self.picture_place, self.elsewhere, *self.places}
-        return {*choice, *settings, *regions, *self.sliders, self.file_format}
+        return {*choice, *self.settings, *regions, *self.sliders, self.file_format}
+
+    @property
+    def settings(self) -> list[Any]:
+        """The settings that hold for all styles, which come back from a painting."""
+        return [self.strength, self.method, self.size, self.preserve_color, self.stroke_size, self.seconds]
 
     @property
     def rows(self) -> list[Any]:
@@ -213,7 +217,7 @@ class Controls:
             preserve_color=values[self.preserve_color],
             stroke_size=values[self.stroke_size],
             size=values[self.size] or None,
-            method=METHODS[values[self.method]],
+            method=METHOD_BY_LABEL[values[self.method]],
             seconds=values[self.seconds],
         )
 

@@ -10,11 +10,10 @@ from styletransfer.errors import InvalidInput
 from styletransfer.page.events import LONG, telling
 from styletransfer.page.learn import SECONDS
 from styletransfer.page.photo import photo_input
-from styletransfer.page.restore import is_finite
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import alone
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, is_finite
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600

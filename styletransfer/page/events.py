@@ -25,10 +25,10 @@ WAITING = "Waiting to start…"
 
 def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
     """Say at once that a job waits to start, unless the visitor has such a job under way."""
-    _tell(listener, shown, WAITING, stop_button)
+    _show_text(listener, shown, WAITING, stop_button)
 
 
-def _tell(listener: Callable[..., Any], shown: Any, text: str, stop_button: Any) -> None:
+def _show_text(listener: Callable[..., Any], shown: Any, text: str, stop_button: Any) -> None:
     """Show a text at an event, unless such a job is under way, which the stop button tells."""
     idle = f"document.getElementById('{stop_button.elem_id}')?.disabled"
     script = f"(told) => {idle} ? {json.dumps(text)} : told"
@@ -44,20 +44,20 @@ def long_work(
     *,
     check: Callable[[Any, gr.Request], Any],
     told: Any,
-    quiet: Any,
+    idle: Any,
     stop: Callable[..., Any],
 ) -> Any:
     """Run a long job after a click on `begin`, and `stop` it after one on `end`; returns Gradio's event.
 
     Args:  check: raises InvalidInput, before the job waits, if something is missing in the inputs;
-           told: the output that says that the job waits; quiet: its value when the job has failed.
+           told: the output that says that the job waits; idle: its value when the job has failed.
     """
 
     tell_waiting(begin.click, told, end)
     ordered, order = keep_order(begin.click, inputs, check)
-    _tell(ordered.failure, told, quiet, end)
+    _show_text(ordered.failure, told, idle, end)
     done = ordered.success(work, order, outputs, **QUIET, **LONG)
-    done.failure(lambda: (quiet, gr.update(interactive=False)), None, [told, end], queue=False, **QUIET)
+    done.failure(lambda: (idle, gr.update(interactive=False)), None, [told, end], queue=False, **QUIET)
     end.click(stop, None, None, queue=False, **QUIET)
     return done
 
@@ -94,7 +94,7 @@ def telling() -> Iterator[None]:
         raise gr.Error(_for_owners(error), title="That did not work", print_exception=False) from error
 
 
-def tell(error: StyleTransferError) -> None:
+def show_error(error: StyleTransferError) -> None:
     """Show an error to the visitor without failing: after a failure Gradio drops what waits behind it."""
     if isinstance(error, Cancelled):
         gr.Info("Stopped.", duration=4)

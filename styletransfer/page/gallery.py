@@ -10,19 +10,22 @@ from unicodedata import combining, normalize
 
 import gradio as gr
 
+from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.core import StyleInfo
 from styletransfer.errors import InvalidStyleFile, UnknownStyle
-from styletransfer.page.belongings import made, on_white
+from styletransfer.files import replacing
+from styletransfer.page.belongings import made
+from styletransfer.page.events import telling
 from styletransfer.page.visitors import Visitor
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Halt, alone
 
-LOOK_SIDE = 256  # pixels; the strokes keep their size, so anything smaller leaves little of a face
+ON_PHOTO_SIDE = 256  # pixels; the strokes keep their size, so anything smaller leaves little of a face
 
 
 @dataclass(frozen=True)
-class Look:
+class Entry:
     """A style as the gallery shows it."""
 
     name: str
@@ -31,11 +34,11 @@ class Look:
     words: str  # searched in
 
 
-def looks(transfer: StyleTransfer) -> list[Look]:
+def entries(transfer: StyleTransfer) -> list[Entry]:
     """All styles, own ones first."""
     own = set(transfer.own_styles)
     infos = sorted(transfer.styles.items(), key=lambda item: (item[0] not in own, item[0]))
-    return [Look(name, name in own, _caption(info), _words(info)) for name, info in infos]
+    return [Entry(name, name in own, _caption(info), _words(info)) for name, info in infos]
 
 
 class StylePictures:
@@ -47,27 +50,32 @@ class StylePictures:
     def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
         """Update of the gallery with the styles that match a search."""
         wanted = _plain(search).split()
-        found = [look for look in looks(visitor.transfer) if all(word in look.words for word in wanted)]
-        items = [
-            (str(self._file(visitor, look)), ("✓ " if look.name in chosen else "") + look.caption)
-            for look in found
-        ]
+        found = [each for each in entries(visitor.transfer) if all(word in each.words for word in wanted)]
+        with telling():
+            items = [
+                (str(self._file(visitor, entry)), ("✓ " if entry.name in chosen else "") + entry.caption)
+                for entry in found
+            ]
         return gr.update(value=items)
 
-    def _file(self, visitor: Visitor, look: Look) -> Path:
-        """A small picture of a style, as a file named after its content, since own styles can be replaced."""
-        on_photo = visitor.looks.get(look.name)
+    def _file(self, visitor: Visitor, entry: Entry) -> Path:
+        """A small picture of a style, as a file named after its content, since own styles can be replaced.
+
+        Raises UnwritableOutput.
+        """
+        on_photo = visitor.styles_on_photo.get(entry.name)
         if on_photo is not None and on_photo.exists():
             return on_photo
         try:
-            content = visitor.transfer.style_preview(look.name)
+            content = visitor.transfer.style_preview(entry.name)
         except InvalidStyleFile:
             content = b""  # a damaged file must not cost the others their pictures
-        folder = visitor.folder if look.own else self.folder
-        path = folder / f"{look.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+        folder = visitor.folder if entry.own else self.folder
+        path = folder / f"{entry.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
         if not path.exists():
             made(folder)
-            path.write_bytes(content)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
         return path
 
 
@@ -79,18 +87,21 @@ def style_in(event: gr.SelectData) -> str:
     return event.value["image"]["orig_name"].rpartition("-")[0]
 
 
-def look_on(visitor: Visitor, photo: str) -> dict[str, Path]:
-    """Small pictures of a photo in every style, by style name; each one is a short job of its own."""
-    folder, small = visitor.emptied("looks"), visitor.scaled(photo, LOOK_SIDE)
+def styles_on(visitor: Visitor, photo: str) -> dict[str, Path]:
+    """Small pictures of a photo in every style, by style name; each one is a short job of its own.
+
+    Raises UnreadableImage, UnwritableOutput.
+    """
+    folder, small = visitor.emptied("on-photo"), visitor.scaled(photo, ON_PHOTO_SIDE)
     found: dict[str, Path] = {}
     for name in visitor.transfer.styles:
         if visitor.short.dropped:
             break
         # It may have been learned with an earlier network, or removed meanwhile.
         with suppress(InvalidStyleFile, UnknownStyle), alone(Halt(), short=True):
-            painted = on_white(Wish({name: 1.0}).paint(visitor.transfer, small))
+            painted = images.on_white(Wish({name: 1.0}).paint(visitor.transfer, small))
             file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers cache pictures by name
-            painted.save(file, quality=88)
+            images.save_preview(painted, file)
             found[name] = file
     return found
 

@@ -11,10 +11,10 @@ import pandas as pd
 from styletransfer import images
 from styletransfer.core import OnStep, Progress, Style
 from styletransfer.errors import InvalidInput
+from styletransfer.page.appearance import progress_bar
 from styletransfer.page.controls import Updates, Values
 from styletransfer.page.events import QUIET, long_work, telling
 from styletransfer.page.gallery import title_of
-from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider
@@ -79,45 +79,45 @@ class LearnTab:
         self._events()
 
     def _events(self) -> None:
-        tab, quiet = self.paint_tab.controls, QUIET
+        it = self.paint_tab.controls
         listing: dict[str, Any] = {
             "fn": self.listing,
-            "inputs": {tab.key, tab.search, tab.chosen},
-            "outputs": [tab.gallery, self.own, tab.key],
-            **quiet,
+            "inputs": {it.key, it.search, it.chosen},
+            "outputs": [it.gallery, self.own, it.key],
+            **QUIET,
         }
         learned = long_work(
             self.learn_button,
             self.stop_button,
             self._learn,
-            {tab.key, self.picture, self.name, self.seconds},
+            {it.key, self.picture, self.name, self.seconds},
             [self.progress, self.preview, self.losses, self.stop_button],
             check=self._check,
             told=self.progress,
-            quiet="",
+            idle="",
             stop=self.visitors.stop,
         )
         learned.success(**listing)
-        self.own.change(self._chosen, self.own, [self.export, self.remove, self.sure], **quiet)
-        self.remove.click(lambda: gr.update(visible=True), None, self.sure, **quiet)
+        self.own.change(self._chosen, {it.key, self.own}, [self.export, self.remove, self.sure], **QUIET)
+        self.remove.click(lambda: gr.update(visible=True), None, self.sure, **QUIET)
         removed = self.sure.click(
             self._remove,
-            {self.own, *tab.all},
-            [self.sure, self.progress, self.own, tab.chosen, tab.gallery, *tab.rows],
-            **quiet,
+            {self.own, *it.all},
+            [self.sure, self.progress, self.own, it.chosen, it.gallery, *it.rows],
+            **QUIET,
         )
         self.paint_tab.painted_by(removed.success)
-        self.add.upload(self._add, {tab.key, self.add}, self.progress, **quiet).then(**listing)
+        self.add.upload(self._add, {it.key, self.add}, self.progress, **QUIET).then(**listing)
 
     def listing(self, values: Values, request: gr.Request) -> Updates:
         """Updates of the gallery, the list of own styles and the visitor's key."""
-        tab = self.paint_tab.controls
-        visitor = self.visitors.recognised(values[tab.key], request)
+        it = self.paint_tab.controls
+        visitor = self.visitors.of(request, values[it.key])
         visitor.on_page = True
         return {
-            tab.gallery: self.paint_tab.choices.search(values[tab.search], values[tab.chosen], request),
+            it.gallery: self.paint_tab.choices.search(values, request),
             self.own: self._own(visitor),
-            tab.key: visitor.own.key,
+            it.key: visitor.own.key,
         }
 
     def _own(self, visitor: Visitor) -> Any:
@@ -129,11 +129,11 @@ class LearnTab:
         if values[self.picture] is None or not values[self.name].strip():
             raise InvalidInput("give a picture to learn from, and a name for the style")
         readable_size(values[self.picture])
-        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
+        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
         visitor.transfer.check_name(values[self.name])
 
     def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
+        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
         seconds = values[self.seconds]
         curve: list[tuple[int, float, str]] = []
         with telling():
@@ -169,11 +169,12 @@ class LearnTab:
         preview = gr.update(value=images.to_pil(progress.preview))
         return bar, preview, gr.update(value=frame, visible=True), gr.skip()
 
-    def _chosen(self, own: str | None, request: gr.Request) -> Updates:
+    def _chosen(self, values: Values, request: gr.Request) -> Updates:
+        own = values[self.own]
         hidden, some = gr.update(visible=False), gr.update(interactive=own is not None)
         if own is None:
             return {self.export: gr.update(value=None, interactive=False), self.remove: some, self.sure: hidden}
-        visitor = self.visitors.of(request)
+        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
         with telling():
             file = visitor.new_file(f"{own}{SUFFIX}")
             visitor.transfer.export_style(own, file)
@@ -185,7 +186,7 @@ class LearnTab:
 
     def _remove(self, values: Values, request: gr.Request) -> Updates:
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
-        visitor = self.visitors.of(request)
+        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
         title = title_of(visitor.transfer.styles[own]) if own in visitor.transfer.styles else own
         with telling():
             visitor.transfer.remove_style(own)
@@ -198,7 +199,7 @@ class LearnTab:
         }
 
     def _add(self, values: Values, request: gr.Request) -> str:
-        visitor = self.visitors.recognised(values[self.paint_tab.controls.key], request)
+        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
         with telling():
             info = visitor.transfer.import_style(Path(values[self.add]))
         return progress_bar(1, f"<b>{escape(title_of(info))}</b> is now in the gallery of the Paint tab.")

@@ -27,13 +27,13 @@ from styletransfer.errors import (
     UnwritableOutput,
 )
 from styletransfer.images import Picture
+from styletransfer.page.appearance import progress_bar
 from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.events import long_work, telling
-from styletransfer.page.look import progress_bar
 from styletransfer.page.paint import PaintTab
-from styletransfer.page.results import check_fits
+from styletransfer.page.results import check_format
 from styletransfer.page.unpacking import LONGEST_STEM, MOST_PHOTOS, photos_of
-from styletransfer.page.uploads import FileInput
+from styletransfer.page.uploads import LARGEST_UPLOAD, FileInput
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Finished, follow
@@ -58,8 +58,8 @@ class ManyTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
         gr.Markdown(
-            f"Upload up to {MOST_PHOTOS} photos, or a zip of them, each up to 100 MB. They are painted with "
-            "the styles and settings of the Paint tab, its size included, but without regions."
+            f"Upload up to {MOST_PHOTOS} photos, or a zip of them, each up to {LARGEST_UPLOAD} MB. They are "
+            "painted with the styles and settings of the Paint tab, its size included, but without regions."
         )
         self.files = FileInput(
             label="Photos, or a zip", file_count="multiple", file_types=[*PICTURES, ".zip"], elem_id="photos"
@@ -77,7 +77,7 @@ class ManyTab:
             [self.progress, self.download, self.stop_button],
             check=self._check,
             told=self.progress,
-            quiet="",
+            idle="",
             stop=visitors.stop,
         )
 
@@ -90,13 +90,13 @@ class ManyTab:
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
-        visitor, suffix = self.visitors.of(request), f".{values[controls.file_format].lower()}"
+        visitor, file_format = self.visitors.of(request, values[controls.key]), values[controls.file_format]
         wish = replace(controls.wish(values), region=None)  # the region was painted on another photo
         with telling():
             files = [Path(file) for file in values[self.files]]
 
             def work(on_step: OnStep) -> Outcome:
-                return paint_all(visitor, wish, files, suffix, on_step)
+                return paint_to_zip(visitor, wish, files, file_format, on_step)
 
             events = follow(work, visitor.long)  # from now on it can be stopped
             yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
@@ -113,12 +113,14 @@ class ManyTab:
         yield progress_bar(1, told), done, gr.update(interactive=False)
 
 
-def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, on_step: OnStep) -> Outcome:
-    """Paint all photos into a zip, as files with that suffix, until it is stopped.
+def paint_to_zip(
+    visitor: Visitor, wish: Wish, files: Sequence[Path], file_format: str, on_step: OnStep
+) -> Outcome:
+    """Paint all photos into a zip, as files of one of the formats of downloads, until it is stopped.
 
     While one is painted the next one is read, and the last one written. Raises what `photos_of` raises.
     """
-    archive = visitor.emptied("many") / "painted.zip"
+    archive, suffix = visitor.emptied("many") / "painted.zip", f".{file_format.lower()}"
     failed: list[str] = []
     names: list[str] = []  # of what is in the zip, or on its way there
     with (
@@ -129,7 +131,7 @@ def paint_all(visitor: Visitor, wish: Wish, files: Sequence[Path], suffix: str, 
         sources = photos_of(files, Path(scratch))
 
         def read(source: Path) -> Picture:
-            check_fits(suffix[1:].upper(), wish.painted_size(source))
+            check_format(file_format, wish.painted_size(source))
             return images.read_picture(source)
 
         def write(painted: Image.Image, file: Path) -> bool:

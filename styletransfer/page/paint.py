@@ -30,7 +30,7 @@ class PaintTab:
         """Paint when the event fires; `differently` overrides arguments of the listener."""
         controls = self.controls
         tell_waiting(listener, controls.note, controls.stop_button)
-        listener(**({"fn": self.painter.paint_live} | self._painting | differently)).failure(
+        listener(**({"fn": self.painter.paint_live} | self._listener_arguments | differently)).failure(
             self.painter.nothing_painted,
             None,
             [controls.note, controls.download, controls.stop_button],
@@ -39,7 +39,7 @@ class PaintTab:
         )
 
     @property
-    def _painting(self) -> dict[str, Any]:
+    def _listener_arguments(self) -> dict[str, Any]:
         """Arguments of the listeners that paint."""
         it = self.controls
         return {
@@ -54,14 +54,11 @@ class PaintTab:
         it = self.controls
         choice = [it.chosen, it.gallery, *it.rows]
         region = [it.region, it.region_mask, it.where]
-        settings = [
-            *(*region, it.note, *choice, it.picture, it.strength, it.method, it.size),
-            *(it.preserve_color, it.stroke_size, it.seconds),
-        ]
+        restorable = [*region, it.note, *choice, it.picture, *it.settings]
         # Every click counts, with the values at that moment.
         chosen = it.gallery.select(self.choices.choose, it.all, choice, trigger_mode="multiple", **QUIET)
-        photo = it.photo.change(self.restorer.photo_given, it.all, settings, **QUIET)
-        restored = it.restore.upload(self.restorer.restore, {it.restore, *it.all}, settings, **QUIET)
+        photo = it.photo.change(self.restorer.photo_given, it.all, restorable, **QUIET)
+        restored = it.restore.upload(self.restorer.restore, {it.restore, *it.all}, restorable, **QUIET)
         for event in (chosen, photo, restored):
             self.painted_by(event.then)
         self._gallery_events(photo)
@@ -72,15 +69,15 @@ class PaintTab:
     def _gallery_events(self, photo: Any) -> None:
         """Events that change what the gallery shows; `photo` is the one of another photo."""
         it = self.controls
-        search: dict[str, Any] = {"inputs": [it.search, it.chosen], "outputs": it.gallery, **QUIET}
+        search: dict[str, Any] = {"inputs": {it.key, it.search, it.chosen}, "outputs": it.gallery, **QUIET}
         it.search.change(self.choices.search, **search)
         for listener in (it.on_photo.input, photo.then):
             looked = listener(
                 self.choices.styles_on_photo,
-                [it.on_photo, it.photo],
+                {it.key, it.on_photo, it.photo},
                 None,
                 trigger_mode="always_last",
-                concurrency_id="looks",
+                concurrency_id="on_photo",
                 **QUIET,
             )
             looked.then(self.choices.search, **search)
@@ -104,7 +101,7 @@ class PaintTab:
         dragged, moved = (
             listener(
                 choices.pad_moved,
-                {it.chosen, it.picture, it.picture_slider},
+                {it.key, it.chosen, it.picture, it.picture_slider},
                 [it.mix, *it.sliders],
                 trigger_mode="multiple",  # every move counts, with the values at that moment
                 concurrency_id="pad",  # one after the other: the end of a drag comes last
@@ -113,11 +110,11 @@ class PaintTab:
             for listener in (it.pad.input, it.pad.release)
         )
         weights = [*it.sliders, it.picture_slider]
-        mixed: set[Any] = {it.chosen, it.named, it.picture, *weights, *it.places}
+        mixed: set[Any] = {it.key, it.chosen, it.named, it.picture, *weights, *it.places}
         # What paints leaves the point on the pad alone: it may have been moved since.
         for listener in (each for slider in weights for each in (slider.input, slider.release)):
             listener(choices.weighted, mixed, [it.mix, it.pad], trigger_mode="always_last", **QUIET)
-        previewed = self._painting | {"fn": painter.preview, "outputs": it.result}
+        previewed = self._listener_arguments | {"fn": painter.preview, "outputs": it.result}
         self.painted_by(moved.then)
         dragged.then(**previewed)
         for slider in (*weights, it.strength, it.preserve_color, it.stroke_size):
@@ -136,10 +133,10 @@ class PaintTab:
         it = self.controls
         # A second click on the button is ignored; of a slider's moves the last one counts.
         self.painted_by(it.paint_button.click, trigger_mode="once")
-        ordered, order = keep_order(it.finest_button.click, it.all, self.painter.checked_size)
+        ordered, order = keep_order(it.finest_button.click, it.all, self.painter.check_wish)
         self.painted_by(ordered.success, fn=self.painter.paint, inputs=order, trigger_mode="once", **LONG)
         it.stop_button.click(self.visitors.stop_painting, None, None, queue=False, **QUIET)
         it.file_format.input(
             self.results.save_again, it.file_format, it.download, trigger_mode="always_last", **QUIET
         )
-        it.earlier.select(self.results.show_earlier, None, [it.result, it.note, it.download], **QUIET)
+        it.earlier.select(self.results.show_earlier, {it.key}, [it.result, it.note, it.download], **QUIET)

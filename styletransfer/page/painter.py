@@ -16,9 +16,9 @@ from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.page.belongings import Painted
 from styletransfer.page.choices import next_step
 from styletransfer.page.controls import Controls, Updates, Values
-from styletransfer.page.events import tell, telling
+from styletransfer.page.events import show_error, telling
 from styletransfer.page.mix import titles_of
-from styletransfer.page.results import Results, check_fits, compare, saved
+from styletransfer.page.results import Results, check_format, compare, saved
 from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, alone, follow
@@ -34,8 +34,8 @@ class Painter:
 
     def preview(self, values: Values, request: gr.Request) -> Any:
         """A quick preview at a reduced size."""
-        it, wish, visitor = self.controls, self.controls.wish(values), self.visitors.of(request)
-        photo = values[it.photo]
+        it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = self.visitors.of(request, values[it.key])
         if (
             photo is None
             or sum(wish.styles.values()) <= 0
@@ -56,7 +56,7 @@ class Painter:
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         if photo is None or not wish.styles:
             yield {it.note: next_step(photo is not None)}
-        elif painted := self.visitors.of(request).painting_of(photo, wish):  # shown already
+        elif painted := self.visitors.of(request, values[it.key]).painting_of(photo, wish):  # shown already
             yield {it.note: painted.note}
         elif not wish.optimises:
             yield from self.paint(values, request)
@@ -68,13 +68,13 @@ class Painter:
         try:
             yield from self._paint(values, request)
         except StyleTransferError as error:
-            tell(error)
+            show_error(error)
             yield self.nothing_painted(request)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        visitor = self.visitors.recognised(values[it.key], request)
-        size = self.checked_size(values, request)  # an error must not cost the painting there is
+        visitor = self.visitors.of(request, values[it.key])
+        size = self.check_wish(values, request)  # an error must not cost the painting there is
         expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
         before, visitor.painted = visitor.painted, None
 
@@ -87,7 +87,7 @@ class Painter:
 
         halt = visitor.long if wish.optimises else visitor.short
         events = follow(work, halt, short=not wish.optimises)  # from now on it can be stopped
-        visitor.painting.append(halt)
+        visitor.paint_halts.append(halt)
         try:
             yield {
                 it.note: expected,
@@ -112,7 +112,7 @@ class Painter:
             visitor.painted = visitor.painted or before  # the new one failed
             raise
         finally:
-            visitor.painting.remove(halt)
+            visitor.paint_halts.remove(halt)
         yield from self._finish(Painted(photo, wish, painted, note), shown, visitor, request)
 
     def _finish(
@@ -124,14 +124,14 @@ class Painter:
         yield {
             it.result: gr.update(value=shown),
             it.download: gr.update(interactive=False),
-            it.stop_button: gr.update(interactive=bool(visitor.painting)),
+            it.stop_button: gr.update(interactive=bool(visitor.paint_halts)),
         }
         try:
             file = saved(visitor, done)
             if visitor.file_format != file_format:  # one was chosen meanwhile
                 file = saved(visitor, done)
         except StyleTransferError as error:  # it was painted all the same
-            tell(error)
+            show_error(error)
             download = gr.update(interactive=False)
         else:
             title = ", ".join(titles_of(visitor.transfer, [name for name, each in wish.styles.items() if each]))
@@ -141,16 +141,16 @@ class Painter:
         told = {it.note: done.note, it.download: download} if visitor.painted is done else {}
         yield told | self.results.earlier(request)
 
-    def checked_size(self, values: Values, request: gr.Request) -> tuple[int, int]:
-        """Height and width of the painting that is wished for. Raises StyleTransferError where it cannot be."""
+    def check_wish(self, values: Values, request: gr.Request) -> tuple[int, int]:
+        """Raise StyleTransferError where what is wished for cannot be painted; returns its height and width."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        visitor = self.visitors.of(request)
+        visitor = self.visitors.of(request, values[it.key])
         if photo is None or not wish.styles:
             raise InvalidInput(next_step(photo is not None))
         normalise_weights(wish.styles)
         visitor.file_format = visitor.file_format or values[it.file_format]
         size = wish.painted_size(photo)
-        check_fits(visitor.file_format, size)
+        check_format(visitor.file_format, size)
         return size
 
     def nothing_painted(self, request: gr.Request) -> Updates:
@@ -164,7 +164,7 @@ class Painter:
         return {
             it.note: "Nothing was painted.",
             it.download: download,
-            it.stop_button: gr.update(interactive=bool(visitor.painting)),
+            it.stop_button: gr.update(interactive=bool(visitor.paint_halts)),
         }
 
 

@@ -8,8 +8,8 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.processing_utils import check_all_files_in_cache
 
+from styletransfer import images
 from styletransfer.errors import StyleTransferError
-from styletransfer.files import attempt
 from styletransfer.page.events import QUIET
 from styletransfer.page.quick_import import no_stubs
 from styletransfer.page.visitors import Visitor, Visitors
@@ -64,7 +64,7 @@ def photo_input(
     given, copied = gr.Textbox(visible=False), PhotoInput(visible=False)
 
     def show(photo: str | None, request: gr.Request) -> tuple[str | None, Any]:
-        found = shown(visitors.of(request), photo)
+        found = browser_file(visitors.of(request), photo)
         return photo, gr.update(value=None if found == photo else found)
 
     made = image.upload(show, image, [given, copied], trigger_mode="always_last", **QUIET)
@@ -72,14 +72,13 @@ def photo_input(
     return image
 
 
-def shown(visitor: Visitor, photo: str | None) -> str | None:
+def browser_file(visitor: Visitor, photo: str | None) -> str | None:
     """What the browser shows for a photo: the file itself, or a copy that is traced back to it by its name."""
     if photo is None or Path(photo).suffix.lower() in SHOWN:
         return photo
     try:
         copy = visitor.new_file(f"{secrets.token_hex(16)}.jpg")
-        with attempt(f"write {copy}"):
-            visitor.shown(photo).save(copy, quality=90)
+        images.save_preview(visitor.shown(photo), copy)
     except StyleTransferError:
         return photo  # what is wrong with it is shown when it is used
     _originals[copy.name] = photo

@@ -30,7 +30,7 @@ def no_stubs() -> Iterator[None]:
 
 
 @contextmanager
-def no_command_line() -> Iterator[None]:
+def _no_command_line() -> Iterator[None]:
     """Keep Gradio from importing its own command line, which takes a quarter of a second."""
     if COMMAND_LINE in sys.modules:
         yield
@@ -44,5 +44,5 @@ def no_command_line() -> Iterator[None]:
         del sys.modules[COMMAND_LINE]
 
 
-with no_stubs(), no_command_line():
+with no_stubs(), _no_command_line():
     import gradio  # noqa: F401

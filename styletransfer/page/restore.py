@@ -1,6 +1,5 @@
 """The settings embedded in a painting, restored to the controls. Anybody may have written them."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from html import escape
@@ -12,11 +11,11 @@ import gradio as gr
 from styletransfer import images
 from styletransfer.errors import UnreadableImage
 from styletransfer.page.choices import Choices, next_step
-from styletransfer.page.controls import METHODS, MOST_STYLES, SIZES, Controls, Updates, Values
+from styletransfer.page.controls import FAST, METHOD_BY_LABEL, MOST_STYLES, SIZES, Controls, Updates, Values
 from styletransfer.page.events import WAITING, telling
 from styletransfer.page.slider import Slider
 from styletransfer.page.visitors import Visitors
-from styletransfer.settings import Optimization, is_number
+from styletransfer.settings import Optimization, is_finite
 
 
 class Restorer:
@@ -32,8 +31,8 @@ class Restorer:
         if photo is None:
             return {**fresh, it.note: "Choose a photo and a style."}
         found = images.read_metadata(Path(photo))
-        if not weights_in(found):
-            return {**fresh, it.note: WAITING if values[it.chosen] else next_step(True)}
+        if not _weights_in(found):
+            return {**fresh, it.note: WAITING if values[it.chosen] or values[it.picture] else next_step(True)}
         settings = self._settings_of(found, values, request)
         if settings:
             gr.Info("Settings restored from this painting.")
@@ -44,7 +43,7 @@ class Restorer:
         it = self.controls
         with telling():
             found = images.read_metadata(Path(values[it.restore]))
-            if not weights_in(found):
+            if not _weights_in(found):
                 raise UnreadableImage(
                     "this picture contains no settings; choose a painting that was made with this program"
                 )
@@ -57,9 +56,10 @@ class Restorer:
 
         The visitor's picture is removed, unless one of that name was in the mix.
         """
-        it, transfer, weights = self.controls, self.visitors.of(request).transfer, weights_in(found)
+        it, weights = self.controls, _weights_in(found)
+        visitor = self.visitors.of(request, values[it.key])
         picture = values[it.picture] and Path(values[it.picture]).name
-        known = {name: weight for name, weight in weights.items() if name in transfer.styles}
+        known = {name: weight for name, weight in weights.items() if name in visitor.transfer.styles}
         missing = [name for name in weights if name not in known and name != picture]
         if missing:
             names = escape(", ".join(missing), quote=False)  # it is shown as HTML
@@ -70,22 +70,22 @@ class Restorer:
         lost = not_restored(found, len(known))
         if lost:
             gr.Warning(f"Some settings could not be restored: {', '.join(lost)}.")
-        shares = {name: percent(known[name]) for name in chosen}
-        share = percent(weights[picture]) if picture in weights else None
-        updates = self.choices.choice(chosen, values[it.search], request, shares, {}, share)
+        shares = {name: _percent(known[name]) for name in chosen}
+        share = _percent(weights[picture]) if picture in weights else None
+        updates = self.choices.choice(visitor, chosen, values[it.search], shares, {}, share)
         if picture and share is None:
             updates[it.picture] = None
         return updates | {
             it.strength: as_shown(it.strength, found.get("strength")),
-            it.method: method_in(found),
-            it.size: size_in(found),
+            it.method: _method_in(found),
+            it.size: _size_in(found),
             it.preserve_color: as_shown(it.preserve_color, found.get("preserve_color")),
             it.stroke_size: as_shown(it.stroke_size, found.get("stroke_size")),
-            it.seconds: as_shown(it.seconds, seconds_in(found)),
+            it.seconds: as_shown(it.seconds, _seconds_in(found)),
         }
 
 
-def weights_in(found: Mapping[str, Any]) -> dict[str, float]:
+def _weights_in(found: Mapping[str, Any]) -> dict[str, float]:
     """Styles and weights in the parameters of a picture; {} if there are none."""
     styles = found.get("styles")
     if not isinstance(styles, dict) or not all(map(is_finite, styles.values())):
@@ -93,24 +93,24 @@ def weights_in(found: Mapping[str, Any]) -> dict[str, float]:
     return styles
 
 
-def percent(weight: float) -> int:
+def _percent(weight: float) -> int:
     """A weight as its slider shows it."""
     return round(100 * min(1.0, max(0.0, weight)))
 
 
-def method_in(found: Mapping[str, Any]) -> str:
+def _method_in(found: Mapping[str, Any]) -> str:
     """The page's name of the method."""
-    return next((name for name, used in METHODS.items() if used == found.get("method")), "Fast")
+    return next((name for name, used in METHOD_BY_LABEL.items() if used == found.get("method")), FAST)
 
 
-def size_in(found: Mapping[str, Any]) -> int:
+def _size_in(found: Mapping[str, Any]) -> int:
     """The nearest size that the page offers; 0 is the photo's own."""
     size = found.get("size")
     offered = [value for _, value in SIZES if value]
     return min(offered, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0
 
 
-def seconds_in(found: Mapping[str, Any]) -> Any:
+def _seconds_in(found: Mapping[str, Any]) -> Any:
     """The time for Finest; None if unknown."""
     optimization = found.get("optimization")
     return (isinstance(optimization, dict) and optimization.get("seconds")) or None
@@ -123,7 +123,7 @@ def as_shown(slider: Slider, value: Any) -> float:
 
 def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
     """What the page cannot restore, as texts; `styles`: how many known ones there are."""
-    size, shown = found.get("size"), size_in(found)
+    size, shown = found.get("size"), _size_in(found)
     lost = {
         f"size {size} px (now {shown} px)": isinstance(size, int) and size != shown,
         f"styles beyond the first {MOST_STYLES}": styles > MOST_STYLES,
@@ -139,8 +139,3 @@ def _differs(optimization: object) -> bool:
     given = optimization if isinstance(optimization, dict) else {}
     usual = asdict(Optimization())
     return any(given.get(name, value) != value for name, value in usual.items() if name != "seconds")
-
-
-def is_finite(value: Any) -> bool:
-    """Whether it is a finite number."""
-    return is_number(value) and math.isfinite(value)

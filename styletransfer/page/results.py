@@ -8,9 +8,8 @@ from PIL import Image
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnwritableOutput
-from styletransfer.files import attempt
-from styletransfer.page.belongings import Earlier, Painted, on_white
-from styletransfer.page.controls import Controls, Updates
+from styletransfer.page.belongings import Earlier, Painted
+from styletransfer.page.controls import Controls, Updates, Values
 from styletransfer.page.events import telling
 from styletransfer.page.mix import as_written
 from styletransfer.page.visitors import Visitor, Visitors
@@ -28,9 +27,10 @@ class Results:
         items = [(str(each.small), each.title) for each in list(own.earlier)]  # another tab may add one
         return {it.key: own.key, it.earlier: gr.update(value=items, visible=bool(items))}
 
-    def show_earlier(self, event: gr.SelectData, request: gr.Request) -> Updates:
+    def show_earlier(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Show the earlier painting that was clicked."""
-        it, visitor, clicked = self.controls, self.visitors.of(request), event.value["image"]["orig_name"]
+        it, clicked = self.controls, event.value["image"]["orig_name"]
+        visitor = self.visitors.of(request, values[it.key])
         found = next((each for each in list(visitor.own.earlier) if each.small.name == clicked), None)
         if found is None or not found.file.exists():
             raise gr.Error("This painting is no longer here.", print_exception=False)
@@ -51,7 +51,7 @@ class Results:
             return gr.update(value=str(saved(visitor, visitor.painted)), interactive=True)
 
 
-def check_fits(file_format: str, size: tuple[int, int]) -> None:
+def check_format(file_format: str, size: tuple[int, int]) -> None:
     """Raise InvalidInput where files of that format cannot hold a painting of that height and width."""
     try:
         images.check_fits(Path(f"painting.{file_format.lower()}"), size)
@@ -73,7 +73,7 @@ def saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
     file = painted.files.get(file_format)
     if file is None or not file.exists():  # the oldest files are removed
         picture = painted.picture()
-        check_fits(file_format, picture.size[::-1])
+        check_format(file_format, picture.size[::-1])
         file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
         images.save_picture(picture, file)
         painted.files[file_format] = file
@@ -83,9 +83,8 @@ def saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
 def compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:
     """Files of photo and painting in one size, to look at. Raises UnreadableImage, UnwritableOutput."""
     before = visitor.shown(photo)
-    after = on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
+    after = images.on_white(painted).resize(before.size, Image.Resampling.BILINEAR)
     folder = visitor.new_folder()
-    with attempt("write the pictures to look at"):
-        before.save(folder / "before.jpg", quality=90)
-        after.save(folder / "after.jpg", quality=90)
+    images.save_preview(before, folder / "before.jpg")
+    images.save_preview(after, folder / "after.jpg")
     return str(folder / "before.jpg"), str(folder / "after.jpg")

@@ -10,14 +10,13 @@ import gradio as gr
 from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.page.controls import METHODS, Updates, Values
+from styletransfer.page.controls import FAST, METHOD_BY_LABEL, Updates, Values
 from styletransfer.page.events import QUIET, long_work, telling
-from styletransfer.page.gallery import looks, style_in
+from styletransfer.page.gallery import entries, style_in
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import Finished, follow
 
-FAST = METHODS["Fast"]
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
 HINT = (
@@ -53,7 +52,7 @@ class SheetTab:
             [self.gallery, self.note, self.stop_button],
             check=self._check,
             told=self.note,
-            quiet=HINT,
+            idle=HINT,
             stop=visitors.stop,
         )
         controls = paint_tab.controls
@@ -71,21 +70,21 @@ class SheetTab:
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
-        visitor, photo, wish = self.visitors.of(request), values[controls.photo], controls.wish(values)
-        method = FAST if wish.optimises else wish.method
-        styles = looks(visitor.transfer)
+        visitor, wish = self.visitors.of(request, values[controls.key]), controls.wish(values)
+        photo, method = values[controls.photo], METHOD_BY_LABEL[FAST] if wish.optimises else wish.method
+        styles = entries(visitor.transfer)
         painted: list[tuple[str, str]] = []  # file, caption
 
         def work(on_step: OnStep) -> None:
             small, folder = visitor.scaled(photo, SIDE), visitor.emptied("sheet")
             with suppress(Cancelled):
-                for index, look in enumerate(styles):
+                for index, entry in enumerate(styles):
                     on_step(Progress(index, len(styles)))
-                    file = folder / f"{look.name}-{SIDE}.jpg"
+                    file = folder / f"{entry.name}-{SIDE}.jpg"
                     with suppress(InvalidStyleFile, UnknownStyle):  # of another network, or removed meanwhile
-                        alone = replace(wish, styles={look.name: 100}, region=None, method=method, size=SIDE)
-                        images.save_picture(alone.paint(visitor.transfer, small), file)
-                        painted.append((str(file), look.caption))
+                        single = replace(wish, styles={entry.name: 100}, region=None, method=method, size=SIDE)
+                        images.save_picture(single.paint(visitor.transfer, small), file)
+                        painted.append((str(file), entry.caption))
 
         with telling():
             events = follow(work, visitor.long)  # from now on it can be stopped
@@ -99,9 +98,9 @@ class SheetTab:
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Open the Paint tab with that style alone, without the visitor's picture."""
-        picture, name = self.paint_tab.controls.picture, style_in(event)
-        if name not in self.visitors.of(request).transfer.styles:
+        controls, name = self.paint_tab.controls, style_in(event)
+        if name not in self.visitors.of(request, values[controls.key]).transfer.styles:
             raise gr.Error("This style is no longer here.", print_exception=False)
-        picked = self.paint_tab.choices.rechosen([name], {**values, picture: None}, request)
-        without = {picture: None} if values[picture] else {}
+        picked = self.paint_tab.choices.rechosen([name], {**values, controls.picture: None}, request)
+        without = {controls.picture: None} if values[controls.picture] else {}
         return {self.tabs: gr.update(selected="paint"), **picked, **without}

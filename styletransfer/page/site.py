@@ -21,22 +21,22 @@ from styletransfer.api import StyleMix, StyleTransfer
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.images import to_pil
 from styletransfer.memory import keep_freed_memory
+from styletransfer.page.appearance import appearance
 from styletransfer.page.controls import Updates, Values
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.events import LONGEST_QUEUE, QUIET
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.learn import LearnTab
-from styletransfer.page.look import look
 from styletransfer.page.many import ManyTab
 from styletransfer.page.paint import PaintTab
-from styletransfer.page.photo import shown
+from styletransfer.page.photo import browser_file
 from styletransfer.page.sheet import SheetTab
+from styletransfer.page.uploads import LARGEST_UPLOAD
 from styletransfer.page.visitors import MOST_VISITORS, Visitors
 from styletransfer.page.work import Halt, alone
 
-KEPT_SECONDS = 86_400  # how long Gradio keeps its copies of pictures, even those of an open page
+COPIES_KEPT_SECONDS = 86_400  # how long Gradio keeps its copies of pictures, even those of an open page
 TIDIED_EVERY = 3600  # seconds
-LARGEST_UPLOAD = "100mb"
 EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah.jpg")
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
     atexit.register(visitors.close)
     atexit.register(shutil.rmtree, previews, ignore_errors=True)
     with gr.Blocks(
-        title="styletransfer", analytics_enabled=False, delete_cache=(TIDIED_EVERY, KEPT_SECONDS)
+        title="styletransfer", analytics_enabled=False, delete_cache=(TIDIED_EVERY, COPIES_KEPT_SECONDS)
     ) as page:
         gr.Markdown(
             "# styletransfer\nTurn a photo into a painting, in any style or blend of styles.", elem_id="title"
@@ -70,7 +70,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
         controls = paint_tab.controls
 
         def learn_this(picture: str | None, request: gr.Request) -> tuple[Any, Any]:
-            return gr.update(value=shown(visitors.of(request), picture)), gr.update(selected="learn")
+            return gr.update(value=browser_file(visitors.of(request), picture)), gr.update(selected="learn")
 
         controls.learn_button.click(
             learn_this,
@@ -131,8 +131,8 @@ def serve(
             server_port=port,
             auth=auth,
             share=share,
-            **look(),
-            max_file_size=LARGEST_UPLOAD,
+            **appearance(),
+            max_file_size=f"{LARGEST_UPLOAD}mb",
             state_session_capacity=2 * MOST_VISITORS,  # each holds a copy of all that the page shows
             prevent_thread_lock=not wait,
             quiet=not wait,

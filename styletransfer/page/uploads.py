@@ -1,10 +1,12 @@
-"""Inputs for files that leave nothing else behind."""
+"""Inputs for files that leave nothing else behind, and how large a file may be."""
 
 import gradio as gr
 from gradio.data_classes import FileData
 from gradio.utils import NamedString
 
 from styletransfer.page.quick_import import no_stubs
+
+LARGEST_UPLOAD = 100  # MB
 
 # Their values are paths. Gradio itself also makes an empty file whenever a path is read, and never removes it.
 # That the files were uploaded is checked before, by Gradio.

@@ -13,7 +13,7 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.api import StyleTransfer
 from styletransfer.files import attempt
-from styletransfer.page.belongings import Belongings, Earlier, Painted, made, on_white
+from styletransfer.page.belongings import Belongings, Earlier, Painted, made
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Halt
 
@@ -28,8 +28,8 @@ KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also c
 class Visitor:
     """`folder` is removed some time after they left; what takes `long` and what is `short` may both be at work.
 
-    `looks` are small pictures of their photo by style, where they wish to see the styles on it.
-    `painting` has those of `long` and `short` by which the Paint tab paints, the last one last.
+    `styles_on_photo` are small pictures of their photo by style, where they wish to see the styles on it.
+    `paint_halts` has those of `long` and `short` by which the Paint tab paints, the last one last.
     `painted` is the painting that the page shows, if it shows one in full; `file_format` what downloads are
     wanted in, once that is known, which may change while one waits or is painted; `on_page` says that it is no
     program; `leaving` runs while the connection is cut.
@@ -37,10 +37,10 @@ class Visitor:
 
     own: Belongings
     folder: Path
-    looks: dict[str, Path] = field(default_factory=dict)
+    styles_on_photo: dict[str, Path] = field(default_factory=dict)
     long: Halt = field(default_factory=Halt)
     short: Halt = field(default_factory=Halt)
-    painting: list[Halt] = field(default_factory=list)
+    paint_halts: list[Halt] = field(default_factory=list)
     painted: Painted | Earlier | None = None
     file_format: str = ""
     on_page: bool = False
@@ -68,11 +68,13 @@ class Visitor:
         return 2 if self.on_page else 1
 
     def emptied(self, name: str) -> Path:
-        """The folder of that name, emptied: for results that must outlast the pictures in `new_folder`."""
+        """The folder of that name, emptied: for results that must outlast the pictures in `new_folder`.
+
+        Raises UnwritableOutput.
+        """
         folder = made(self.folder) / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(exist_ok=True)  # on Windows, what is open there stays
-        return folder
+        return made(folder)  # on Windows, what is open there stays
 
     def new_folder(self) -> Path:
         """A folder for the next picture to show or offer; the oldest are removed. Raises UnwritableOutput."""
@@ -95,14 +97,14 @@ class Visitor:
 
     def without_style(self, name: str) -> None:
         """Show nothing more of a removed style, as another one may be learned under its name."""
-        self.looks.pop(name, None)
+        self.styles_on_photo.pop(name, None)
         if isinstance(self.painted, Painted) and name in self.painted.wish.styles:
             self.painted.wish = Wish({})  # what is painted has styles: it can be saved, and is never the same
 
     def rest(self) -> None:
         """Keep photo and painting on disk alone, as a large painting takes half a gigabyte."""
         self._scaled = {}
-        if isinstance(self.painted, Painted) and not self.painting:
+        if isinstance(self.painted, Painted) and not self.paint_halts:
             self.painted.rest()
 
     def drop(self) -> None:
@@ -119,7 +121,7 @@ class Visitor:
     def shown(self, photo: str) -> Image.Image:
         """A photo to look at: on white, its long side at SHOWN_SIDE pixels. Raises UnreadableImage."""
         picture = self.scaled(photo, SHOWN_SIDE)
-        return on_white(images.to_pil(picture.rgb, picture.alpha))
+        return images.on_white(images.to_pil(picture.rgb, picture.alpha))
 
     def scaled(self, photo: str, side: int) -> images.Picture:
         """A photo with its long side at `side` pixels, SHOWN_SIDE or less; the last few are kept of one photo.
@@ -149,17 +151,24 @@ class Visitors:
         self._known: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
-    def of(self, request: gr.Request) -> Visitor:
-        """The visitor whose request it is."""
-        key = request.session_hash or ""
+    def of(self, request: gr.Request, key: str | None = None) -> Visitor:
+        """The visitor whose request it is, with the belongings that the `key` in their browser names, if any.
+
+        Gradio takes a visitor for somebody new after a reload, and after a connection that was cut for long.
+        """
+        session = request.session_hash or ""
         with self._lock:
-            if key not in self._known:
-                self._known[key] = self._new_visitor()
-            self._known[key] = self._known.pop(key)  # ordered by when they were last seen
-            visitor = self._known[key]
+            if session not in self._known:
+                self._known[session] = self._new_visitor()
+            self._known[session] = self._known.pop(session)  # ordered by when they were last seen
+            visitor = self._known[session]
+            known = next((each for each in self._known.values() if each.own.key == key), visitor)
+            if known.own is not visitor.own:
+                fresh, visitor.own = visitor.own, known.own
+                self._tidy(fresh)
             if visitor.leaving is not None:  # Gradio reports only once that a page was closed
-                self._leave_later(key, visitor)
-            others = [each for each in self._known if each != key]
+                self._leave_later(session, visitor)
+            others = [each for each in self._known if each != session]
             others.sort(
                 key=lambda each: self._known[each].hold
             )  # a stable sort: of equals, the one seen longest ago
@@ -175,26 +184,13 @@ class Visitors:
             transfer = transfer.with_styles(kept / "styles")
         return Visitor(Belongings(transfer, kept), folder)
 
-    def recognised(self, key: str | None, request: gr.Request) -> Visitor:
-        """The visitor whose request it is, with the belongings that the `key` in their browser names.
-
-        Gradio takes a visitor for somebody new after a reload, and after a connection that was cut for long.
-        """
-        visitor = self.of(request)
-        with self._lock:
-            known = next((each for each in self._known.values() if each.own.key == key), visitor)
-            if known.own is not visitor.own:
-                fresh, visitor.own = visitor.own, known.own
-                self._tidy(fresh)
-        return visitor
-
     def stop(self, request: gr.Request) -> None:
         """Stop the visitor's long job."""
         self.of(request).long.stopped = True
 
     def stop_painting(self, request: gr.Request) -> None:
         """Stop what the visitor's Paint tab is painting."""
-        for halt in self.of(request).painting[-1:]:
+        for halt in self.of(request).paint_halts[-1:]:
             halt.stopped = True
 
     def leave(self, request: gr.Request) -> None:

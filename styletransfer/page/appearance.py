@@ -1,4 +1,4 @@
-"""How the page looks: a theme with the system's own fonts, so that nothing is fetched from elsewhere."""
+"""How the page looks: theme, CSS, script and progress bar. Fonts are the system's: nothing is fetched."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ SCRIPT = """
 """
 
 
-def look() -> dict[str, Any]:
+def appearance() -> dict[str, Any]:
     """Arguments for Gradio's `launch`."""
     return {"theme": _theme(), "css": CSS, "js": SCRIPT}
 
