@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.images import as_bytes, as_float, empty_like
+from styletransfer.masks import counted
 
 # Rec. 601 luma and two colour differences, the space of Gatys et al. 2016b. Rows: Y, I, Q.
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
@@ -16,22 +17,27 @@ Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a 
 
 
 def keep_color(
-    painted: Tensor, photo: Tensor, amount: float, mode: str = "luminance", cover: Tensor | None = None
+    painted: Tensor,
+    photo: Tensor,
+    amount: float,
+    mode: str = "luminance",
+    cover: Tensor | None = None,
+    visible: Tensor | None = None,
 ) -> Tensor:
     """Bring a painting back towards the colours of its photo.
 
     Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
              as it is, 1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the
              mean and contrast of the photo's, joined with the photo's own colour differences; "statistics":
-             the painting, given the mean and covariance of the photo's colours; cover: (1, 1, H, W) in
-             [0, 1]: where these are measured, everywhere by default.
+             the painting, given the mean and covariance of the photo's colours; cover, visible: where these
+             are measured, as for `moments`.
     Returns: (B, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     Differs: "statistics" stretches no direction of colour in which the painting has little but noise.
     """
     if amount == 0:
         return painted
-    own, reference = moments(painted, cover), moments(photo, cover)
+    own, reference = moments(painted, cover, visible), moments(photo, cover, visible)
     of_photo = torch.zeros(3, 3, dtype=torch.float64)
     if mode == "statistics":
         mean, covariance = own
@@ -85,19 +91,24 @@ def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) ->
     return _by_strips(painted, mix)
 
 
-def moments(image: Tensor, cover: Tensor | None = None) -> Moments:
+def moments(image: Tensor, cover: Tensor | None = None, visible: Tensor | None = None) -> Moments:
     """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8.
 
-    Args:  cover: (1, 1, H, W), 0 or more: how much each pixel counts; all the same by default.
+    Args:  cover: (1, 1, H, W) in [0, 1], how much each pixel counts; visible: the same by how visible it is, as
+           for `counted`, float or uint8; all the same by default.
     """
-    sums, products = torch.zeros(1), torch.zeros(1)
+    sums, products, count = torch.zeros(1), torch.zeros(1), 1e-9  # a mask may be black all over
     for part in _strips(image):
         flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
-        weighted = flat if cover is None else flat * cover[:, :, part].flatten(2)
+        shares = torch.ones(1, 1, flat.shape[2], dtype=torch.float64)
+        if cover is not None:
+            shares = shares * cover[:, :, part].flatten(2)
+        if visible is not None:
+            shares = shares * counted(visible[:, :, part]).flatten(2)
+        weighted = flat * shares
         sums = sums + weighted.sum(dim=2, keepdim=True)
         products = products + weighted @ flat.mT
-    count = image.shape[2] * image.shape[3] if cover is None else cover.double().sum().item()
-    count = max(count, 1e-9)  # a mask may be black all over
+        count += shares.sum().item()
     mean = sums / count
     return mean, products / count - mean @ mean.mT
 

@@ -9,6 +9,7 @@ from torch import Tensor
 # Below a std of about 3e-3 a channel counts as flat; a smaller floor would blow the
 # rounding noise of a grey picture up to full contrast.
 EPSILON = 1e-5
+LEAST_PLACES = 8  # of a map, from which on they have statistics of their own
 STRIP = 2**11  # places of a map that are worked on at a time, where styles have regions: they stay in the cache
 
 
@@ -64,7 +65,8 @@ def regional_statistics(
     Args:    features: (B, C, H, W), any range; weights: (B, S, H, W), 0 or more;
              of_samples: (B,), how much each sample counts, if they are measured as one picture.
     Returns: mean and std, (B, S, C), or (1, S, C) of samples as one; float32 or float64; std is at least
-             sqrt(EPSILON). For a style without a region they are those of the whole map.
+             sqrt(EPSILON). For a style without a region they are those of the whole map, for one of fewer than
+             LEAST_PLACES places they lean towards them.
     """
     if of_samples is not None:
         weights = weights * of_samples.to(weights).view(-1, 1, 1, 1)
@@ -74,7 +76,10 @@ def regional_statistics(
     total = shares.sum(dim=(2, 3), keepdim=True)
     places = shares.shape[2] * shares.shape[3]
     shares = torch.where(total > EPSILON, shares / total.clamp_min(EPSILON), 1 / places)
-    middle = features.mean((2, 3), dtype=wide)[:, None]  # (B, 1, C)
+    # A few places have hardly any variance, and what is beside them would be enlarged beyond all bounds.
+    missing = LEAST_PLACES - 1 / shares.square().sum(dim=(2, 3), keepdim=True)
+    shares = shares.lerp(torch.full_like(shares, 1 / places), (missing / (LEAST_PLACES - 1)).clamp(min=0))
+    middle = features.mean((2, 3))[:, None].to(wide)  # (B, 1, C)
     mean, square = torch.zeros_like(middle), torch.zeros_like(middle)
     for rows in _strips(features):
         part = features[:, :, rows].flatten(2).mT.to(wide) - middle  # squares of values around 0 lose no digits
@@ -86,9 +91,9 @@ def regional_statistics(
 
 
 def _strips(features: Tensor) -> Iterator[slice]:
-    """The rows of a map in strips, so that no large one is copied as a whole."""
+    """The rows of a map in strips, so that none is copied as a whole; on a GPU in one, as memory is fast."""
     height, width = features.shape[2:]
-    step = max(1, STRIP // width)
+    step = max(1, STRIP // width) if features.device.type == "cpu" else height
     return (slice(top, top + step) for top in range(0, height, step))
 
 

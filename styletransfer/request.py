@@ -14,7 +14,7 @@ from styletransfer.core import OnStep, Progress, Style, Stylizer
 from styletransfer.device import on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import ImageSource, Painting, Picture
-from styletransfer.masks import counted, cover_of, shares_of
+from styletransfer.masks import cover_of, shares_of
 from styletransfer.memory import within_memory
 from styletransfer.settings import (
     COLOR_MODES,
@@ -174,11 +174,10 @@ class Request:
         if self.masks:
             cover = cover_of(self.weights, self.masks, size)
         if options.preserve_color > 0:
-            measured = cover
-            if picture.alpha is not None:  # what nobody sees has no say
-                seen = counted(images.resize_within(picture.alpha, size))
-                measured = seen if cover is None else cover * seen
-            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, measured)
+            visible = None  # what nobody sees has no say
+            if picture.alpha is not None and not picture.is_opaque:
+                visible = images.resize_within(picture.alpha, size)
+            rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover, visible)
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 
 

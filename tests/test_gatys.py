@@ -457,15 +457,39 @@ def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
     region = torch.zeros(32, 64)
     region[:, :16] = 0.5
     half, seen = torch.tensor(0.5), torch.zeros(1, 1, 32, 64)
-    seen[..., 8:40] = 0.5  # which counts a quarter
+    seen[..., 8:40] = 0.5
     for strength, visible, weight in (
         (half, None, 0.125),
         (region, None, 0.125 / 4),
-        (half, seen, 0.125 / 2 / 4),
-        (region, seen, 0.125 / 8 / 4),
+        (half, seen, 0.125),
+        (region, seen, 0.125 / 4),  # of what is visible
     ):
         [goal] = stylizer.goals([style], torch.ones(1), strength, 64, (32, 64), visible)
         assert goal.weight == pytest.approx(weight)
+
+
+@pytest.mark.parametrize("tile_side", [144, 512])
+def test_content_counts_as_much_as_it_is_visible(vgg, style, tile_side):
+    """Or else faint parts would stay as they are, and hidden ones would count."""
+    photo, goals = photo_pixels(96, 160), [Goal(StyleTarget.of(style, GRAM_LAYERS), 1.0)]
+    painted = photo_pixels(96, 160, seed=1)
+    painted[..., :80] = photo[..., :80]
+
+    def content(seen):
+        return Objective(vgg, photo, goals, FEW, tile_side, seen).gradient(painted)[1].content
+
+    left, faint = torch.zeros(1, 1, 96, 160), torch.full((1, 1, 96, 160), 0.1)
+    left[..., :64] = 1
+    assert content(left) < 0.2 * content(None)
+    assert content(faint) == pytest.approx(content(None), rel=1e-3)
+
+
+def test_a_mask_where_nothing_is_visible_leaves_the_photo(stylizer, style):
+    photo, left, right = photo_pixels(32, 64), torch.zeros(32, 64), torch.zeros(1, 1, 32, 64)
+    left[:, :32], right[..., 32:] = 1, 1
+    for strength, visible in ((left, right), (left, torch.zeros_like(right)), (torch.tensor(1.0), 0 * right)):
+        painted = stylizer.stylize(photo, [style], torch.ones(1), strength, None, FEW, visible)
+        assert torch.equal(painted, photo)
 
 
 def test_a_content_layer_that_is_none_is_named(stylizer, style):

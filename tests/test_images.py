@@ -401,6 +401,15 @@ def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path, monkeypatch):
     assert images.read_metadata(tmp_path / "photo.png") == {}
 
 
+@pytest.mark.parametrize(("alpha", "opaque"), [(None, True), (255, True), (254, False)])
+@pytest.mark.parametrize("size", [(800, 800), (512, 512), (333, 257)])
+def test_a_picture_is_opaque_at_any_size_if_nothing_shows_through_it(alpha, opaque, size):
+    picture = Image.new("RGB", (800, 800))
+    if alpha is not None:
+        picture.putalpha(alpha)
+    assert images.read_picture(picture).resized(size).is_opaque == opaque
+
+
 def test_alpha_is_kept_apart():
     picture = red("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))

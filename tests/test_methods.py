@@ -183,6 +183,20 @@ def test_what_is_hidden_has_no_part_in_the_statistics(stylizer, styles, method, 
     assert moved(visible) < moved(None) / 10
 
 
+@pytest.mark.parametrize("side", [1, 3, 9])
+@pytest.mark.parametrize("as_map", [False, True])
+def test_a_speck_is_painted_like_anything_else(stylizer, styles, side, as_map):
+    """It may lie in a single place of a feature map, which has no contrast to normalise by."""
+    visible, weights = torch.zeros(1, 1, 64, 64), torch.tensor([0.5, 0.5])
+    visible[..., 17 : 17 + side, 17 : 17 + side] = 1
+    if as_map:  # of the second style, beside the first one in the rest of the picture
+        weights = torch.cat([1 - visible[0], visible[0]])
+        visible[..., 32:] = 1
+    painted = stylizer.stylize(content(64, 64), styles[:2], weights, FULL, visible=visible)
+    assert painted.isfinite().all()
+    assert painted.std() > 0.01
+
+
 def test_bytes_in_are_bytes_out(stylizer, styles):
     photo = (content(40, 40) * 255).round().to(torch.uint8)
     for visible in (None, photo[:, :1]):

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -6,6 +7,7 @@ from styletransfer.norm import (
     channel_statistics,
     conditional_instance_norm,
     joint_statistics,
+    known_instance_norm,
     regional_instance_norm,
     regional_statistics,
 )
@@ -53,6 +55,26 @@ def test_each_region_is_normalised_as_a_picture_of_its_own(generator):
         shape = (1, 3, 1, 1)
         expected = conditional_instance_norm(part, gamma[style].view(shape), beta[style].view(shape))
         torch.testing.assert_close(half, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("places", "leaning"), [(1, 1.0), (2, 6 / 7), (8, 0.0), (20, 0.0)])
+def test_a_region_of_few_places_leans_towards_the_whole_map(generator, places, leaning):
+    x, weights = torch.rand(1, 3, 6, 10, generator=generator) * 9, torch.zeros(1, 1, 6, 10)
+    weights.view(-1)[:places] = 0.5
+    alone = x.flatten(2)[:, :, :places].mean(dim=2)
+    mean, std = regional_statistics(x, weights)
+    torch.testing.assert_close(mean[:, 0], torch.lerp(alone, x.mean(dim=(2, 3)), leaning))
+    assert std.min() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_known_statistics_are_applied_with_all_their_digits(generator, dtype):
+    x = (torch.rand(2, 3, 6, 10, generator=generator) + 20).to(dtype)  # 16 bits of a large mean are few
+    gamma, beta = torch.randn(2, 2, 3, 1, 1, generator=generator)
+    found = known_instance_norm(x, gamma, beta, channel_statistics(x))
+    expected = conditional_instance_norm(x.float(), gamma, beta)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.01)
 
 
 def test_a_style_that_belongs_nowhere_changes_nothing(generator):

@@ -133,8 +133,8 @@ def test_samples_count_by_what_is_visible_of_them(generator):
     """However much of something else is hidden in the picture, and in the samples."""
     photo, visible = torch.full((1, 3, 1600, 1600), 0.2), torch.ones(1, 1, 1600, 1600)
     photo[..., 700:900] = 0.5 + 0.5 * torch.rand(1, 3, 1600, 200, generator=generator)
-    photo[:, :, 800:], visible[:, :, 800:] = 0.9, 0
-    windows = [Window(top, left, 320, 320) for top in (0, 480, 640, 1280) for left in (0, 480, 720, 1280)]
+    photo[:, :, 480:], visible[:, :, 480:] = 0.9, 0
+    windows = [Window(top, left, 320, 320) for top in (0, 320, 640, 1280) for left in (0, 480, 720, 1280)]
     shares = sample_weights(photo, windows, visible=visible)
     seen = photo * visible
 
@@ -144,7 +144,7 @@ def test_samples_count_by_what_is_visible_of_them(generator):
         )
         return (weights @ amounts) / (weights @ areas)
 
-    wanted = photo[:, :, :800].mean((0, 2, 3))
+    wanted = photo[:, :, :480].mean((0, 2, 3))
     even = torch.full_like(shares, 1 / len(shares))
     assert (mean(shares) - wanted).abs().max() < 0.2 * (mean(even) - wanted).abs().max()
 
@@ -264,6 +264,36 @@ def test_a_large_photo_with_a_small_region_is_painted_with_it(
     assert (tiled - whole)[
         ..., top : top + 40, left : left + 40
     ].abs().mean() < 0.1  # without a sample of its own 0.6
+
+
+def test_samples_are_spread_over_what_is_visible():
+    """Of a small thing on a large empty canvas an even grid would show next to nothing."""
+    seen = torch.zeros(1, 126, 101)
+    seen[0, 50:70, 20:60] = 1
+    windows = Sampling(4, 64).windows(1003, 805, seen)
+    assert len(windows) == 16
+    assert {min(w.top for w in windows), max(w.top for w in windows) + 64} == {400, 560}
+    assert {min(w.left for w in windows), max(w.left for w in windows) + 64} == {160, 480}
+    seen[:] = 0
+    seen[0, 125, 100] = 1  # the last pixels, less than a sample
+    assert Sampling(4, 64).windows(1003, 805, seen)[0] == Window(1003 - 64, 805 - 64, 64, 64)
+
+
+@pytest.mark.parametrize("method", [cin, adain])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_large_cut_out_in_tiles_is_like_the_whole(
+    tiny_models, styles, monkeypatch, generator, method, masked
+):
+    stylizer = method.load(tiny_models, torch.device("cpu"), torch.float32)
+    photo, visible = torch.rand(1, 3, 640, 640, generator=generator), torch.zeros(1, 1, 640, 640)
+    photo[..., 100:400] *= 0.3
+    visible[..., 130:290, 110:330] = 1
+    mix = (torch.ones(1, 640, 640), FULL) if masked else (torch.ones(1), FULL)
+    whole = stylizer.stylize(photo, styles[:1], *mix, visible=visible)
+    tiling = Tiling(4096, side=400, margin=120, sampling=Sampling(2, 96, rim=8))
+    monkeypatch.setattr(method, "TILING", tiling)
+    tiled = stylizer.stylize(photo, styles[:1], *mix, visible=visible)
+    assert (tiled - whole)[..., 130:290, 110:330].abs().mean() < 0.04
 
 
 @pytest.mark.parametrize("size", [(65, 64), (300, 200), (301, 407)])

@@ -13,7 +13,7 @@ from styletransfer.images import large
 from styletransfer.images.decoding import LYING, decode, has_12_bits, orientation
 from styletransfer.images.filling import fill_hidden
 from styletransfer.images.opening import BITS, ImageSource, open_picture, opened, tiff_tags, without_warnings
-from styletransfer.images.resizing import as_float, resize, resize_within
+from styletransfer.images.resizing import as_bytes, as_float, resize, resize_within
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 _PLANES, _APART = 0x011C, 2  # a TIFF tag, and its value for a plane for each channel
@@ -37,7 +37,7 @@ class Picture:
     @property
     def is_opaque(self) -> bool:
         """Whether all of it is fully visible."""
-        return self.alpha is None or as_float(self.alpha.min()).item() == 1
+        return self.alpha is None or int(as_bytes(self.alpha.min())) == 255  # resized ones are not quite 1
 
     def resized(self, size: tuple[int, int]) -> "Picture":
         """The same at another height and width."""

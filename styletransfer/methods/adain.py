@@ -28,6 +28,9 @@ from styletransfer.weights import load_decoder
 # A pixel of the painting depends on pixels up to 77 away: 37 because of the encoder, 40 of the decoder. The
 # samples are 2.4 megapixels.
 TILING = Tiling(whole=2_500_000, side=1280, margin=80, sampling=Sampling(count=8, side=192))
+# As far as features of photos are from their mean. What is hidden, or outside of a region, can be much further
+# away, where a channel is flat within; the decoder would take that in, and 8-bit integers would round by it.
+MOST_DEVIATIONS = 30.0
 MULTIPLY_ADDS = 320_000  # a pixel
 MULTIPLY_ADDS_BY_INT8 = 200_000  # a pixel; those in 8-bit integers count by the time that they take
 MEMORY = 460  # bytes a pixel, of features and of the picture in float32
@@ -134,7 +137,8 @@ class AdainStylizer:
         restyled = {}
         for layer, value in features.items():
             goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
-            restyled[layer] = adain(value, own[layer], *goal)
+            found = adain(value, own[layer], *goal)
+            restyled[layer] = found if regions is None else _bounded(found, *goal)
         return self._decoded(photo, features, restyled, strength.view(-1, 1, 1, 1))
 
     def _paint_regions(
@@ -158,7 +162,11 @@ class AdainStylizer:
             measured = own[layer] if own else regional_statistics(value, at(layer, regions))
             means, stds = (part.to(self.device) for part in stacked(styles, layer))
             here = at(layer, painted)
-            styled = regional_instance_norm(value, stds, means, here, measured)
+            styled = _bounded(
+                regional_instance_norm(value, stds, means, here, measured),
+                means[:, :, None, None],
+                stds[:, :, None, None],
+            )
             restyled[layer] = styled.addcmul_(value, (1 - here.sum(dim=1, keepdim=True)).to(value.dtype))
         return self._decoded(photo, features, restyled, degree)
 
@@ -180,6 +188,13 @@ class AdainStylizer:
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
         return Cost(work * painted, memory * at_once)
+
+
+def _bounded(features: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    """Features (B, C, H, W) within MOST_DEVIATIONS of the mean of one of several styles, (S, C, 1, 1)."""
+    room = MOST_DEVIATIONS * stds
+    least, most = (means - room).amin(dim=0), (means + room).amax(dim=0)
+    return features.clamp(least.to(features.dtype), most.to(features.dtype))
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:

@@ -97,7 +97,8 @@ class GatysStylizer:
             seen = None if visible is None else images.as_float(visible)
             painted = self.stylize(wide, styles, weights, strength, on_step, optimization, seen)
             return images.as_bytes(painted)
-        if bool((strength**3 == 0).all()):
+        wanted = strength**3 if visible is None else strength**3 * counted(visible)
+        if not wanted.any():
             if on_step:
                 with contextlib.suppress(Cancelled):
                     on_step(Progress(1, 1, preview=content.clone()))
@@ -172,7 +173,8 @@ class GatysStylizer:
         relative = min(size) / min(final)
         side = max(LEAST_STYLE_SIDE, round(STYLE_SIDE * job.settings.style_scale * relative))
         goals = self.goals(job.styles, job.weights, job.strength, side, size, job.visible)
-        return Objective(self.vgg, photo, goals, job.settings, TILE_SIDE)
+        seen = None if job.visible is None else _seen(job.visible, size).to(self.device)
+        return Objective(self.vgg, photo, goals, job.settings, TILE_SIDE, seen)
 
     def goals(
         self,
@@ -193,13 +195,13 @@ class GatysStylizer:
             target, weight = _blended(targets, weights).to(self.device), strength.item() ** 3
             if visible is None:
                 return [Goal(target, weight)]
-            seen = F.interpolate(counted(visible), size, mode="area")
-            return [Goal(target, weight * seen.mean().item(), seen.to(self.device))]
+            return [Goal(target, weight, _seen(visible, size).to(self.device))]
         shares, degree = maps
         regions = (shares * degree**3)[:, None]  # (S, 1, H, W)
         masks = F.interpolate(regions if visible is None else regions * counted(visible), size, mode="area")
+        area = 1.0 if visible is None else _seen(visible, size).mean().item()
         return [
-            Goal(target.to(self.device), mask.mean().item(), mask[None].to(self.device))
+            Goal(target.to(self.device), mask.mean().item() / area, mask[None].to(self.device))
             for target, mask in zip(targets, masks, strict=True)
             if mask.max() > 0
         ]
@@ -212,6 +214,11 @@ class GatysStylizer:
         if mask is not None:
             mask = images.resize(mask, (picture.shape[2], picture.shape[3]))
         return style_target(self._exact, picture, GRAM_LAYERS, mask)
+
+
+def _seen(visible: Tensor, size: tuple[int, int]) -> Tensor:
+    """How much each pixel counts at a size, (1, 1, H, W)."""
+    return F.interpolate(counted(visible), size, mode="area")
 
 
 def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:

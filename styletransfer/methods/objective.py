@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.losses import TINY, Gaussian, content_loss, gaussian_of, gram, style_loss, wasserstein_loss
+from styletransfer.losses import TINY, Gaussian, gaussian_of, gram, style_loss, wasserstein_loss
 from styletransfer.methods.tiles import Tile, tiles
 from styletransfer.settings import Optimization
 from styletransfer.targets import StyleTarget
@@ -65,7 +65,8 @@ class Objective:
              style as a large one.
 
     Args:  photo: (1, 3, H, W) in [0, 1]; goals: one style, or one a region; settings: layers and the rest;
-           tile_side: pixels; larger pictures are worked on in tiles, which with their margins have that side.
+           tile_side: pixels; larger pictures are worked on in tiles, which with their margins have that side;
+           seen: (1, 1, H, W), how much each pixel counts in the content; all the same by default.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Objective:
         goals: Sequence[Goal],
         settings: Optimization,
         tile_side: int,
+        seen: Tensor | None = None,
     ) -> None:
         self.vgg, self.goals, self.settings = vgg, goals, settings
         self.layers = list(goals[0].target.grams)
@@ -92,9 +94,11 @@ class Objective:
                 tile.own(vgg(tile.outer.cut(photo), [layer])[layer], stride(layer)).clone()
                 for tile in self.tiles
             ]
+            self._counts = [_at(seen, tile, stride(layer)) for tile in self.tiles]
             self._content_norm = torch.zeros((), device=photo.device)
-            for part in self._content:
-                self._content_norm += part.float().square().sum()
+            for part, counts in zip(self._content, self._counts, strict=True):
+                self._content_norm += _sum_of_squares(part, counts)
+            self._content_norm.clamp_min_(TINY)
 
     def gradient(self, image: Tensor) -> tuple[Tensor, Losses]:
         """Gradient of the objective with respect to `image` (1, 3, H, W), and the losses."""
@@ -104,7 +108,7 @@ class Objective:
         layer = self.settings.content_layer
         pixels = image.detach().requires_grad_()
         features = self.vgg(pixels, [layer, *self.layers])
-        content = content_loss(features[layer], self._content[0]).sum()
+        content = self._content_loss(features[layer], 0)
         style = self._style([self._statistics(features, goal.mask, self.tiles[0]) for goal in self.goals])
         total = self.settings.content_weight * content + style
         (gradient,) = torch.autograd.grad(total, pixels)
@@ -118,11 +122,10 @@ class Objective:
         slopes = torch.autograd.grad(style, leaves, allow_unused=True)
         gradient = torch.zeros_like(image)
         content = 0.0
-        for tile, photo in zip(self.tiles, self._content, strict=True):
+        for index, tile in enumerate(self.tiles):
             pixels = tile.outer.cut(image).detach().requires_grad_()
             features = self.vgg(pixels, [layer, *self.layers])
-            difference = tile.own(features[layer], stride(layer)) - photo
-            tile_content = difference.float().square().sum() / self._content_norm
+            tile_content = self._content_loss(features[layer], index)
             loss = self.settings.content_weight * tile_content
             left = iter(slopes)
             for goal, whole in zip(self.goals, wholes, strict=True):
@@ -135,6 +138,11 @@ class Objective:
             content += tile_content.item()
         total = self.settings.content_weight * content + style.item()
         return gradient, Losses(total, content, style.item())
+
+    def _content_loss(self, features: Tensor, index: int) -> Tensor:
+        """What a tile, of which these are the features, adds to the content loss."""
+        difference = self.tiles[index].own(features, stride(self.settings.content_layer)) - self._content[index]
+        return _sum_of_squares(difference, self._counts[index]) / self._content_norm
 
     @torch.no_grad()
     def _measure(self, image: Tensor) -> list[dict[str, _Summary]]:
@@ -157,10 +165,8 @@ class Objective:
         """Summaries of the style layers where the mask is, of the inner part of a tile."""
         found = {}
         for name in self.layers:
-            apart, weights = stride(name), None
-            if mask is not None:
-                weights = tile.own(F.avg_pool2d(tile.outer.cut(mask), apart), apart)
-            found[name] = _summary(tile.own(features[name], apart), weights)
+            apart = stride(name)
+            found[name] = _summary(tile.own(features[name], apart), _at(mask, tile, apart))
         return found
 
     def _style(self, wholes: Sequence[Mapping[str, _Summary]]) -> Tensor:
@@ -175,6 +181,16 @@ class Objective:
                     loss = style_loss(found.gram, target.grams[name], target.bounds[name])
                 total.append(self.settings.style_weight * goal.weight / len(whole) * loss)
         return torch.stack(total).sum()
+
+
+def _at(mask: Tensor | None, tile: Tile, apart: int) -> Tensor | None:
+    """The inner part of a tile of a mask, in the size of a layer whose places are so many pixels apart."""
+    return None if mask is None else tile.own(F.avg_pool2d(tile.outer.cut(mask), apart), apart)
+
+
+def _sum_of_squares(features: Tensor, counts: Tensor | None) -> Tensor:
+    squares = features.float().square()
+    return squares.sum() if counts is None else (squares * counts).sum()
 
 
 def _summary(features: Tensor, weights: Tensor | None) -> _Summary:

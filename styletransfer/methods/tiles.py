@@ -54,14 +54,14 @@ class Sampling:
     def windows(self, height: int, width: int, regions: Tensor | None = None) -> list[Window]:
         """The samples, all of one size; they may overlap.
 
-        Args:  regions: (R, h, w) in [0, 1], at every COARSE_STEP-th pixel. For each region that no sample
-               covers well enough, the window that covers it best is added: a region between the samples would
-               have no statistics.
+        Args:  regions: (R, h, w) in [0, 1], at every COARSE_STEP-th pixel. The samples are spread over all of
+               them together. For each that no sample covers well enough, the window that covers it best is
+               added: a region between the samples would have no statistics.
         """
         size = min(self.side, height), min(self.side, width)
         tops, lefts = (
-            [round((whole - part) * index / (self.count - 1)) for index in range(self.count)]
-            for whole, part in zip((height, width), size, strict=True)
+            [round(first + (last - part - first) * index / (self.count - 1)) for index in range(self.count)]
+            for part, (first, last) in zip(size, _bounds(height, width, size, regions), strict=True)
         )
         windows = [Window(top, left, *size) for top in dict.fromkeys(tops) for left in dict.fromkeys(lefts)]
         for region in () if regions is None else regions:
@@ -73,6 +73,19 @@ class Sampling:
                 top, left = (COARSE_STEP * int(place) for place in places[off_middle.argmin()])
                 windows.append(Window(min(top, height - size[0]), min(left, width - size[1]), *size))
         return windows
+
+
+def _bounds(height: int, width: int, least: tuple[int, int], regions: Tensor | None) -> list[tuple[int, int]]:
+    """First and last row and column of what is to be sampled, at least so high and wide."""
+    found = []
+    for axis, (whole, part) in enumerate(zip((height, width), least, strict=True)):
+        first, last = 0, whole
+        if regions is not None and regions.any():
+            there = regions.amax(dim=(0, 2 - axis)).nonzero()
+            first, last = COARSE_STEP * int(there.min()), min(whole, COARSE_STEP * (int(there.max()) + 1))
+        first = max(0, min(first, last - part, whole - part))
+        found.append((first, max(last, first + part)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -181,16 +194,16 @@ def sample_weights(
     if visible is not None:
         seen = counted(visible[0, :, ::COARSE_STEP, ::COARSE_STEP])
         shares = seen[:, : features.shape[1], : features.shape[2]]
-        shares = shares / shares.mean().clamp_min(1e-4)
+        if not shares.any():
+            return even
+        shares = shares / shares.mean()
     features = features - (shares * features).mean((1, 2), keepdim=True)
     scale = (shares * features.square()).mean((1, 2)).sqrt().clamp_min(1e-4) * len(features) ** 0.5
-    features = shares * features
-    parts = [_coarse(_without(rim, window)).cut(features).mean((1, 2)) for window in windows]
-    off = (torch.stack(parts) / scale).double()  # (N, F)
-    # The shares w with sum 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2.
-    found = torch.linalg.solve(
-        off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), torch.ones(len(off)).double()
-    )
+    cuts = [_coarse(_without(rim, window)) for window in windows]
+    off = (torch.stack([cut.cut(shares * features).mean((1, 2)) for cut in cuts]) / scale).double()  # (N, F)
+    amounts = torch.stack([cut.cut(shares).mean() for cut in cuts]).double()  # of what is visible
+    # The shares w with amounts^T w = 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2, but for their scale.
+    found = torch.linalg.solve(off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), amounts)
     found = (found / found.sum()).float().maximum(LEAST_SHARE * even)
     return found / found.sum()
 
