@@ -484,7 +484,8 @@ def test_a_picture_and_a_style_are_mixed_by_sliders(page, photo_file, tmp_path):
     fill(slider, "50")
     slider.press("Tab")
     wait_painted(page)
-    assert soon(lambda: set(settings_of(download(page))["styles"]) == {"blue", "painting.png"})
+    shares = {"blue": 1 / 3, "painting.png": 2 / 3}
+    assert soon(lambda: settings_of(download(page))["styles"] == pytest.approx(shares, abs=1e-3))
 
 
 @needs_browser
@@ -533,6 +534,8 @@ def test_settings_come_back_where_another_picture_was_a_style(page, photo_file, 
     wait_painted(page)
     assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.25, "blue": 0.75})
     expect(page.get_by_label("number input for Blue")).to_have_value("75")
+    expect(page.locator("#mix")).to_contain_text("Amber 25 %")
+    expect(page.locator("#blend-pad .pad")).to_have_attribute("data-x", "0.750")
 
 
 @needs_browser

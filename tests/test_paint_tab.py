@@ -222,6 +222,9 @@ def test_the_point_on_the_pad_follows_the_sliders_and_is_left_alone_by_what_pain
     for slider in (*it.sliders, it.picture_slider):
         for event in ("input", "release"):
             assert "weighted" in [each.name for each in listeners(slider, event)]
+    assert "weighted" in [each.name for each in listeners(it.picture, "change")]
+    given = tab.choices.picture_given(values | both, VISITOR)  # while older values are on their way
+    assert not {it.mix, it.pad} & given.keys()
     painting = [
         each for each in page_of(it.pad).fns.values() if each.name in ("paint_live", "paint", "preview")
     ]

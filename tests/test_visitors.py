@@ -409,6 +409,7 @@ def test_a_tab_that_the_server_forgot_paints_among_what_is_its_owners(paint_tab)
     *_, told = tab.painter.paint(values | {tab.controls.key: own.key}, BACK)
     assert told[tab.controls.key] == own.key
     assert tab.visitors.of(BACK).own is own
+    assert tab.visitors.of(BACK).hold == tab.visitors.of(gr.Request(session_hash="c"), "another").hold > 1
 
 
 @pytest.fixture

@@ -111,8 +111,10 @@ class Choices:
         it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
         kept = it.kept(values)
         rows = it.row_updates(visitor.transfer, values[it.chosen], *kept, self._picture_weight(values))
+        # The browser may have newer values, of settings that are being restored; `weighted` comes after this.
         for row in (*it.sliders, *it.places):
-            rows[row].pop("value", None)  # the browser may have newer ones, of settings that are being restored
+            rows[row].pop("value", None)
+        del rows[it.mix], rows[it.pad]
         return {it.learn_button: gr.update(interactive=values[it.picture] is not None), **rows}
 
     def without_region(self, photo: str | None, request: gr.Request) -> Updates:

@@ -112,15 +112,23 @@ class PaintTab:
         weights = [*it.sliders, it.picture_slider]
         mixed: set[Any] = {it.key, it.chosen, it.named, it.picture, *weights, *it.places}
         # What paints leaves the point on the pad alone: it may have been moved since.
+        mixing: dict[str, Any] = {
+            "fn": choices.weighted,
+            "inputs": mixed,
+            "outputs": [it.mix, it.pad],
+            "queue": False,
+            **QUIET,
+        }
         for listener in (each for slider in weights for each in (slider.input, slider.release)):
-            listener(choices.weighted, mixed, [it.mix, it.pad], trigger_mode="always_last", **QUIET)
+            listener(**mixing, trigger_mode="always_last")
         previewed = self._listener_arguments | {"fn": painter.preview, "outputs": it.result}
         self.painted_by(moved.then)
         dragged.then(**previewed)
         for slider in (*weights, it.strength, it.preserve_color, it.stroke_size):
             slider.input(**previewed)
             self.painted_by(slider.release)
-        it.picture.change(choices.picture_given, it.all, [it.learn_button, *it.rows], **QUIET)
+        given = it.picture.change(choices.picture_given, it.all, [it.learn_button, *it.rows], **QUIET)
+        given.then(**mixing)
         methods = [it.seconds, it.paint_button, it.finest_button]
         it.method.change(choices.method_chosen, it.method, methods, **QUIET)
         # Of visitors only, not of settings that are restored: what restores them paints, once.

@@ -166,12 +166,11 @@ class Visitors:
             if known.own is not visitor.own:
                 fresh, visitor.own = visitor.own, known.own
                 self._tidy(fresh)
+            visitor.on_page |= key is not None  # which programs do not send
             if visitor.leaving is not None:  # Gradio reports only once that a page was closed
                 self._leave_later(session, visitor)
             others = [each for each in self._known if each != session]
-            others.sort(
-                key=lambda each: self._known[each].hold
-            )  # a stable sort: of equals, the one seen longest ago
+            others.sort(key=lambda each: self._known[each].hold)  # stable: of equals, the one seen longest ago
             for each in others[: max(0, len(self._known) - MOST_VISITORS)]:
                 self._forget(each)
         return visitor
