@@ -116,14 +116,23 @@ def style_bound(features: Tensor) -> Tensor:
     return torch.maximum(own.square().sum(dim=(1, 2)), least).clamp_min(TINY)
 
 
-def total_variation(images: Tensor) -> Tensor:
+def total_variation(images: Tensor, counts: Tensor | None = None) -> Tensor:
     """Mean squared difference of neighbouring pixels.
 
-    Args:    images: (B, 3, H, W) in [0, 1], at least 2x2.
+    Args:    images: (B, 3, H, W) in [0, 1], at least 2x2; counts: (B, 1, H, W), 0 or more, how much each pixel
+             counts, of two the lesser number; all the same by default.
     Returns: (B,) one value a sample, 0 for one flat colour.
     """
-    down = (images[:, :, 1:] - images[:, :, :-1]).square().mean(dim=(1, 2, 3))
-    right = (images[:, :, :, 1:] - images[:, :, :, :-1]).square().mean(dim=(1, 2, 3))
+    found = []
+    for axis in (2, 3):
+        squares = images.diff(dim=axis).square()
+        if counts is None:
+            found.append(squares.mean(dim=(1, 2, 3)))
+        else:
+            places = counts.shape[axis] - 1
+            both = counts.narrow(axis, 0, places).minimum(counts.narrow(axis, 1, places))
+            found.append((squares.mean(1, True) * both).sum((1, 2, 3)) / both.sum((1, 2, 3)).clamp_min(TINY))
+    down, right = found
     return down + right
 
 

@@ -50,7 +50,7 @@ class StyleRows:
         self._per_layer = iter(rows.split(channels, dim=2))  # (S, 2, C) each, or (B, 2, C) where blended
         self._known = None if known is None else iter(known)
         self._shares = shares
-        self._area = None if self._regions is None else self._regions.sum(dim=(0, 2, 3))
+        self._density = None if self._regions is None else self._regions.mean(dim=(0, 2, 3))
         self.measured: NormStatistics = []
 
     def convolve(self, convolution: Conv3, features: Tensor) -> Tensor:
@@ -107,10 +107,10 @@ class StyleRows:
             return features
         top, left = (int(side > LEAST_INNER) for side in features.shape[-2:])
         size = features.shape[-2] - 2 * top, features.shape[-1] - 2 * left
-        if self._regions is not None and self._area is not None:
+        if self._regions is not None and self._density is not None:
             pixels = (STRIDE * size[0], STRIDE * size[1])
             regions = middle(self._regions, pixels)
-            if (regions.sum(dim=(0, 2, 3)) < self._area / 2).any():  # most of one would have been left out
+            if (regions.mean(dim=(0, 2, 3)) < self._density / 2).any():  # one that lies at the border
                 return features
             self._regions = regions
             if self.by_region:

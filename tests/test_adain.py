@@ -76,6 +76,28 @@ def test_maps_with_the_same_everywhere_are_no_maps(stylizer, styles, strength):
     torch.testing.assert_close(mapped, plain, atol=1e-4, rtol=0)
 
 
+def test_a_style_of_one_colour_is_the_same_by_maps(stylizer, styles):
+    photo, flat = (
+        photo_pixels(64, 80),
+        {layer: torch.full_like(std, 3e-3) for layer, std in styles[0].stds.items()},
+    )
+    style, half = dataclasses.replace(styles[0], stds=flat), torch.tensor(0.5)
+    plain = stylizer.stylize(photo, [style], torch.ones(1), half)
+    mapped = stylizer.stylize(photo, [style], torch.ones(1, 64, 80), half.expand(64, 80))
+    torch.testing.assert_close(mapped, plain, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_what_is_far_from_all_that_is_visible_is_the_same_beside_other_photos(stylizer, styles, strength):
+    photos, visible = photo_pixels(64, 80).repeat(2, 1, 1, 1), torch.zeros(2, 1, 64, 80)
+    visible[..., :40] = 1
+    photos[0, :, :, :40] = 0.5  # flat, which makes the rest far away
+    given = styles[:1], torch.ones(1), torch.tensor(strength)
+    together = stylizer.stylize(photos, *given, visible=visible)
+    alone = [stylizer.stylize(photos[i : i + 1], *given, visible=visible[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("tiled", [False, True])
 def test_a_region_is_given_the_statistics_of_its_style(stylizer, styles, monkeypatch, tiled):
     photo, place, restyled = photo_pixels(256, 256), torch.zeros(256, 256), {}

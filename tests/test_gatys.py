@@ -484,6 +484,19 @@ def test_content_counts_as_much_as_it_is_visible(vgg, style, tile_side):
     assert content(faint) == pytest.approx(content(None), rel=1e-3)
 
 
+def test_smoothing_is_that_of_what_is_visible(stylizer, style):
+    """On a large empty canvas as much as on a small one, or it would be as noisy as the canvas is large."""
+    photo, seen = photo_pixels(64, 256), torch.zeros(1, 1, 64, 256)
+    seen[..., :64] = 1
+    settings = Optimization(steps=60, least_side=256, start="photo", style_weight=1e-9, variation_weight=100)
+
+    def variation(photo, visible):
+        painted = stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0), None, settings, visible)
+        return total_variation(painted[..., :56]).item()
+
+    assert variation(photo, seen) == pytest.approx(variation(photo[..., :64], None), rel=0.3)
+
+
 def test_a_mask_where_nothing_is_visible_leaves_the_photo(stylizer, style):
     photo, left, right = photo_pixels(32, 64), torch.zeros(32, 64), torch.zeros(1, 1, 32, 64)
     left[:, :32], right[..., 32:] = 1, 1

@@ -90,6 +90,11 @@ def test_total_variation_of_a_checkerboard_counts_every_neighbour():
     rows, columns = torch.meshgrid(torch.arange(4), torch.arange(4), indexing="ij")
     board = ((rows + columns) % 2).float().expand(1, 3, 4, 4)
     assert losses.total_variation(board).item() == 2  # every difference, down and right, is 1
+    counts = torch.zeros(1, 1, *board.shape[2:])
+    counts[..., :2] = 0.3
+    beside = torch.cat([board[..., :2], torch.rand_like(board[..., 2:])], dim=3)
+    assert losses.total_variation(beside, counts).item() == pytest.approx(2)  # what is hidden has no say
+    assert losses.total_variation(board, 0 * counts).item() == 0
 
 
 def test_autocorrelation_matches_the_double_loop(generator):

@@ -274,9 +274,21 @@ def test_samples_are_spread_over_what_is_visible():
     assert len(windows) == 16
     assert {min(w.top for w in windows), max(w.top for w in windows) + 64} == {400, 560}
     assert {min(w.left for w in windows), max(w.left for w in windows) + 64} == {160, 480}
+    assert Sampling(4, 64).windows(1003, 805, seen.clamp(min=1.5e-5)) == windows  # what cutting out leaves
     seen[:] = 0
     seen[0, 125, 100] = 1  # the last pixels, less than a sample
     assert Sampling(4, 64).windows(1003, 805, seen)[0] == Window(1003 - 64, 805 - 64, 64, 64)
+
+
+@pytest.mark.parametrize("place", [(slice(-24, None), slice(None)), (slice(200, 208), slice(300, 2000))])
+def test_samples_of_something_narrow_count_too(generator, place):
+    """It may lie in the rims of all of them, which count little."""
+    photo, visible = torch.rand(1, 3, 1000, 2400, generator=generator), torch.zeros(1, 1, 1000, 2400)
+    visible[0, 0][place] = 1
+    windows = Sampling(8, 256).windows(1000, 2400, visible[0, :, ::8, ::8])
+    shares = sample_weights(photo, windows, rim=24, visible=visible)
+    assert shares.isfinite().all()
+    assert shares.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("method", [cin, adain])

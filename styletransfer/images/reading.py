@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeGuard
 
@@ -34,7 +35,7 @@ class Picture:
         """Height and width in pixels."""
         return self.rgb.shape[-2], self.rgb.shape[-1]
 
-    @property
+    @cached_property
     def is_opaque(self) -> bool:
         """Whether all of it is fully visible."""
         return self.alpha is None or int(as_bytes(self.alpha.min())) == 255  # resized ones are not quite 1

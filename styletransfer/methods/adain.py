@@ -138,7 +138,7 @@ class AdainStylizer:
         for layer, value in features.items():
             goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
             found = adain(value, own[layer], *goal)
-            restyled[layer] = found if regions is None else _bounded(found, *goal)
+            restyled[layer] = found if regions is None else found.clamp(*_limits(*goal)).to(found.dtype)
         return self._decoded(photo, features, restyled, strength.view(-1, 1, 1, 1))
 
     def _paint_regions(
@@ -162,12 +162,13 @@ class AdainStylizer:
             measured = own[layer] if own else regional_statistics(value, at(layer, regions))
             means, stds = (part.to(self.device) for part in stacked(styles, layer))
             here = at(layer, painted)
-            styled = _bounded(
+            styled, there = (
                 regional_instance_norm(value, stds, means, here, measured),
-                means[:, :, None, None],
-                stds[:, :, None, None],
+                here.sum(1, keepdim=True),
             )
-            restyled[layer] = styled.addcmul_(value, (1 - here.sum(dim=1, keepdim=True)).to(value.dtype))
+            least, most = _limits(means, stds)
+            least, most = (each[:, None, None] * there for each in (least.amin(dim=0), most.amax(dim=0)))
+            restyled[layer] = styled.clamp(least, most).to(value.dtype) + (1 - there).to(value.dtype) * value
         return self._decoded(photo, features, restyled, degree)
 
     def _decoded(
@@ -190,11 +191,9 @@ class AdainStylizer:
         return Cost(work * painted, memory * at_once)
 
 
-def _bounded(features: Tensor, means: Tensor, stds: Tensor) -> Tensor:
-    """Features (B, C, H, W) within MOST_DEVIATIONS of the mean of one of several styles, (S, C, 1, 1)."""
-    room = MOST_DEVIATIONS * stds
-    least, most = (means - room).amin(dim=0), (means + room).amax(dim=0)
-    return features.clamp(least.to(features.dtype), most.to(features.dtype))
+def _limits(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
+    """Between which values restyled features are kept."""
+    return means - MOST_DEVIATIONS * stds, means + MOST_DEVIATIONS * stds
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:

@@ -95,7 +95,7 @@ class CoarseToFine:
 
             def closure() -> float:
                 gradient, self.losses = objective.gradient(pixels)
-                variation = settings.variation_weight * total_variation(pixels).sum()
+                variation = settings.variation_weight * total_variation(pixels, objective.seen).sum()
                 (smooth,) = torch.autograd.grad(variation, pixels)
                 pixels.grad = torch.nan_to_num(gradient + smooth).contiguous()
                 self.losses = replace(self.losses, objective=self.losses.objective + variation.item())

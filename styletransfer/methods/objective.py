@@ -78,7 +78,7 @@ class Objective:
         tile_side: int,
         seen: Tensor | None = None,
     ) -> None:
-        self.vgg, self.goals, self.settings = vgg, goals, settings
+        self.vgg, self.goals, self.settings, self.seen = vgg, goals, settings, seen
         self.layers = list(goals[0].target.grams)
         self.tiles = list(tiles(photo.shape[2], photo.shape[3], tile_side, MARGIN, ALIGNMENT))
         layer = settings.content_layer

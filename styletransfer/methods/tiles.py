@@ -15,6 +15,7 @@ from styletransfer.masks import counted
 COARSE_STEP = 8  # pixels; every COARSE_STEP-th one is looked at to see how typical a sample is of the picture
 EQUAL_WEIGHT = 0.01  # of keeping the samples' shares equal, beside fitting the picture's mean colours
 LEAST_SHARE = 0.1  # of a sample, relative to an equal share
+LEAST_SEEN = 0.01  # how much a pixel counts, relative to the one that counts most, to be sampled
 LEAST_COVERED = 0.25  # of the pixels of a sample: a region needs as many for its statistics
 
 
@@ -76,14 +77,18 @@ class Sampling:
 
 
 def _bounds(height: int, width: int, least: tuple[int, int], regions: Tensor | None) -> list[tuple[int, int]]:
-    """First and last row and column of what is to be sampled, at least so high and wide."""
+    """First and last row and column of what is to be sampled, at least so high and wide.
+
+    What is all but hidden, as cutting a thing out leaves it anywhere, is not looked for.
+    """
     found = []
     for axis, (whole, part) in enumerate(zip((height, width), least, strict=True)):
         first, last = 0, whole
         if regions is not None and regions.any():
-            there = regions.amax(dim=(0, 2 - axis)).nonzero()
+            there = (regions.amax(dim=(0, 2 - axis)) > LEAST_SEEN * regions.max()).nonzero()
             first, last = COARSE_STEP * int(there.min()), min(whole, COARSE_STEP * (int(there.max()) + 1))
-        first = max(0, min(first, last - part, whole - part))
+        if last - first < part:  # in the middle: at the rim of a sample it would count little
+            first = max(0, min((first + last - part) // 2 // COARSE_STEP * COARSE_STEP, whole - part))
         found.append((first, max(last, first + part)))
     return found
 
@@ -202,6 +207,8 @@ def sample_weights(
     cuts = [_coarse(_without(rim, window)) for window in windows]
     off = (torch.stack([cut.cut(shares * features).mean((1, 2)) for cut in cuts]) / scale).double()  # (N, F)
     amounts = torch.stack([cut.cut(shares).mean() for cut in cuts]).double()  # of what is visible
+    if not amounts.any():
+        return even
     # The shares w with amounts^T w = 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2, but for their scale.
     found = torch.linalg.solve(off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), amounts)
     found = (found / found.sum()).float().maximum(LEAST_SHARE * even)
