@@ -535,6 +535,7 @@ def test_settings_come_back_where_another_picture_was_a_style(page, photo_file, 
     assert soon(lambda: settings_of(download(page))["styles"] == {"amber": 0.25, "blue": 0.75})
     expect(page.get_by_label("number input for Blue")).to_have_value("75")
     expect(page.locator("#mix")).to_contain_text("Amber 25 %")
+    page.get_by_role("button", name="Blend pad").click()
     expect(page.locator("#blend-pad .pad")).to_have_attribute("data-x", "0.750")
 
 
