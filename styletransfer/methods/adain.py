@@ -137,8 +137,8 @@ class AdainStylizer:
         restyled = {}
         for layer, value in features.items():
             goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
-            found = adain(value, own[layer], *goal)
-            restyled[layer] = found if regions is None else found.clamp(*_limits(*goal)).to(found.dtype)
+            near = value if regions is None else value.clamp(*_limits(*own[layer], value.dtype))
+            restyled[layer] = adain(near, own[layer], *goal)
         return self._decoded(photo, features, restyled, strength.view(-1, 1, 1, 1))
 
     def _paint_regions(
@@ -162,13 +162,10 @@ class AdainStylizer:
             measured = own[layer] if own else regional_statistics(value, at(layer, regions))
             means, stds = (part.to(self.device) for part in stacked(styles, layer))
             here = at(layer, painted)
-            styled, there = (
-                regional_instance_norm(value, stds, means, here, measured),
-                here.sum(1, keepdim=True),
-            )
-            least, most = _limits(means, stds)
-            least, most = (each[:, None, None] * there for each in (least.amin(dim=0), most.amax(dim=0)))
-            restyled[layer] = styled.clamp(least, most).to(value.dtype) + (1 - there).to(value.dtype) * value
+            least, most = _limits(*measured, value.dtype)  # (1, S, C)
+            near = value.clamp(least.amin(dim=1)[..., None, None], most.amax(dim=1)[..., None, None])
+            styled = regional_instance_norm(near, stds, means, here, measured)
+            restyled[layer] = styled.addcmul_(value, (1 - here.sum(dim=1, keepdim=True)).to(value.dtype))
         return self._decoded(photo, features, restyled, degree)
 
     def _decoded(
@@ -191,9 +188,10 @@ class AdainStylizer:
         return Cost(work * painted, memory * at_once)
 
 
-def _limits(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
-    """Between which values restyled features are kept."""
-    return means - MOST_DEVIATIONS * stds, means + MOST_DEVIATIONS * stds
+def _limits(means: Tensor, stds: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Between which values features are restyled; what is beyond them is taken for these."""
+    room = MOST_DEVIATIONS * stds
+    return (means - room).to(dtype), (means + room).to(dtype)
 
 
 def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
