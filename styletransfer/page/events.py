@@ -52,7 +52,6 @@ def long_work(
     Args:  check: raises InvalidInput, before the job waits, if something is missing in the inputs;
            told: the output that says that the job waits; idle: its value when the job has failed.
     """
-
     tell_waiting(begin.click, told, end)
     ordered, order = keep_order(begin.click, inputs, check)
     _show_text(ordered.failure, told, idle, end)
