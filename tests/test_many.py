@@ -1,5 +1,6 @@
 """Many photos on the page: zips in, a zip out."""
 
+import errno
 import zipfile
 from types import SimpleNamespace
 
@@ -158,6 +159,16 @@ def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
     (tmp_path / "photos.zip").write_bytes(content)
     with pytest.raises(InvalidInput, match="not a zip that can be read"):
         unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
+
+
+@pytest.mark.parametrize("function", ["tempfile.TemporaryDirectory", "zipfile.ZipFile"])
+def test_a_zip_that_cannot_be_begun_is_told(transfer, tmp_path, monkeypatch, function):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(function, full)
+    with pytest.raises(UnwritableOutput, match=r"^cannot write the zip: No space left on device$"):
+        many.paint_to_zip(visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [], "PNG", lambda _: None)
 
 
 def test_a_full_disk_is_not_told_as_a_broken_zip(tmp_path, monkeypatch):

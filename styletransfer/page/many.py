@@ -26,6 +26,7 @@ from styletransfer.errors import (
     UnknownStyle,
     UnwritableOutput,
 )
+from styletransfer.files import attempt
 from styletransfer.images import Picture
 from styletransfer.page.appearance import progress_bar
 from styletransfer.page.controls import PICTURES, Values
@@ -118,12 +119,14 @@ def paint_to_zip(
 ) -> Outcome:
     """Paint all photos into a zip, as files of one of the formats of downloads, until it is stopped.
 
-    While one is painted the next one is read, and the last one written. Raises what `photos_of` raises.
+    While one is painted the next one is read, and the last one written. Raises what `photos_of` raises,
+    and UnwritableOutput where there is no room for the zip.
     """
     archive, suffix = visitor.emptied("many") / "painted.zip", f".{file_format.lower()}"
     failed: list[str] = []
     names: list[str] = []  # of what is in the zip, or on its way there
     with (
+        attempt("write the zip"),
         tempfile.TemporaryDirectory(dir=visitor.folder) as scratch,
         zipfile.ZipFile(archive, "w") as target,
         ThreadPoolExecutor(2, initializer=compute_on_one_core) as beside,
