@@ -100,15 +100,14 @@ def moments(image: Tensor, cover: Tensor | None = None, visible: Tensor | None =
     sums, products, count = torch.zeros(1), torch.zeros(1), 1e-9  # a mask may be black all over
     for part in _strips(image):
         flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
-        shares = torch.ones(1, 1, flat.shape[2], dtype=torch.float64)
-        if cover is not None:
-            shares = shares * cover[:, :, part].flatten(2)
+        shares = None if cover is None else cover[:, :, part]
         if visible is not None:
-            shares = shares * counted(visible[:, :, part]).flatten(2)
-        weighted = flat * shares
+            seen = counted(visible[:, :, part])
+            shares = seen if shares is None else shares * seen
+        weighted = flat if shares is None else flat * shares.flatten(2)
         sums = sums + weighted.sum(dim=2, keepdim=True)
         products = products + weighted @ flat.mT
-        count += shares.sum().item()
+        count += flat.shape[2] if shares is None else shares.double().sum().item()
     mean = sums / count
     return mean, products / count - mean @ mean.mT
 

@@ -174,9 +174,7 @@ class Request:
         if self.masks:
             cover = cover_of(self.weights, self.masks, size)
         if options.preserve_color > 0:
-            visible = None  # what nobody sees has no say
-            if picture.alpha is not None and not picture.is_opaque:
-                visible = images.resize_within(picture.alpha, size)
+            visible = _visible([picture], size)  # what nobody sees has no say
             rgb = keep_color(rgb, photo, options.preserve_color, options.color_mode, cover, visible)
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 

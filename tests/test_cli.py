@@ -56,6 +56,7 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
         (["stylize", "photo.jpg", "--style", "a"], ["amber"]),
         (["stylize", "photo.jpg", "--method", ""], ["cin", "adain", "gatys"]),
         (["stylize", "photo.jpg", "--color-mode", "s"], ["statistics"]),
+        (["sheet", "photo.jpg", "--style", "b"], ["blue"]),
         (["export", ""], ["amber", "blue", "coral"]),
         (["styles", "--remove", "c"], ["coral"]),
     ],

@@ -10,7 +10,17 @@ from PIL.Image import Image
 from styletransfer import images, settings
 from styletransfer.api import StyleTransfer
 from styletransfer.cli.outputs import refuse_replacing
-from styletransfer.cli.shared import Device, Quiet, StylesDir, app, print_json, progress, report, say
+from styletransfer.cli.shared import (
+    Device,
+    Quiet,
+    StylesDir,
+    app,
+    print_json,
+    progress,
+    report,
+    say,
+    style_names,
+)
 from styletransfer.errors import InvalidInput, InvalidStyleFile
 
 
@@ -19,7 +29,8 @@ def sheet(
     photo: Annotated[Path, typer.Argument(help="A picture.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The sheet to write.")],
     style: Annotated[
-        list[str] | None, typer.Option("--style", "-s", help="Only this style. Repeatable.")
+        list[str] | None,
+        typer.Option("--style", "-s", help="Only this style. Repeatable.", autocompletion=style_names),
     ] = None,
     strengths: Annotated[
         str | None, typer.Option(help="A column for each of these strengths, such as 0.25,0.5,0.75,1.")
