@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
-from platformdirs import user_data_path
 
 from styletransfer import images, methods
 from styletransfer.batches import BatchResult, paint_all
@@ -36,7 +35,7 @@ from styletransfer.settings import (
     is_number,
 )
 from styletransfer.stylebank import StyleBank, to_slug
-from styletransfer.stylefile import SUFFIX
+from styletransfer.stylefolders import SUFFIX, users_folder
 from styletransfer.text import encodable, recorded
 from styletransfer.weights import MANIFEST_FILE, load_base
 
@@ -69,7 +68,7 @@ class StyleTransfer:
         self._stylizers: dict[str, tuple[object, Stylizer]] = {}  # with the version of the weight files
         self._loading = threading.Lock()  # once, however many ask at the same time
         self._pictures = PictureStyles(self._models_dir, self._device)
-        self._bank = StyleBank(package_folder("styles"), self._styles_dir or _users_styles())
+        self._bank = StyleBank(package_folder("styles"), self._styles_dir or users_folder())
 
     @property
     def styles(self) -> dict[str, StyleInfo]:
@@ -375,15 +374,6 @@ class StyleTransfer:
                 found = version, methods.load(method, self._models_dir, self._device)
                 self._stylizers[method] = found
             return found[1]
-
-
-def _users_styles() -> Path | None:
-    """The folder of the user's own styles; None where the system names no home for the user."""
-    try:
-        folder = user_data_path("styletransfer") / "styles"
-    except RuntimeError:
-        return None
-    return folder if folder.is_absolute() else None  # older platformdirs leave "~" as it is
 
 
 def _check_above_zero(name: str, value: float | None, *, whole: bool = False) -> None:

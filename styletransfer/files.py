@@ -4,20 +4,14 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from styletransfer.errors import InvalidInput, UnwritableOutput
+from styletransfer.errors import UnwritableOutput
 
 LONGEST_NAME = 255  # bytes
-# What PyTorch raises at files that it did not write, or that are damaged.
-UNREADABLE = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)
 
 
 @contextmanager
@@ -69,28 +63,6 @@ def check_place(path: Path) -> None:
             raise UnwritableOutput(f"the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK):
         raise UnwritableOutput(f"the folder {folder} cannot be written to")
-
-
-def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain values, replacing an earlier file. Raises UnwritableOutput."""
-    with replacing(path) as temporary:
-        try:
-            torch.save(state, temporary)
-        except RuntimeError as error:  # raised by PyTorch when the disk is full
-            raise OSError(str(error)) from error
-
-
-def load_checkpoint(path: Path, *, mmap: bool = False) -> dict[str, Any]:
-    """What `save_checkpoint` wrote. Raises InvalidInput for any other file, and FileNotFoundError."""
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu", mmap=mmap)
-    except UNREADABLE as error:
-        raise InvalidInput(
-            f"{path} is damaged, or was not written by this program; delete or move it"
-        ) from error
-    if not isinstance(state, dict):
-        raise InvalidInput(f"{path} was not written by this program; delete or move it")
-    return state
 
 
 def in_package(package: str, *parts: str) -> Path | None:

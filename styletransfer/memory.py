@@ -6,15 +6,13 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch
-
 from styletransfer.errors import InvalidInput
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # of malloc.h
-# In RuntimeErrors, as PyTorch has no class for these.
+# In RuntimeErrors: PyTorch has a class for some of these alone.
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "Cannot allocate memory", "bad_alloc")
 OUT_OF_GPU_MEMORY = (
-    *("MPS backend out of memory", "Invalid buffer size"),
+    *("out of memory", "Invalid buffer size"),
     *("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"),
 )
 Result = TypeVar("Result")
@@ -25,7 +23,7 @@ def within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
     try:
         return work()
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in OUT_OF_GPU_MEMORY):
+        if is_lack_of_gpu_memory(error):
             memory, remedy = "memory of the GPU", "a smaller size, or the device cpu"
         elif isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
             memory, remedy = "memory", "a smaller size"
@@ -34,6 +32,11 @@ def within_memory(work: Callable[[], Result], size: tuple[int, int]) -> Result:
     # Raised from that error, this one would hold what fills the memory.
     height, width = size
     raise InvalidInput(f"the {memory} is too small for a picture of {width}x{height} pixels; give {remedy}")
+
+
+def is_lack_of_gpu_memory(error: Exception) -> bool:
+    """Whether PyTorch says by this error that a GPU's memory is full."""
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_GPU_MEMORY)
 
 
 def release_freed_memory() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from styletransfer.core import Style, StyleInfo
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.files import attempt, make_folder, replacing, version_of
-from styletransfer.stylefile import SUFFIX, check_style, load_info, load_preview, load_style
+from styletransfer.stylefile import check_style, load_info, load_preview, load_style
+from styletransfer.stylefolders import SUFFIX, find_styles
 from styletransfer.text import encodable, is_shown
 
 log = logging.getLogger(__name__)
@@ -34,14 +35,7 @@ class StyleBank:
 
     def paths(self) -> dict[str, Path]:
         """Style name -> file, in order of name."""
-        found: dict[str, Path] = {}
-        for folder in (self.own, self.further, self.shipped):
-            try:
-                files = list(folder.iterdir())
-            except OSError:  # there is none, or it is closed to this user
-                continue
-            found |= {path.stem: path for path in files if path.suffix == SUFFIX and path.name[0] != "."}
-        return dict(sorted(found.items()))
+        return find_styles((self.shipped, self.further, self.own))
 
     def is_shipped(self, name: str) -> bool:
         """Whether that name is one of a shipped style, which cannot be removed or replaced."""

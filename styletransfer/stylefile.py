@@ -17,7 +17,6 @@ from styletransfer.files import replacing
 from styletransfer.text import is_shown
 from styletransfer.vgg import GRAM_LAYERS, channels
 
-SUFFIX = ".safetensors"
 _DEEPEST = 8  # levels of lists and tables in a description; ours have three
 _INFO = "style"
 _TEXTS = ("slug", "title", "artist", "year", "rights", "licence", "base_sha256")  # fields of StyleInfo

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styletransfer import torchvision_guard
+from styletransfer.checkpoints import UNREADABLE
 from styletransfer.errors import InvalidInput, MissingWeights
-from styletransfer.files import UNREADABLE, in_package, sha256_of
+from styletransfer.files import in_package, sha256_of
 from styletransfer.int8 import Int8Convolution
 from styletransfer.padding import pad_by_one
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent / "styletransfer"
 MODULES = {
     ".".join(("styletransfer", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
@@ -13,8 +15,8 @@ MODULES = {
 # From the bottom up; a module imports from lower lines, or from its own package.
 LAYERS = (
     ("errors",),
-    ("settings",),
-    ("adam", "core", "files", "int8", "memory", "padding", "torchvision_guard"),
+    ("files", "settings"),
+    ("adam", "checkpoints", "core", "int8", "memory", "padding", "stylefolders", "torchvision_guard"),
     ("images", "convolution", "device", "losses", "norm", "text", "vgg"),
     ("masks",),
     ("color", "estimate", "rows", "targets", "predictor"),
@@ -95,6 +97,12 @@ def test_importing_does_nothing_but_define(tmp_path):
     work.mkdir()
     env = {"HOME": str(home), "PYTHONPATH": str(ROOT.parent), "PATH": ""}
     subprocess.run([sys.executable, "-B", "-c", code], cwd=work, env=env, check=True)
+
+
+@pytest.mark.parametrize("module", ["styletransfer", "styletransfer.cli"])
+def test_help_and_completion_need_no_pytorch(module):
+    code = f"import {module}, sys; assert not {{'torch', 'numpy', 'PIL', 'safetensors'}} & {{*sys.modules}}"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_public_names_are_few():

@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from trainers import look_small, write_pictures
 
-from styletransfer import api, cli, images, read_metadata
+from styletransfer import api, cli, images, read_metadata, stylefolders
 from styletransfer.batches import paint_all
 from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
@@ -34,8 +34,9 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
     """Runs the program in an empty folder with the tiny models: returns (exit code, stdout, stderr)."""
     folders = {"models": tiny_models, "styles": tiny_styles}
     monkeypatch.setattr(api, "package_folder", folders.__getitem__)
+    monkeypatch.setattr("styletransfer.cli.shared.package_folder", folders.__getitem__)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(stylefolders, "user_data_path", lambda name: tmp_path / name)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["styletransfer", *map(str, arguments)])
@@ -50,6 +51,21 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def complete(run, monkeypatch):
+    """What the shell offers for the last word of a command."""
+    monkeypatch.setenv("_STYLETRANSFER_COMPLETE", "complete_bash")
+
+    def completed(*words: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", " ".join(["styletransfer", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        code, out, _ = run()
+        assert code == 0
+        return out.split()
+
+    return completed
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -61,12 +77,16 @@ def run(monkeypatch, capsys, tiny_models, tiny_styles, tmp_path):
         (["styles", "--remove", "c"], ["coral"]),
     ],
 )
-def test_names_are_completed_by_the_shell(run, monkeypatch, words, expected):
-    monkeypatch.setenv("_STYLETRANSFER_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", " ".join(["styletransfer", *words]))
-    monkeypatch.setenv("COMP_CWORD", str(len(words)))
-    code, out, _ = run()
-    assert (code, out.split()) == (0, expected)
+def test_names_are_completed_by_the_shell(complete, words, expected):
+    assert complete(*words) == expected
+
+
+def test_own_styles_are_completed_too(complete, tmp_path):
+    for folder, name in (("styletransfer/styles", "mine"), ("elsewhere", "other")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{name}.safetensors").touch()  # nothing is read
+    assert complete("export", "") == ["amber", "blue", "coral", "mine"]
+    assert complete("export", "--styles-dir", "elsewhere", "") == ["amber", "blue", "coral", "other"]
 
 
 def test_a_photo_is_painted_into_the_named_file(run, photo_file, tmp_path):
@@ -763,7 +783,7 @@ def test_what_takes_long_is_said_beforehand(run, photo_file, tmp_path, monkeypat
 
 
 def test_the_machine_is_measured(run, monkeypatch):
-    monkeypatch.setattr("styletransfer.cli.bench.package_folder", api.package_folder)
+    monkeypatch.setattr("styletransfer.files.package_folder", api.package_folder)
     code, out, _ = run("bench", "--side", 64)
     assert code == 0
     assert "GFLOP/s" in out

@@ -4,8 +4,9 @@ import pytest
 import torch
 from conftest import Intruder
 
+from styletransfer.checkpoints import load_checkpoint
 from styletransfer.errors import InvalidInput, UnwritableOutput
-from styletransfer.files import in_package, load_checkpoint, replacing
+from styletransfer.files import in_package, replacing
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):

@@ -20,7 +20,10 @@ ON_THE_CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocat
     [
         (ON_THE_CPU, "the memory is too small for a picture of 64x48 pixels; give a smaller size$"),
         (MemoryError(), "the memory is too small for a picture of 64x48 pixels; give a smaller size$"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "the GPU .* 64x48 pixels; .* size, or the device cpu$"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            "the GPU .* 64x48 pixels; .* size, or the device cpu$",
+        ),
         (RuntimeError("MPS backend out of memory (MPS ..."), "the GPU .* 64x48 pixels; .* the device cpu$"),
         (RuntimeError("Invalid buffer size: 91.55 GiB"), "the GPU .* 64x48 pixels; .* the device cpu$"),
     ],

@@ -63,7 +63,7 @@ def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_st
 
     folders = {"models": tiny_models, "styles": tiny_styles}
     monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
-    monkeypatch.setattr("styletransfer.api.user_data_path", homeless)
+    monkeypatch.setattr("styletransfer.stylefolders.user_data_path", homeless)
     transfer = StyleTransfer(device="cpu")
     assert list(transfer.styles) == ["amber", "blue", "coral"]
     for write in (
@@ -78,7 +78,7 @@ def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_st
 def test_a_home_that_is_not_known_is_no_folder_called_tilde(tiny_models, tiny_styles, monkeypatch):
     folders = {"models": tiny_models, "styles": tiny_styles}
     monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
-    monkeypatch.setattr("styletransfer.api.user_data_path", lambda name: Path("~/.local/share") / name)
+    monkeypatch.setattr("styletransfer.stylefolders.user_data_path", lambda name: Path("~/.local/share") / name)
     with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
         StyleTransfer(device="cpu").train_style(make_photo(60, 60), "Mine", steps=1)
 
@@ -94,7 +94,7 @@ def test_a_home_that_is_closed_to_this_user_holds_no_styles(tiny_models, tiny_st
 
     folders = {"models": tiny_models, "styles": tiny_styles}
     monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
-    monkeypatch.setattr("styletransfer.api.user_data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("styletransfer.stylefolders.user_data_path", lambda name: tmp_path / name)
     for name in ("stat", "listdir", "scandir"):
         monkeypatch.setattr(os, name, closed_below_home(getattr(os, name)))
     assert list(StyleTransfer(device="cpu").styles) == ["amber", "blue", "coral"]

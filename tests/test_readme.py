@@ -13,7 +13,7 @@ import pytest
 from conftest import free_port, soon
 from test_real import photo_path
 
-from styletransfer import api, cli
+from styletransfer import cli, stylefolders
 from styletransfer.files import package_folder
 from styletransfer.stylebank import StyleBank
 
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
     """A folder with the photographs that the README speaks of."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "holiday").mkdir()
-    monkeypatch.setattr(api, "user_data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(stylefolders, "user_data_path", lambda name: tmp_path / name)
     for name, source in (
         ("photo.jpg", "lion.jpg"),
         ("painting.jpg", "cheetah.jpg"),

@@ -17,7 +17,8 @@ from styletransfer.methods import METHODS, adain, cin
 from styletransfer.networks import DEFAULT_CONFIG
 from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.stylebank import StyleBank
-from styletransfer.stylefile import SUFFIX, check_style
+from styletransfer.stylefile import check_style
+from styletransfer.stylefolders import SUFFIX
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
 from styletransfer.weights import (

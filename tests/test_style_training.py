@@ -14,6 +14,7 @@ from PIL import Image
 from trainers import write_pictures
 
 from styletransfer.adam import Adam
+from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
 from styletransfer.errors import (
     Cancelled,
@@ -22,7 +23,6 @@ from styletransfer.errors import (
     TrainingDiverged,
     UnwritableOutput,
 )
-from styletransfer.files import load_checkpoint
 from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG
 from styletransfer.stylefile import check_style, load_style

@@ -8,9 +8,9 @@ from conftest import TINY, make_photo
 from trainers import BASE, base_trainer, look_small, random_looks, random_pictures, write_pictures
 
 from styletransfer import images
+from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
 from styletransfer.errors import InvalidInput, InvalidStyleFile, MissingWeights
-from styletransfer.files import load_checkpoint
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import AdainTraining, BaseTraining
 from styletransfer.stylebank import StyleBank

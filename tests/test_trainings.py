@@ -23,9 +23,9 @@ from trainers import (
     write_data,
 )
 
+from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged, UnreadableImage
-from styletransfer.files import load_checkpoint
 from styletransfer.methods import cin
 from styletransfer.settings import NetworkTraining
 from styletransfer.training import base_job

@@ -1,4 +1,7 @@
-"""The command line: the only part that prints. Commands are functions in the modules beside this one."""
+"""The command line: the only part that prints. Commands are functions in the modules beside this one.
+
+What needs PyTorch is imported by the commands when they run: help and shell completion answer at once.
+"""
 
 import io
 import logging
@@ -8,14 +11,13 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
 
-import torch
 import typer
 
 from styletransfer import settings
 from styletransfer.cli import bench, paint, picture, serve, styles, train  # noqa: F401 (they add the commands)
 from styletransfer.cli.shared import EXIT_BAD_INPUT, LogLines, app, report
 from styletransfer.errors import InvalidInput, StyleTransferError
-from styletransfer.memory import keep_freed_memory
+from styletransfer.memory import is_lack_of_gpu_memory, keep_freed_memory
 
 
 def main() -> None:
@@ -35,7 +37,9 @@ def main() -> None:
     except StyleTransferError as error:
         report(error)
         sys.exit(EXIT_BAD_INPUT)
-    except torch.OutOfMemoryError:  # while something is loaded or trained
+    except RuntimeError as error:
+        if not is_lack_of_gpu_memory(error):  # while something is loaded or trained
+            raise
         report(InvalidInput("the memory of the GPU is too small, or others use it; --device cpu does without"))
         sys.exit(EXIT_BAD_INPUT)
     except OSError as error:  # a closed folder, a name that is too long, a full disk

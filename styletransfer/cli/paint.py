@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from styletransfer import images, settings
-from styletransfer.api import StyleTransfer
-from styletransfer.cli.forecast import announce, result_sizes
-from styletransfer.cli.outputs import (
-    is_finished,
-    plan_outputs,
-    refuse_replacing_any,
-    write_results,
-)
+from styletransfer import settings
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
@@ -32,10 +24,15 @@ from styletransfer.cli.shared import (
     style_names,
     with_limits,
 )
-from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
-from styletransfer.methods import METHODS
 from styletransfer.text import encodable
+
+
+def _methods(incomplete: str) -> list[str]:
+    from styletransfer.methods import METHODS
+
+    return beginning(incomplete, METHODS)
+
 
 Styles = Annotated[
     list[str],
@@ -100,7 +97,7 @@ def stylize(
         typer.Option(
             help="cin: fast. adain: another network, which follows a picture's palette more than its "
             "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far.",
-            autocompletion=lambda incomplete: beginning(incomplete, METHODS),
+            autocompletion=_methods,
         ),
     ] = "cin",
     mask: Annotated[
@@ -154,6 +151,12 @@ def stylize(
     quiet: Quiet = False,
 ) -> None:
     """Paint photos in a style, or in a blend of styles."""
+    from styletransfer import images
+    from styletransfer.api import StyleTransfer
+    from styletransfer.cli.forecast import announce, result_sizes
+    from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing_any, write_results
+    from styletransfer.cli.watch import Watch
+
     mix = _parse_mix(style)
     named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
     wishes = [*(setting or []), *(f"{key}={value}" for key, value in named.items() if value is not None)]

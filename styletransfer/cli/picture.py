@@ -5,11 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from PIL.Image import Image
 
-from styletransfer import images, settings
-from styletransfer.api import StyleTransfer
-from styletransfer.cli.outputs import refuse_replacing
+from styletransfer import settings
 from styletransfer.cli.shared import (
     Device,
     Quiet,
@@ -50,6 +47,10 @@ def sheet(
     quiet: Quiet = False,
 ) -> None:
     """Paint a photo in every style, as one labelled grid."""
+    from styletransfer import images
+    from styletransfer.api import StyleTransfer
+    from styletransfer.cli.outputs import refuse_replacing
+
     settings.SIZE.check("size", size)
     images.check_writable(output)
     refuse_replacing(photo, output)
@@ -67,7 +68,7 @@ def sheet(
     across = len(steps) if len(steps) > 1 else columns
     photos = [("photo", original)] if with_photo and len(steps) == 1 else []
     images.check_fits(output, images.sheet_size(small, len(photos) + len(names) * len(steps), across))
-    cells: list[tuple[str, Image]] = []
+    cells = []
     with progress("painting", len(names) * len(steps), quiet) as bar:
         for name in names:
             for strength in steps:
@@ -88,6 +89,8 @@ def sheet(
 @app.command()
 def info(picture: Annotated[Path, typer.Argument(help="A picture made by this program.")]) -> None:
     """Print how a picture was made, as JSON."""
+    from styletransfer import images
+
     parameters = images.read_metadata(picture)
     if not parameters:
         raise InvalidInput(

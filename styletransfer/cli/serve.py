@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from styletransfer.api import StyleTransfer
 from styletransfer.cli.shared import Device, StylesDir, app
 from styletransfer.errors import InvalidInput
 
@@ -39,7 +38,8 @@ def serve(
         if not (colon and name and password):
             raise InvalidInput("--auth: write NAME:PASSWORD")
         pair = (name, password)
-    from styletransfer.page import serve as serve_page  # Gradio takes seconds to import
+    from styletransfer.api import StyleTransfer
+    from styletransfer.page import serve as serve_page
 
     serve_page(
         StyleTransfer(device=device, styles_dir=styles_dir), host=host, port=port, auth=pair, share=share

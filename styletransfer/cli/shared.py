@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,10 +21,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from styletransfer import core, settings
-from styletransfer.api import StyleTransfer
+from styletransfer import settings
 from styletransfer.errors import InvalidInput, StyleTransferError
+from styletransfer.files import package_folder
+from styletransfer.stylefolders import find_styles, users_folder
 from styletransfer.text import encodable, is_shown
+
+if TYPE_CHECKING:
+    from styletransfer import core
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -93,9 +97,10 @@ def beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def style_names(incomplete: str) -> list[str]:
-    """Names of styles that begin so."""
-    return beginning(incomplete, StyleTransfer(device="cpu").styles)
+def style_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of styles that begin so, of the folder that the line names or of the user's own."""
+    own = context.params.get("styles_dir") or users_folder()
+    return beginning(incomplete, find_styles([package_folder("styles"), *([own] if own else [])]))
 
 
 @contextmanager
@@ -106,7 +111,7 @@ def progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
         yield bar
 
 
-def show_losses(bar: Progress, progress: core.Progress, task: TaskID | None = None) -> None:
+def show_losses(bar: Progress, progress: "core.Progress", task: TaskID | None = None) -> None:
     """Show the losses and the step in a line of the bar, the first one unless `task` names another."""
     losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
     bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)

@@ -8,7 +8,6 @@ from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
-from styletransfer.api import StyleTransfer
 from styletransfer.cli.shared import StylesDir, app, console, print_json, say, shown, style_names
 
 
@@ -22,6 +21,8 @@ def styles(
     styles_dir: StylesDir = None,
 ) -> None:
     """List the styles that can be used."""
+    from styletransfer.api import StyleTransfer
+
     transfer = StyleTransfer(device="cpu", styles_dir=styles_dir)
     if remove is not None:
         transfer.remove_style(remove)
@@ -47,6 +48,8 @@ def export(
     styles_dir: StylesDir = None,
 ) -> None:
     """Copy the file of a style, to share it."""
+    from styletransfer.api import StyleTransfer
+
     StyleTransfer(device="cpu", styles_dir=styles_dir).export_style(style, output)
     say(f"wrote {output}")
 
@@ -57,5 +60,7 @@ def import_(
     styles_dir: StylesDir = None,
 ) -> None:
     """Check a style file and add it to your styles."""
+    from styletransfer.api import StyleTransfer
+
     info = StyleTransfer(device="cpu", styles_dir=styles_dir).import_style(file)
     say(f"ready for use: --style {info.slug}")

@@ -6,12 +6,11 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from styletransfer import core, settings
-from styletransfer.api import StyleTransfer
+from styletransfer import settings
 from styletransfer.cli.shared import (
     EXIT_INTERRUPTED,
     Device,
@@ -25,8 +24,10 @@ from styletransfer.cli.shared import (
     show_losses,
     with_limits,
 )
-from styletransfer.device import choose_device, choose_dtype
 from styletransfer.text import recorded
+
+if TYPE_CHECKING:
+    from styletransfer import core
 
 Photographs = Annotated[
     Path, typer.Option(help="Folder of photographs, subfolders left out; every 16th is held out.")
@@ -82,10 +83,12 @@ def train_style(
     quiet: Quiet = False,
 ) -> None:
     """Learn a style from one picture, in about a minute; Ctrl-C stops it, --resume continues."""
+    from styletransfer.api import StyleTransfer
+
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
     with progress("preparing", steps or settings.StyleTraining.steps, quiet) as bar:
 
-        def on_step(progress: core.Progress) -> None:
+        def on_step(progress: "core.Progress") -> None:
             show_losses(bar, progress)
 
         try:
@@ -206,6 +209,8 @@ def _train(
     quiet: bool,
 ) -> None:
     """Run a job of `training`, with its losses in a bar."""
+    from styletransfer.device import choose_device, choose_dtype
+
     chosen, used = parse_settings(setting or [], usual), choose_device(device)
     paths = {name: value for name, value in vars(job).items() if name != "command"}
     told = recorded(command, **paths, set=setting or [], steps=usual.steps, seed=usual.seed)

@@ -22,7 +22,7 @@ from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import readable_size
 from styletransfer.page.work import Finished, follow
-from styletransfer.stylefile import SUFFIX
+from styletransfer.stylefolders import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
 CURVE = ["step", "loss", "distance from"]

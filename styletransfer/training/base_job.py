@@ -15,7 +15,8 @@ from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
 from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
 from styletransfer.stylebank import StyleBank, to_slug
-from styletransfer.stylefile import SUFFIX, check_base, save_style
+from styletransfer.stylefile import check_base, save_style
+from styletransfer.stylefolders import SUFFIX
 from styletransfer.targets import style_target
 from styletransfer.text import encodable, is_shown
 from styletransfer.training.base import BaseModel, BaseTrainer

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
+from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.files import load_checkpoint, save_checkpoint, sha256_of
+from styletransfer.files import sha256_of
 from styletransfer.losses import autocorrelation
 from styletransfer.targets import StyleTarget, as_batch, target_of
 from styletransfer.training.chance import integer

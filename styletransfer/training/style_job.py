@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from styletransfer import images
+from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.convolution import compute_in
 from styletransfer.core import Clock, OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import check_place, load_checkpoint, make_folder, save_checkpoint
+from styletransfer.files import check_place, make_folder
 from styletransfer.images import ImageSource
 from styletransfer.settings import LICENCE, StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG
-from styletransfer.stylefile import SUFFIX, save_style
+from styletransfer.stylefile import save_style
+from styletransfer.stylefolders import SUFFIX
 from styletransfer.text import encodable
 from styletransfer.training.data import built_in_crops, load_pictures, pictures_in, random_crop
 from styletransfer.training.held_out import paint_in_row

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from styletransfer import images
+from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged
-from styletransfer.files import attempt, load_checkpoint, replacing, save_checkpoint
+from styletransfer.files import attempt, replacing
 from styletransfer.settings import AdainTraining, BaseTraining, NetworkTraining
 
 CHECKPOINT_SECONDS = 30
