@@ -1,6 +1,7 @@
 """A request: everything about a painting except the photo, checked; and the painting of photos."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from styletransfer import images
 from styletransfer.color import give_back, keep_color, keep_photo
-from styletransfer.core import OnStep, Progress, Style, Stylizer
+from styletransfer.core import Cost, OnStep, Progress, Style, Stylizer
 from styletransfer.device import on_the_cpu
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import ImageSource, Painting, Picture
@@ -27,6 +28,10 @@ from styletransfer.settings import (
     Optimization,
 )
 from styletransfer.text import encodable
+
+# How much an enlarged painting is painted over, from a stroke size of 2 on. With less the fine strokes are
+# faint, and in some styles hazy; with all of it they take the place of the broad ones.
+PAINTED_OVER = 0.7
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Request:
         options = {name: value for name, value in asdict(self.options).items() if name != "optimization"}
         if self.masks:
             options["masks"] = sorted(self.masks)
-        if self.options.optimization:
+        if self.options.optimization and self.method == "gatys":  # other methods ignore it
             chosen = asdict(self.options.optimization)
             start = encodable(Path(chosen["start"]).name)  # where it lies is private
             options["optimization"] = chosen | {"start": start}
@@ -107,8 +112,10 @@ class Request:
         """
         if self.options.strength == 0:
             return self._unpainted(pictures, on_step)
-        size = checked_size(pictures[0].size, self.options.stroke_size)
-        return within_memory(lambda: self._painted(pictures, size, on_step), size)
+        own, stroke_size = pictures[0].size, self.options.stroke_size
+        size = checked_size(own, stroke_size)
+        largest = own if _paints_over(self.stylizer, stroke_size) else size
+        return within_memory(lambda: self._painted(pictures, size, on_step), largest)
 
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
         """The photos as they are, which is what strength 0 asks for."""
@@ -129,9 +136,14 @@ class Request:
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
         weights, strength = shares_of(self.weights, self.options.strength, self.masks, size)
         large, stopped = photo.dtype == torch.uint8, False
+        twice = _paints_over(self.stylizer, self.options.stroke_size)
+        before, steps = 0, 0  # steps of the passes that are over, and of this one
 
         def watch(progress: Progress) -> None:
-            nonlocal stopped
+            nonlocal stopped, steps
+            steps = progress.steps
+            more = before + (1 if twice and not before else 0)  # of the second pass the number is not known yet
+            progress = replace(progress, step=before + progress.step, steps=steps + more)
             if large:
                 images.release()  # parts of a large picture come and go tile by tile
             if on_step and progress.preview is not None:
@@ -149,10 +161,14 @@ class Request:
             photo, self.styles, weights, strength, watching, self.options.optimization, _visible(pictures, size)
         ).split(1)
         parameters = self.parameters() | ({"stopped": True} if stopped else {})
-        return [
-            Painting(self._finished(self._in_own_size(one, picture, each), picture), picture.alpha, parameters)
-            for picture, each, one in zip(pictures, photos, painted, strict=True)
-        ]
+        paintings = []
+        for picture, each, one in zip(pictures, photos, painted, strict=True):
+            rgb = self._in_own_size(one, picture, each)
+            if twice:
+                before += steps
+                rgb = self._painted_over(rgb, picture, watching)
+            paintings.append(Painting(self._finished(rgb, picture), picture.alpha, parameters))
+        return paintings
 
     def _in_own_size(self, painted: Tensor, picture: Picture, photo: Tensor) -> Tensor:
         """A painting in the size of its picture, of which `photo` is what was painted.
@@ -160,11 +176,18 @@ class Request:
         A weak one gets the fine detail back that the smaller photo lacks: strength begins at the photo itself.
         """
         rgb = images.resize_within(painted, picture.size)
-        if self.options.stroke_size <= 1 or self.options.strength == 1:
+        if self.options.stroke_size <= 1 or (self.options.strength == 1 and not self.masks):
             return rgb
         _, strength = shares_of(self.weights, self.options.strength, self.masks, picture.size)
         share = (1 - strength).expand(1, 1, *picture.size)
         return give_back(rgb, picture.rgb, images.resize_within(photo, picture.size), share)
+
+    def _painted_over(self, rgb: Tensor, picture: Picture, on_step: OnStep | None) -> Tensor:
+        """An enlarged painting with fine strokes on its broad ones, which are blurred without."""
+        weights, strength = shares_of(self.weights, self.options.strength, self.masks, picture.size)
+        strength = strength * PAINTED_OVER * min(1.0, math.log2(self.options.stroke_size))
+        visible = _visible([picture], picture.size)
+        return self.stylizer.stylize(rgb, self.styles, weights, strength, on_step, None, visible)
 
     def _finished(self, rgb: Tensor, picture: Picture) -> Tensor:
         """A painted picture or a preview of it, with the colours and parts of the photo that are to be kept."""
@@ -183,6 +206,21 @@ def working_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
     """Height and width at which a photo is painted, before the painting is brought back to its own size."""
     height, width = (max(1, round(side / stroke_size)) for side in size)
     return height, width
+
+
+def cost_of(
+    stylizer: Stylizer, size: tuple[int, int], stroke_size: float, optimization: Optimization | None
+) -> Cost:
+    """About what a painting of that height and width takes. Raises InvalidInput."""
+    cost = stylizer.cost(checked_size(size, stroke_size), optimization)
+    if not _paints_over(stylizer, stroke_size):
+        return cost
+    over = stylizer.cost(size, optimization)
+    return Cost(cost.multiply_adds + over.multiply_adds, over.memory)
+
+
+def _paints_over(stylizer: Stylizer, stroke_size: float) -> bool:
+    return stylizer.paints_over and stroke_size > 1
 
 
 def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:

@@ -88,4 +88,15 @@ def test_looking_at_a_large_style_picture_takes_memory(transfer):
 
 
 def test_strokes_of_twice_the_size_need_the_memory_of_half_the_size(transfer):
-    assert transfer.estimate((800, 800), stroke_size=2).memory == transfer.estimate((400, 400)).memory
+    broad = transfer.estimate((800, 800), method="adain", stroke_size=2)
+    assert broad == transfer.estimate((400, 400), method="adain")
+
+
+def test_painting_over_is_part_of_the_estimate(transfer):
+    broad, first, over = (
+        transfer.estimate((800, 800), stroke_size=2),
+        transfer.estimate((400, 400)),
+        transfer.estimate((800, 800)),
+    )
+    assert broad.memory == over.memory
+    assert broad.seconds == pytest.approx(first.seconds + over.seconds)

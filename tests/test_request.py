@@ -94,7 +94,7 @@ def test_a_batch_is_its_singles_in_order(transfer, workers):
     )
 
 
-@pytest.mark.parametrize("stroke_size", [1, 2])
+@pytest.mark.parametrize("stroke_size", [0.5, 1])
 @pytest.mark.parametrize("preserve_color", [0, 0.5])
 def test_photos_of_one_size_that_follow_one_another_are_painted_together(
     transfer, tmp_path, monkeypatch, stroke_size, preserve_color
@@ -125,6 +125,13 @@ def test_photos_of_one_size_that_follow_one_another_are_painted_together(
     assert isinstance(results.pop(6).error, UnreadableImage)
     for photo, result in zip(photos, results, strict=True):
         assert near(result.image, transfer.stylize(photo, MIX, **wish))
+
+
+def test_photos_that_are_painted_together_are_painted_over_one_by_one(transfer, monkeypatch):
+    photos = [make_photo(48, 48, seed=seed) for seed in range(5)]
+    monkeypatch.setattr("styletransfer.methods.computes_int8", lambda device: False)
+    for photo, result in zip(photos, transfer.stylize_batch(photos, MIX, stroke_size=2), strict=True):
+        assert near(result.image, transfer.stylize(photo, MIX, stroke_size=2))
 
 
 def test_a_bad_file_of_a_batch_is_reported_and_passed_over(transfer, photo, tmp_path):

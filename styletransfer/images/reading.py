@@ -92,13 +92,14 @@ def read_on_white(source: ImageSource) -> Tensor:
 
 
 def read_mask(source: ImageSource) -> Tensor:
-    """The brightness of a picture (1, 1, H, W), float32 in [0, 1], with transparent parts on black.
+    """How bright a picture is (1, 1, H, W), float32 in [0, 1], or how visible where any of it is transparent.
 
-    Otherwise like `read_on_white`.
+    So what was cut out of a photo is a mask, whatever its colours. Otherwise like `read_on_white`.
     """
     picture = read_picture(source)
-    shade = _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
-    return shade if picture.alpha is None else shade * _of_whole_pixels(picture.alpha)
+    if picture.alpha is not None and not picture.is_opaque:
+        return _of_whole_pixels(picture.alpha)
+    return _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
 
 
 def is_for_libvips(source: ImageSource) -> TypeGuard[str | Path]:
