@@ -30,12 +30,12 @@ from styletransfer.device import choose_device, choose_dtype
 from styletransfer.files import package_folder
 from styletransfer.memory import keep_freed_memory
 from styletransfer.methods import cin
-from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.targets import StyleTarget
 from styletransfer.training.data import built_in_crops, load_pictures, random_crop, split_held_out
 from styletransfer.training.looks import look
 from styletransfer.training.predictor import row_std
+from styletransfer.training.settings import StyleTraining
 from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_predictor

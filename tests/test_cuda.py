@@ -6,9 +6,11 @@ from conftest import TINY
 from trainers import random_looks, random_pictures
 
 from styletransfer.methods import cin
-from styletransfer.settings import BaseTraining
 from styletransfer.training.base import BaseTrainer
+from styletransfer.training.settings import BaseTraining, StyleTraining
+from styletransfer.training.style import Start, StyleFitter
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
+from styletransfer.weights import load_base
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU with CUDA here")
 
@@ -36,3 +38,17 @@ def test_a_step_of_training_is_the_same():
         run = BaseTrainer(vgg, pictures, random_looks(vgg), 2, settings, **given)
         losses.append([list(run.take_step().values()) for _ in range(2)])
     torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)
+
+
+def test_a_step_of_learning_a_style_is_the_same(tiny_models, styles):
+    crops = [picture[:, :, :32, :32] / 255 for picture in random_pictures(4, 1)]
+    settings = StyleTraining(steps=6, photos=2, side=32, warmup_steps=1)
+    start = Start(styles[0].row, torch.ones_like(styles[0].row))
+    losses, rows = [], []
+    for device in map(torch.device, DEVICES):
+        vgg, network = load_vgg19(STYLE_LAYERS[-1]).to(device), load_base(tiny_models)[0].to(device)
+        fitter = StyleFitter(vgg, network, start, random_looks(vgg)[[0]], crops, settings)
+        losses.append([list(fitter.take_step(0.0).values()) for _ in range(2)])
+        rows.append(fitter.row())
+    torch.testing.assert_close(*map(torch.tensor, losses), atol=1e-3, rtol=1e-2)
+    torch.testing.assert_close(*rows, atol=1e-2, rtol=1e-2)

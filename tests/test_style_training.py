@@ -23,13 +23,14 @@ from styletransfer.errors import (
     TrainingDiverged,
     UnwritableOutput,
 )
-from styletransfer.settings import StyleTraining
 from styletransfer.stylebank import LONGEST_SLUG
 from styletransfer.stylefile import check_style, load_style
 from styletransfer.targets import StyleTarget, style_target
 from styletransfer.training import data, style_job
 from styletransfer.training.data import built_in_crops
-from styletransfer.training.looks import LAGS, REPETITION_LAYER, Looks
+from styletransfer.training.looks import Looks
+from styletransfer.training.repetition import LAGS, REPETITION_LAYER
+from styletransfer.training.settings import StyleTraining
 from styletransfer.training.style import Start, StyleFitter, predicted_start
 from styletransfer.training.style_job import StyleJob, train_style
 from styletransfer.vgg import STYLE_LAYERS, channels, load_vgg19
@@ -106,23 +107,13 @@ def test_without_averaging_the_row_is_the_last_one(vgg, frozen):
     torch.testing.assert_close(fitter.row(), last)
 
 
-def test_the_momenta_are_those_of_the_settings(vgg, frozen):
-    fitter = make_fitter(vgg, frozen, dataclasses.replace(SMALL, momentum=0.5, square_momentum=0.6))
-    assert fitter.optimizer.betas == (0.5, 0.6)
-
-
-def test_numbers_that_are_not_finite_are_rolled_back_at_half_the_rate(vgg, frozen, monkeypatch):
-    fitter = make_fitter(vgg, frozen)
-    fitter.take_step(0.0)
-    fitter._snapshot = fitter.state()
-    fitter.take_step(0.0)
-    loss = StyleTarget.loss
-    broken = iter([torch.nan])
-    monkeypatch.setattr(StyleTarget, "loss", lambda *arguments: loss(*arguments) * next(broken, 1.0))
-    fitter.take_step(0.0)
-    assert fitter.rate_scale == 0.5
-    assert fitter.step == 2
-    assert fitter.row().isfinite().all()
+@pytest.mark.parametrize("which", ["momentum", "square_momentum"])
+def test_a_fit_has_the_momenta_of_its_settings(vgg, frozen, which):
+    fitters = [make_fitter(vgg, frozen, dataclasses.replace(SMALL, **{which: value})) for value in (0.5, 0.6)]
+    for fitter in fitters:
+        fitter.take_step(0.0)
+        fitter.take_step(0.0)
+    assert not torch.equal(fitters[0].row(), fitters[1].row())
 
 
 def test_a_fit_goes_back_to_where_its_losses_were_finite(vgg, frozen, monkeypatch):
@@ -140,6 +131,7 @@ def test_a_fit_goes_back_to_where_its_losses_were_finite(vgg, frozen, monkeypatc
     for _ in range(5):  # the third goes back to the beginning
         fitter.take_step(0.0)
     assert (fitter.step, fitter.rate_scale) == (3, 0.5)
+    assert fitter.row().isfinite().all()
 
 
 def test_a_fit_that_stays_broken_ends_with_an_error(vgg, frozen, monkeypatch):
@@ -184,6 +176,7 @@ def test_the_result_is_a_style_file_like_the_shipped_ones(learn, tmp_path):
     check_style(back, style.info.base_sha256, TINY.row_length)
     assert back.info == style.info
     assert back.info.title == "My Style"
+    assert back.info.licence == ""  # the file holds a small copy of the user's picture
     assert back.info.recipe["steps"] == 8
     assert set(back.info.losses) == {"content", "style"}
     assert back.preview[:2] == b"\xff\xd8"
@@ -275,12 +268,27 @@ def test_a_step_that_is_interrupted_half_way_is_taken_again(learn, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Adam, "step", interrupted)
-    monkeypatch.setattr("styletransfer.training.style.SNAPSHOT_STEPS", 2)
     with pytest.raises(KeyboardInterrupt):
         learn()
     seen: list[Progress] = []
     assert torch.equal(learn(resume=True, on_step=seen.append).row, straight)
-    assert seen[0].step == 5
+    assert seen[0].step == 6
+
+
+def test_a_fit_that_is_interrupted_after_it_went_back_goes_on_at_half_the_rate(learn, tmp_path, monkeypatch):
+    loss, calls = StyleTarget.loss, []
+
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return loss(*arguments) * (torch.nan if len(calls) == 2 else 1.0)
+
+    monkeypatch.setattr(StyleTarget, "loss", broken)
+    with pytest.raises(KeyboardInterrupt):
+        learn()
+    fit = load_checkpoint(tmp_path / "own" / ".my-style.unfinished")["fit"]
+    assert (fit["step"], fit["rate_scale"]) == (0, 0.5)
 
 
 def test_an_unfinished_fit_of_another_picture_or_network_is_not_gone_on_with(learn, network, tmp_path):
@@ -323,6 +331,15 @@ def test_poor_pictures_still_make_a_sound_style(learn, picture):
     style = learn(picture)
     check_style(style, style.info.base_sha256, TINY.row_length)
     assert style.row.isfinite().all()
+
+
+def test_a_picture_too_large_for_the_memory_is_told(learn, monkeypatch):
+    def full(*given):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(style_job, "look", full)
+    with pytest.raises(InvalidInput, match="too small for a picture of 64x73 pixels; give a smaller size"):
+        learn()
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(learn, tmp_path, monkeypatch):
@@ -412,11 +429,40 @@ def test_a_fit_that_its_caller_drops_leaves_nothing(learn, tmp_path):
     assert not list((tmp_path / "own").iterdir())
 
 
-def test_where_time_counts_the_steps_to_come_are_an_estimate(learn):
+def test_a_fit_that_is_dropped_leaves_the_unfinished_one_of_another(learn, tmp_path, monkeypatch):
+    def drop(progress):
+        raise RuntimeError("dropped")
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    monkeypatch.setattr(style_job, "CHECKPOINT_SECONDS", 1000)
+    with pytest.raises(RuntimeError, match="dropped"):
+        learn(on_step=drop)
+    assert [path.name for path in (tmp_path / "own").iterdir()] == [".my-style.unfinished"]
+
+
+@pytest.fixture
+def step_of_a_tenth_of_a_second(monkeypatch):
+    """By a clock that stands still otherwise; returns what lets it go on by some seconds."""
+    now, take_step = 0.0, StyleFitter.take_step
+
+    def wait(seconds):
+        nonlocal now
+        now += seconds
+
+    def timed(fitter, share):
+        wait(0.1)
+        return take_step(fitter, share)
+
+    monkeypatch.setattr(StyleFitter, "take_step", timed)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    return wait
+
+
+def test_where_time_counts_the_steps_to_come_are_an_estimate(learn, step_of_a_tenth_of_a_second):
     seen = []
     learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=0.5), on_step=seen.append)
-    assert all(step.step <= step.steps < 10_000 for step in seen[1:])
-    assert seen[-1].steps < 2 * seen[-1].step + 2
+    assert [(progress.step, progress.steps) for progress in seen] == [(step, 5) for step in range(1, 6)]
 
 
 def test_photographs_of_ones_own_serve_as_content(learn, tmp_path, monkeypatch):
@@ -424,7 +470,9 @@ def test_photographs_of_ones_own_serve_as_content(learn, tmp_path, monkeypatch):
     own = learn(content=tmp_path / "photos")
     assert own.info.recipe["data"] == {"photographs": "photos"}
     monkeypatch.chdir(tmp_path / "photos")
-    assert learn(content=Path(), slug="here").info.recipe["data"] == {"photographs": "photos"}
+    for path in (Path(), Path("..", "photos", "..", "photos", "nested", "..")):
+        (tmp_path / "photos" / "nested").mkdir(exist_ok=True)
+        assert learn(content=path, slug="here").info.recipe["data"] == {"photographs": "photos"}
     assert not torch.equal(own.row, learn(slug="built-in").row)
 
 
@@ -442,20 +490,10 @@ def test_an_unfinished_fit_that_is_damaged_is_told(learn, tmp_path):
         learn(resume=True)
 
 
-def test_who_watches_takes_no_time_from_the_fit(learn, monkeypatch):
-    now, take_step = 0.0, StyleFitter.take_step
-
-    def timed(fitter, share):
-        nonlocal now
-        now += 0.1
-        return take_step(fitter, share)
-
-    def slowly(progress):
-        nonlocal now
-        now += 5
-
-    monkeypatch.setattr(StyleFitter, "take_step", timed)
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    style = learn(settings=dataclasses.replace(SMALL, steps=100_000, seconds=1.0), on_step=slowly)
+def test_who_watches_takes_no_time_from_the_fit(learn, step_of_a_tenth_of_a_second):
+    style = learn(
+        settings=dataclasses.replace(SMALL, steps=100_000, seconds=1.0),
+        on_step=lambda progress: step_of_a_tenth_of_a_second(5),
+    )
     assert style.info.recipe["steps"] == pytest.approx(10, abs=1)
     assert style.info.recipe["seconds"] == pytest.approx(1, abs=0.2)

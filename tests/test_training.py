@@ -1,18 +1,20 @@
 import csv
 import dataclasses
+import io
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import TINY, make_photo
+from PIL import Image
 from trainers import BASE, base_trainer, look_small, random_looks, random_pictures, write_pictures
 
 from styletransfer import images
 from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
-from styletransfer.errors import InvalidInput, InvalidStyleFile, MissingWeights
+from styletransfer.errors import InvalidInput, InvalidStyleFile, MissingWeights, UnreadableImage
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import AdainTraining, BaseTraining
 from styletransfer.stylebank import StyleBank
 from styletransfer.stylefile import load_style, save_style
 from styletransfer.training import base_job, data
@@ -21,7 +23,8 @@ from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, read_catalogue, train_base
 from styletransfer.training.data import load_pictures, pictures_in, random_crop, split_held_out
 from styletransfer.training.judging import judge, look_at_photos
-from styletransfer.training.looks import LAGS
+from styletransfer.training.repetition import LAGS
+from styletransfer.training.settings import AdainTraining, BaseTraining
 from styletransfer.training.trainer import crop_side, leaky_clamp
 from styletransfer.weights import load_base, save_predictor
 
@@ -163,6 +166,13 @@ def test_unreadable_pictures_are_passed_over(tmp_path):
         load_pictures(paths[:1], 32)
 
 
+def test_a_strip_is_not_held_in_memory_at_any_length(tmp_path):
+    Image.new("RGB", (3000, 1)).save(tmp_path / "strip.png")
+    [picture] = load_pictures([tmp_path / "strip.png"], 40)
+    assert picture.shape == (1, 3, 16, 160)
+    assert random_crop([picture], 32, torch.Generator().manual_seed(7)).shape == (1, 3, 32, 32)
+
+
 def test_pictures_in_subfolders_alone_are_told(tmp_path):
     write_pictures(tmp_path, many=3)
     with pytest.raises(InvalidInput, match="holds no pictures, and subfolders are not searched"):
@@ -282,6 +292,24 @@ def test_a_run_with_nothing_to_begin_from_is_refused_before_it_looks_at_anything
     assert not (tiny_job.out / "looks.pt").exists()
 
 
+def test_a_run_that_keeps_none_of_the_styles_to_begin_from_is_refused(tiny_job, tiny_models, tmp_path):
+    shutil.copytree(tiny_models, tmp_path / "other" / "models")
+    with pytest.raises(InvalidInput, match="contains none of the styles of this run"):
+        run_job(dataclasses.replace(tiny_job, start=tmp_path / "other"), lambda _: None)
+    assert not tiny_job.out.exists()
+
+
+def test_the_preview_of_a_style_is_painted_from_the_photo_given(tiny_job, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with pytest.raises(UnreadableImage, match="broken"):
+        run_job(dataclasses.replace(tiny_job, preview=tmp_path / "broken.png"), lambda _: None)
+    assert not tiny_job.out.exists()  # at once, and not after the training
+    make_photo(40, 90).save(tmp_path / "long.png")
+    run_job(dataclasses.replace(tiny_job, preview=tmp_path / "long.png"), lambda _: None)
+    with Image.open(io.BytesIO(StyleBank(tiny_job.out / "styles").preview("first"))) as preview:
+        assert preview.size == (192, 85)
+
+
 def test_a_run_can_begin_from_the_files_of_another(tiny_job, tmp_path):
     run_job(tiny_job, lambda progress: None)
     second = dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out)
@@ -318,6 +346,13 @@ def test_a_catalogue_that_cannot_be_used_is_refused(job, content):
     if content is not None:
         job.catalogue.write_text(content)
     with pytest.raises(InvalidInput, match="catalogue"):
+        read_catalogue(job)
+
+
+@pytest.mark.parametrize(("slug", "better"), [("../x", "x"), ("My Style", "my-style")])
+def test_a_catalogue_that_names_what_is_no_name_of_a_style_is_refused(job, slug, better):
+    job.catalogue.write_text(f"slug,picture,title\n{slug},styles-00,X\n")
+    with pytest.raises(InvalidInput, match=f"names '{slug}'; write '{better}'"):
         read_catalogue(job)
 
 

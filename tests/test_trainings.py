@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from statistics import geometric_mean
 from types import SimpleNamespace
@@ -27,13 +28,13 @@ from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged, UnreadableImage
 from styletransfer.methods import cin
-from styletransfer.settings import NetworkTraining
 from styletransfer.training import base_job
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain_job import AdainJob, train_adain
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.base_job import BaseJob, train_base
 from styletransfer.training.predictor_job import PredictorJob, train_predictor
+from styletransfer.training.settings import NetworkTraining
 from styletransfer.training.trainer import Trainer
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, load_decoder, load_predictor_of_any_base
@@ -102,9 +103,9 @@ def run(name, tmp_path, tiny_models, tiny_styles, monkeypatch):
         job = dataclasses.replace(job, base=tmp_path / "base")
 
     class Run(SimpleNamespace):
-        def __call__(self, on_step=lambda progress: None, dtype=torch.float32, **changes):
+        def __call__(self, on_step=lambda progress: None, dtype=torch.float32, start=None, **changes):
             settings = dataclasses.replace(training.settings, **changes)
-            training.train(job, settings, CPU, dtype, on_step)
+            training.train(dataclasses.replace(job, start=start), settings, CPU, dtype, on_step)
 
         def manifest(self):
             [entry] = json.loads((job.out / "models" / "manifest.json").read_text()).values()
@@ -200,11 +201,27 @@ def test_the_table_of_losses_has_every_step_once_to_the_last_one(cancelled):
     assert b"\r" not in table.read_bytes()
 
 
+def test_a_table_of_losses_that_found_no_room_on_the_disk_has_its_head_later(cancelled):
+    (cancelled.out / "losses.csv").write_bytes(b"")
+    cancelled()
+    assert [row["step"] for row in cancelled.table()] == ["6"]
+
+
 def test_a_table_of_losses_that_somebody_has_edited_ends_no_run(cancelled):
     table = cancelled.out / "losses.csv"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes() + b"\n\0\0,1\nmean,\xe9\n\xc2\xb2,1\n")
     cancelled()
     assert [row["step"] for row in cancelled.table()] == ["4", "6"]
+
+
+def test_a_run_goes_on_without_the_folder_that_it_began_from(run, tmp_path):
+    run(steps=1)
+    shutil.move(run.out, tmp_path / "earlier")
+    run(steps=1, start=tmp_path / "earlier")
+    shutil.rmtree(tmp_path / "earlier")
+    steps = []
+    run(lambda progress: steps.append(progress.step), steps=2, start=tmp_path / "earlier")
+    assert steps == [2]
 
 
 def test_a_run_with_other_settings_is_refused_in_the_same_folder(cancelled):

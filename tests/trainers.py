@@ -5,13 +5,13 @@ import shutil
 import torch
 from conftest import TINY, make_photo
 
-from styletransfer.settings import AdainTraining, BaseTraining, PredictorTraining
 from styletransfer.targets import as_batch
 from styletransfer.training import base_job, data, held_out, looks
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.base import BaseTrainer
 from styletransfer.training.looks import Looks, look
 from styletransfer.training.predictor import PredictorTrainer
+from styletransfer.training.settings import AdainTraining, BaseTraining, PredictorTraining
 
 COMMON = {"steps": 6, "contents": 1, "side": 32, "warmup_steps": 1, "seed": 3}
 BASE = BaseTraining(**COMMON, final_side=40, final_share=0.2)

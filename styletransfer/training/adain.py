@@ -13,11 +13,11 @@ from styletransfer.decoder import (
     toward,
 )
 from styletransfer.losses import content_loss, total_variation
-from styletransfer.norm import adain
-from styletransfer.settings import AdainTraining
+from styletransfer.norm import known_instance_norm
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
+from styletransfer.training.settings import AdainTraining
 from styletransfer.training.trainer import Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
@@ -73,10 +73,10 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
         is_photo = torch.rand(len(photos), generator=self.generator) < settings.photo_share
         is_photo = is_photo.to(self.device)
         own, style, strength = statistics_of(found), statistics_in(target), (~is_photo).float()
-        restyled = {
-            layer: adain(value, own[layer], *toward(own[layer], style[layer], strength))
-            for layer, value in found.items()
-        }
+        restyled = {}
+        for layer, value in found.items():
+            mean, std = toward(own[layer], style[layer], strength)
+            restyled[layer] = known_instance_norm(value, std, mean, own[layer])
         painted = leaky_clamp(self.model(restyled))
         features = self.vgg(painted, [CONTENT_LAYER, *STYLE_LAYERS])
         content_losses = content_loss(features[CONTENT_LAYER], content)

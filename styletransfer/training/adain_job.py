@@ -9,14 +9,15 @@ from torch import Tensor
 from styletransfer.core import OnStep
 from styletransfer.decoder import AdainDecoder, encode, statistics_in, statistics_of
 from styletransfer.files import make_folder
-from styletransfer.norm import adain
-from styletransfer.settings import LICENCE, AdainTraining
+from styletransfer.norm import known_instance_norm
+from styletransfer.settings import LICENCE
 from styletransfer.targets import StyleTarget
 from styletransfer.training.adain import AdainTrainer
 from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import HeldOut, Paint
 from styletransfer.training.looks import look_at_paintings
-from styletransfer.training.trainer import resume, run
+from styletransfer.training.settings import AdainTraining
+from styletransfer.training.trainer import checkpoint_of, resume, run
 from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import load_decoder, save_decoder
 
@@ -42,9 +43,12 @@ def train_adain(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
     `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
-    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights,
+    UnwritableOutput, TrainingDiverged.
     """
-    started = load_decoder(job.start / "models")[0] if job.start else None
+    started = None
+    if job.start and not checkpoint_of(job.out).exists():
+        started = load_decoder(job.start / "models")[0]
     photographs = pictures_in(job.content)
     paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
@@ -83,6 +87,8 @@ def _paint(vgg: VGG19, decoder: AdainDecoder, photo: Tensor, goal: StyleTarget) 
     device = vgg.mean.device
     with torch.inference_mode():
         features = encode(vgg, photo.to(device))
-        own, style = statistics_of(features), statistics_in(goal.to(device))
-        restyled = {layer: adain(value, own[layer], *style[layer]) for layer, value in features.items()}
+        own, style, restyled = statistics_of(features), statistics_in(goal.to(device)), {}
+        for layer, value in features.items():
+            mean, std = style[layer]
+            restyled[layer] = known_instance_norm(value, std, mean, own[layer])
         return decoder(restyled).clamp(0, 1)[..., :height, :width]

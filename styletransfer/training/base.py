@@ -19,12 +19,12 @@ from styletransfer.networks import (
     TransformerNetwork,
     initial_row,
 )
-from styletransfer.settings import BaseTraining
 from styletransfer.training.chance import integer, uniform
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
+from styletransfer.training.settings import BaseTraining
 from styletransfer.training.trainer import Trainer, crop_side, leaky_clamp
 from styletransfer.vgg import VGG19
 

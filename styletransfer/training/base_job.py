@@ -13,7 +13,7 @@ from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import LICENCE, STYLE_SIDE, BaseTraining
+from styletransfer.settings import LICENCE, STYLE_SIDE
 from styletransfer.stylebank import StyleBank, to_slug
 from styletransfer.stylefile import check_base, save_style
 from styletransfer.stylefolders import SUFFIX
@@ -24,6 +24,7 @@ from styletransfer.training.chance import integer
 from styletransfer.training.data import load_photographs, pictures_in, split_held_out
 from styletransfer.training.held_out import CELL, grid, measure, paint_in_row
 from styletransfer.training.looks import Looks, look_at, name_of
+from styletransfer.training.settings import BaseTraining
 from styletransfer.training.trainer import checkpoint_of, mean_losses, resume, run
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, VGG19, load_vgg19
 from styletransfer.weights import PREDICTOR_FILE, load_base, load_predictor_of_any_base, save_base
@@ -59,7 +60,8 @@ def train_base(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ and styles/ there.
 
     `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
-    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights,
+    InvalidStyleFile, UnwritableOutput, TrainingDiverged.
     """
     infos = read_catalogue(job)
     preview = images.read_on_white(job.preview) if job.preview else None  # an error now, not in hours

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import in_package
-from styletransfer.images import as_bytes, as_float, find_pictures, read_picture, resize_short_side
+from styletransfer.images import as_bytes, as_float, as_style, find_pictures, read_picture
 from styletransfer.training.chance import integer
 from styletransfer.training.textures import texture
 
@@ -46,14 +46,14 @@ def load_photographs(paths: Sequence[Path]) -> tuple[list[Tensor], list[Tensor]]
 
 
 def load_pictures(paths: Sequence[Path], short_side: int) -> list[Tensor]:
-    """The pictures with the given short side, (1, 3, H, W), as uint8 to save memory.
+    """The pictures with the given short side, scrolls smaller, (1, 3, H, W), as uint8 to save memory.
 
     Files that cannot be read are logged and passed over. Raises InvalidInput if none can.
     """
     pictures = []
     for path in paths:
         try:
-            rgb = resize_short_side(read_picture(path).rgb, short_side)
+            rgb = as_style(read_picture(path).rgb, short_side)
         except UnreadableImage as error:
             log.warning("passed over: %s", error)
             continue

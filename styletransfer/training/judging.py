@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from styletransfer.losses import autocorrelation, content_loss, repetition_loss
-from styletransfer.training.looks import LAGS, REPETITION_LAYER, Looks
+from styletransfer.losses import content_loss
+from styletransfer.training.looks import Looks
+from styletransfer.training.repetition import LAGS, REPETITION_LAYER, autocorrelation, repetition_loss
 from styletransfer.vgg import CONTENT_LAYER, STYLE_LAYERS, VGG19
 
 

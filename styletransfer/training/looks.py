@@ -17,10 +17,10 @@ from styletransfer import images
 from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import sha256_of
-from styletransfer.losses import autocorrelation
 from styletransfer.targets import StyleTarget, as_batch, target_of
 from styletransfer.training.chance import integer
 from styletransfer.training.data import MOST_ON_DEVICE
+from styletransfer.training.repetition import LAGS, REPETITION_LAYER, autocorrelation
 from styletransfer.training.techniques import in_technique
 from styletransfer.training.textures import texture
 from styletransfer.vgg import STYLE_LAYERS, VGG19
@@ -30,14 +30,6 @@ log = logging.getLogger(__name__)
 LOOKS_FILE = "looks.pt"  # in the folder of a run
 SIDES = (320, 480)  # pixels of the short side at which paintings are looked at
 LEAST_CROP = 0.5  # of either side of a painting
-
-# A motif must not be painted on a lattice: pictures are compared with themselves, moved by 8, 16 and 24 pixels,
-# as the network paints in blocks of eight. In places of a layer at 1/4.
-REPETITION_LAYER = "relu3_1"
-LAGS = (
-    *((0, 2), (2, 0), (2, 2), (2, -2), (0, 4), (4, 0), (4, 4), (4, -4)),
-    *((2, 4), (2, -4), (4, 2), (4, -2), (0, 6), (6, 0)),
-)
 
 
 @dataclass(frozen=True)

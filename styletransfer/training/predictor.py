@@ -10,11 +10,11 @@ from styletransfer.errors import InvalidInput
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
-from styletransfer.settings import PredictorTraining
 from styletransfer.training.data import near, random_crops
 from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
+from styletransfer.training.settings import PredictorTraining
 from styletransfer.training.trainer import Trainer, leaky_clamp
 from styletransfer.vgg import VGG19
 

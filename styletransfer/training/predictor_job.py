@@ -11,7 +11,7 @@ from styletransfer.core import OnStep
 from styletransfer.errors import InvalidInput
 from styletransfer.files import make_folder, package_folder
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import LICENCE, PredictorTraining
+from styletransfer.settings import LICENCE
 from styletransfer.stylebank import StyleBank
 from styletransfer.stylefile import check_base
 from styletransfer.targets import StyleTarget
@@ -19,7 +19,8 @@ from styletransfer.training.data import load_photographs, pictures_in, split_hel
 from styletransfer.training.held_out import HeldOut, Paint, paint_in_row
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.predictor import PredictorTrainer
-from styletransfer.training.trainer import resume, run
+from styletransfer.training.settings import PredictorTraining
+from styletransfer.training.trainer import checkpoint_of, resume, run
 from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_base, load_predictor_of_any_base, save_predictor
 
@@ -48,7 +49,8 @@ def train_predictor(
     """Train, or go on where the checkpoint in `job.out` stands, and write models/ there.
 
     `on_step` gets the losses of every step and, now and then, a sample sheet; when it raises `Cancelled`, or
-    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights.
+    the process ends, the last checkpoint stays. Raises InvalidInput, UnreadableImage, MissingWeights,
+    InvalidStyleFile, UnwritableOutput, TrainingDiverged.
     """
     models, styles = (job.base / name if job.base else package_folder(name) for name in ("models", "styles"))
     network, sha256 = load_base(models)
@@ -60,7 +62,9 @@ def train_predictor(
     for style in known:
         check_base(style, sha256)
     rows = torch.stack([style.row for style in known])
-    started = _started(job.start, rows) if job.start else None
+    started = None
+    if job.start and not checkpoint_of(job.out).exists():
+        started = _started(job.start, rows)
     photographs = pictures_in(job.content)
     paintings, held_out_paintings = split_held_out(pictures_in(job.styles))
     make_folder(job.out)
@@ -110,7 +114,7 @@ def train_predictor(
 
 
 def _started(folder: Path, rows: Tensor) -> RowPredictor:
-    """The predictor to begin from. Raises InvalidInput where it predicts rows of another length."""
+    """The predictor to begin from. Raises MissingWeights, InvalidInput where its rows have another length."""
     predictor, _ = load_predictor_of_any_base(folder / "models")
     if predictor.row_mean.shape != rows.shape[1:]:
         raise InvalidInput(

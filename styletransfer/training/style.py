@@ -12,10 +12,11 @@ from styletransfer.errors import TrainingDiverged
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor
-from styletransfer.settings import StyleTraining
 from styletransfer.targets import StyleTarget
 from styletransfer.training.judging import Seen, choose_lags, judge, look_at_photos
-from styletransfer.training.looks import LAGS, Looks
+from styletransfer.training.looks import Looks
+from styletransfer.training.repetition import LAGS
+from styletransfer.training.settings import StyleTraining
 from styletransfer.vgg import VGG19
 
 SNAPSHOT_STEPS = 10
@@ -37,7 +38,7 @@ def predicted_start(target: StyleTarget, predictor: RowPredictor) -> Start:
 
 
 class StyleFitter:
-    """Holds the state of a fit and takes its steps.
+    """Holds the state of a fit and takes its steps; `whole` is the state after the last one that was completed.
 
     The row is `start.row + start.std * offset`, and Adam works on the offset: numbers that vary much between
     styles take large steps, those that are nearly the same in all styles take small ones.
@@ -70,8 +71,7 @@ class StyleFitter:
         self._rollbacks = 0
         self._queue: list[int] = []
         self._contents: dict[int, Seen] = {}
-        self._within_step = False
-        self._snapshot = self.state()
+        self.whole = self._snapshot = self.state()
 
     def row(self) -> Tensor:
         """What has been fitted so far, (2, row_length), averaged over the last steps; on the CPU."""
@@ -83,9 +83,8 @@ class StyleFitter:
         If its numbers are not finite, it goes back to the last snapshot and halves the rate. Raises
         TrainingDiverged if that does not help.
         """
-        self._within_step = True
-        # Taken before the losses are known, and kept only if they are finite: going back has to help.
-        before = self.state() if self.step % SNAPSHOT_STEPS == 0 else None
+        # From before the losses are known, and kept only if they are finite: going back has to help.
+        before = self.whole if self.step % SNAPSHOT_STEPS == 0 else None
         while True:
             losses = self._try_step(share)
             if math.isfinite(losses["objective"]) and bool(self.offset.isfinite().all()):
@@ -97,7 +96,7 @@ class StyleFitter:
         decay = min(self.settings.average, self.step / (self.step + 9))
         with torch.no_grad():
             self.average.lerp_(self.offset, 1 - decay)
-        self._within_step = False
+        self.whole = self.state()
         return losses
 
     def _try_step(self, share: float) -> dict[str, float]:
@@ -143,9 +142,7 @@ class StyleFitter:
                 f"training diverged at step {self.step}: the losses are not finite, even after the rate was "
                 f"lowered {MOST_ROLLBACKS} times; try another picture, or a smaller crop of this one"
             )
-        scale = self.rate_scale / 2
-        self.restore(self._snapshot)
-        self.rate_scale = scale
+        self.restore(self._snapshot | {"rate_scale": self.rate_scale / 2})
 
     def state(self) -> dict:
         """All that resuming needs, as tensors and plain values."""
@@ -161,10 +158,6 @@ class StyleFitter:
             "optimizer": self.optimizer.state(),
         }
 
-    def whole_state(self) -> dict:
-        """The `state`, or the last snapshot if a step was interrupted half-way."""
-        return self._snapshot if self._within_step else self.state()
-
     def restore(self, state: dict) -> None:
         """Go on from a `state`."""
         self.step, self.rate_scale = state["step"], state["rate_scale"]
@@ -175,4 +168,4 @@ class StyleFitter:
             self.offset.copy_(state["offset"])
             self.average.copy_(state["average"])
         self.optimizer.restore(state["optimizer"])
-        self._snapshot = self.state()
+        self.whole = self._snapshot = self.state()

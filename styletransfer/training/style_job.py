@@ -14,9 +14,9 @@ from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.convolution import compute_in
 from styletransfer.core import Clock, OnStep, Progress, Style, StyleInfo
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.files import check_place, make_folder
+from styletransfer.files import check_place, make_folder, real
 from styletransfer.images import ImageSource
-from styletransfer.settings import LICENCE, StyleTraining
+from styletransfer.memory import within_memory
 from styletransfer.stylebank import LONGEST_SLUG
 from styletransfer.stylefile import save_style
 from styletransfer.stylefolders import SUFFIX
@@ -24,6 +24,7 @@ from styletransfer.text import encodable
 from styletransfer.training.data import built_in_crops, load_pictures, pictures_in, random_crop
 from styletransfer.training.held_out import paint_in_row
 from styletransfer.training.looks import Looks, look
+from styletransfer.training.settings import StyleTraining
 from styletransfer.training.style import StyleFitter, predicted_start
 from styletransfer.training.trainer import mean_losses
 from styletransfer.vgg import GRAM_LAYERS, STYLE_LAYERS, load_vgg19
@@ -79,7 +80,8 @@ def train_style(
     picture = images.as_style(images.read_on_white(job.image), settings.style_side)
     crops = _crops(job, settings)
     vgg = load_vgg19(GRAM_LAYERS[-1]).to(device)
-    looked = look(vgg, picture, GRAM_LAYERS)
+    height, width = picture.shape[-2:]
+    looked = within_memory(lambda: look(vgg, picture, GRAM_LAYERS), (height, width))
     goal = Looks(looked.targets.at(STYLE_LAYERS), looked.repetition)
     start = predicted_start(goal.targets, predictor)
     vgg.convolutions.to(dtype)  # mean and std of the input keep their digits
@@ -91,7 +93,7 @@ def train_style(
     losses, seconds = _fit(job, fitter, fingerprint, spent, on_step)
     recipe = {
         "command": job.command,
-        "data": {"photographs": encodable(job.content.absolute().name) if job.content else "built in"},
+        "data": {"photographs": encodable(real(job.content).name) if job.content else "built in"},
         "settings": asdict(settings),
         "steps": fitter.step,
         "seconds": round(seconds, 1),
@@ -99,7 +101,6 @@ def train_style(
     info = StyleInfo(
         slug=_free_slug(job),
         title=encodable(job.title),
-        licence=LICENCE,
         style_side=settings.style_side,
         base_sha256=sha256,
         recipe=recipe,
@@ -120,9 +121,10 @@ def _fit(
     recent: deque[dict[str, float]] = deque(maxlen=10)
     clock = Clock()
     began = saved = shown = clock.now()
+    written = False  # a checkpoint of this fit, and not of another by the same name
 
     def save(elapsed: float) -> None:
-        state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole_state()}
+        state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole}
         save_checkpoint(state, job.checkpoint)
 
     def steps_by(elapsed: float) -> int:
@@ -146,7 +148,7 @@ def _fit(
                 preview, shown = _preview(fitter), clock.now()
             if clock.now() - saved > CHECKPOINT_SECONDS:
                 save(elapsed)
-                saved = clock.now()
+                saved, written = clock.now(), True
             if on_step:
                 steps = steps_by(spent + clock.now() - began)
                 try:
@@ -154,7 +156,8 @@ def _fit(
                 except Cancelled:
                     break
                 except Exception:  # nobody will go on with it
-                    job.checkpoint.unlink(missing_ok=True)
+                    if written:
+                        job.checkpoint.unlink(missing_ok=True)
                     raise
     except KeyboardInterrupt:
         save(spent + clock.now() - began)

@@ -19,7 +19,7 @@ from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged
 from styletransfer.files import attempt, replacing
-from styletransfer.settings import AdainTraining, BaseTraining, NetworkTraining
+from styletransfer.training.settings import AdainTraining, BaseTraining, NetworkTraining
 
 CHECKPOINT_SECONDS = 30
 LOG_STEPS = 50
@@ -241,7 +241,7 @@ def _without_later(path: Path, step: int) -> None:
 def _log(path: Path, step: int, recent: list[dict[str, float]]) -> None:
     """Append the means of the last steps to a table."""
     means = mean_losses(recent)
-    new = not path.exists()
+    new = not path.exists() or not path.stat().st_size  # empty where the disk was full
     with attempt(f"write {path}"), path.open("a", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:
