@@ -7,11 +7,16 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import make_photo, soon
+from gradio.queueing import Queue
 from gradio_client import Client, handle_file
 
 from styletransfer import images
 from styletransfer.page import work
+from styletransfer.page.endpoints import MOST_SECONDS
+from styletransfer.page.learn import SECONDS
 from styletransfer.page.uploads import LARGEST_UPLOAD
+from styletransfer.page.visitors import MOST_VISITORS
+from styletransfer.settings import STYLE_SIDE, STYLE_SIZE
 
 PAGE = (Path(__file__).parent.parent / "docs" / "page.md").read_text(encoding="utf-8")
 
@@ -49,6 +54,35 @@ def test_the_docs_name_the_parameters_and_their_defaults(client):
         assert (json.loads(default) if default else None) == parameter["parameter_default"], name
 
 
+def test_the_docs_name_what_a_style_is_learned_by_its_defaults_and_its_limits(client):
+    api = client.view_api(return_format="dict", print_info=False)
+    found = {
+        each["parameter_name"]: each["parameter_default"]
+        for each in api["named_endpoints"]["/train_style"]["parameters"]
+    }
+    assert found == {"painting": None, "name": None, "seconds": SECONDS, "style_side": STYLE_SIDE}
+    [told] = re.findall(r"`/train_style` takes (.*?) If the page asks", PAGE.replace("\n", " "))
+    assert re.findall(r"`(\w+)`", told) == list(found)
+    assert f"`seconds`, {SECONDS} unless given, at most {MOST_SECONDS}" in told
+    assert f"`style_side`, {STYLE_SIDE} unless given, {STYLE_SIZE.least} to {STYLE_SIZE.most}" in told
+
+
+def test_the_docs_say_how_many_visitors_are_known_at_most():
+    assert re.findall(r"more than (\d+)\s+clients", PAGE) == [str(MOST_VISITORS)]
+
+
+def test_programs_are_told_which_strokes_can_be_learned(client, photo_file):
+    with pytest.raises(Exception, match="style size is 20; it must be from 64 to 2048"):
+        client.predict(handle_file(photo_file), "Broad", 1, 20, api_name="/train_style")
+
+
+def test_gradio_sums_up_nothing_after_an_event(client, monkeypatch):
+    summed_up = []
+    monkeypatch.setattr(Queue, "_get_df", summed_up.append)
+    client.predict(api_name="/styles")
+    assert summed_up == []
+
+
 def test_programs_can_list_and_paint(client, photo_file):
     assert client.predict(api_name="/styles")["amber"]["title"] == "Amber"
     options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
@@ -70,7 +104,8 @@ def test_a_picture_gets_what_the_weights_of_styles_leave(client, photo_file, tmp
 @pytest.mark.parametrize("route", ["run", "api"])
 def test_nothing_is_painted_past_the_queue(site, photo_file, route):
     upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
-    values = [{"path": upload, "meta": {"_type": "gradio.FileData"}}, {"amber": 1}, None, 1, 0, 1, 64, "cin", 1]
+    photo = {"path": upload, "meta": {"_type": "gradio.FileData"}}
+    values = [photo, {"amber": 1}, None, 1, 0, 1, 64, "cin", 1, "luminance"]
     assert httpx.post(f"{site}/gradio_api/{route}/stylize", json={"data": values}).status_code == 404
 
 
@@ -104,6 +139,7 @@ def test_programs_give_styles_with_weights(client, photo_file):
         ({"styles": {"amber": 1}, "size": None}, "size is None"),
         ({"styles": {"amber": 1}, "seconds": None}, "seconds is None"),
         ({"styles": {"amber": 1}, "seconds": 601}, "at most 600"),
+        ({"styles": {"amber": 1}, "color_mode": "hue"}, "choose one of luminance, statistics"),
     ],
 )
 def test_programs_give_numbers(client, photo_file, options, message):
@@ -147,7 +183,7 @@ def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, 
     told = {}
     for path in (upload, str(tmp_path / "private.png")):
         given[place] = {"path": path}
-        values = [given["photo"], {"amber": 0.5}, given["style_picture"], 0, 0, 1, 0, "cin", 1]
+        values = [given["photo"], {"amber": 0.5}, given["style_picture"], 0, 0, 1, 0, "cin", 1, "luminance"]
         call = httpx.post(f"{site}/gradio_api/call/stylize", json={"data": values}).json()["event_id"]
         told[path] = httpx.get(f"{site}/gradio_api/call/stylize/{call}", timeout=60).text
     assert "event: complete" in told[upload]
@@ -158,7 +194,8 @@ def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, 
 def test_what_a_program_that_is_gone_asked_for_is_dropped(site, photo_file):
     upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
     photo = {"path": upload, "meta": {"_type": "gradio.FileData"}}
-    order = {"data": [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "cin", 60], "session_hash": "program"}
+    values = [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "cin", 60, "luminance"]
+    order = {"data": values, "session_hash": "program"}
     with httpx.stream("GET", f"{site}/gradio_api/heartbeat/program") as connection:
         lines = connection.iter_lines()  # kept, as the connection ends with it
         next(lines)

@@ -237,6 +237,33 @@ def test_many_photos_that_are_stopped_before_they_begin_are_not_painted(paint_ta
     assert "0 of 1 painted" in told
 
 
+def test_the_zip_lies_where_gradio_sends_it_from_and_goes_where_its_job_fails(transfer, tmp_path, monkeypatch):
+    uploads = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    make_photo(30, 40).save(tmp_path / "photo.png")
+    visitor, files = visitor_with(transfer, tmp_path), [tmp_path / "photo.png"]
+    archives = [
+        many.paint_to_zip(visitor, Wish({"amber": 1.0}), files, "PNG", lambda _: None).archive for _ in range(2)
+    ]
+    assert {archive.parent.parent for archive in archives} == {uploads}
+    assert len({archive.parent for archive in archives}) == 2  # one may be on its way
+    with pytest.raises(UnknownStyle):
+        many.paint_to_zip(visitor, Wish({"gone": 1.0}), files, "PNG", lambda _: None)
+    assert len(list(uploads.iterdir())) == 2
+
+
+@pytest.mark.parametrize("lacking", ["files", "chosen"])
+def test_many_photos_need_photos_and_a_style(paint_tab, lacking):
+    tab, values = paint_tab
+    with gr.Blocks():
+        several = many.ManyTab(tab.visitors, tab)
+    given = values | {several.files: ["photo.png"]}
+    several._check(given, VISITOR)
+    component = several.files if lacking == "files" else tab.controls.chosen
+    with pytest.raises(InvalidInput, match="add photos here, and choose a style on the Paint tab"):
+        several._check(given | {component: []}, VISITOR)
+
+
 def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):
     tab, values = paint_tab
     with gr.Blocks():

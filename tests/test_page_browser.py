@@ -617,7 +617,7 @@ def test_a_style_is_learned_used_exported_and_removed(page, photo_file, own_styl
     page.locator("#remove").click()
     assert list(own_styles.glob("*.safetensors"))  # one click may be a mistake
     page.locator("#sure").click()
-    expect(page.locator("#learning")).to_contain_text("removed")
+    expect(page.locator("#learning")).to_contain_text("deleted")
     assert not list(own_styles.glob("*.safetensors"))
 
 
@@ -776,8 +776,85 @@ def test_styles_outlive_a_reload_of_a_page_that_others_use(new_page, transfer, t
 @needs_browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_screen(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    assert soon(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, 5)
+    for name, folded in {"Paint": 4, "Learn a style": 1, "Many photos": 0, "All styles": 0}.items():
+        page.set_viewport_size({"width": 1280, "height": 800})  # in which all tabs can be clicked
+        page.get_by_role("tab", name=name).click()
+        closed = page.locator("button.label-wrap:not(.open):visible")
+        expect(closed).to_have_count(folded)
+        for _ in range(folded):
+            closed.first.click()
+        expect(closed).to_have_count(0)
+        page.set_viewport_size({"width": width, "height": 800})
+        assert soon(lambda: page.evaluate("document.documentElement.scrollWidth") <= width, 5), name
+
+
+@needs_browser
+def test_any_size_can_be_typed(page, photo_file):
+    paint_first(page, photo_file)
+    box = page.get_by_label("Size (long side)")
+    for typed, key in (("1500", "Enter"), ("300 px", "Tab"), ("102", "Enter")):  # as in 1024
+        fill(box, typed)
+        box.press(key)
+        side = int(typed.split()[0])
+        expect(page.locator("#note")).to_contain_text(f"{side} x", timeout=SLOW)
+        with Image.open(io.BytesIO(download(page))) as picture:
+            assert max(picture.size) == side
+    fill(box, "large")
+    box.press("Enter")
+    expect(page.locator(".toast-body").first).to_contain_text("give the long side in pixels")
+
+
+@needs_browser
+def test_who_gives_a_photo_without_a_style_is_told_of_no_wait(page, photo_file):
+    note = page.locator("#note")
+    page.evaluate(
+        """() => {
+          window.told = [];
+          const note = document.getElementById('note');
+          new MutationObserver(() => window.told.push(note.innerText))
+            .observe(note, {childList: true, subtree: true, characterData: true});
+        }"""
+    )
+    give(page, "#photo", photo_file)
+    expect(note).to_contain_text("Choose a style in the gallery", timeout=SLOW)
+    page.wait_for_timeout(1000)
+    assert not [text for text in page.evaluate("window.told") if "Waiting" in text]
+    choose(page, 0)
+    wait_painted(page)
+    assert [text for text in page.evaluate("window.told") if "Waiting" in text]
+
+
+@needs_browser
+def test_a_page_of_a_server_that_was_started_anew_is_loaded_anew_when_it_is_looked_at(page):
+    focus = "window.dispatchEvent(new Event('focus'))"
+    page.evaluate("window.before = true")
+    with page.expect_response("**/app_id"):
+        page.evaluate(focus)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.before")
+    page.route("**/app_id", lambda route: route.fulfill(json={"app_id": 1}))
+    with page.expect_navigation():
+        page.evaluate(focus)
+    expect(page.locator("#styles button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    assert not page.evaluate("window.before")
+
+
+@needs_browser
+def test_the_settings_of_an_earlier_painting_come_back_on_wish(page, photo_file):
+    paint_first(page, photo_file)
+    set_slider(page, "Strength", "0.5")
+    earlier = page.locator("#earlier button.thumbnail-item")
+    expect(earlier).to_have_count(2, timeout=SLOW)
+    expect(page.locator("#reuse")).to_be_hidden()
+    choose(page, 0)
+    choose(page, 1)
+    expect(earlier).to_have_count(3, timeout=SLOW)
+    earlier.nth(1).click()
+    page.locator("#reuse").click()
+    expect(page.get_by_label("number input for Strength", exact=True)).to_have_value("0.5")
+    expect(page.get_by_role("button", name="Amber · Nobody, 1900")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Blue · Nobody, 1900")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#reuse")).to_be_hidden()
 
 
 @needs_browser

@@ -17,19 +17,21 @@ from pages import VISITOR, listeners
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from styletransfer import images
-from styletransfer.core import StyleInfo
+from styletransfer import StyleTransfer, images
+from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.page.endpoints import Endpoints
 from styletransfer.page.events import WAITING
 from styletransfer.page.gallery import StylePictures, title_of
+from styletransfer.page.learn import CURVE
 from styletransfer.page.many import ManyTab
 from styletransfer.page.pad import corner_weights, pad_place
 from styletransfer.page.photo import PhotoInput
 from styletransfer.page.restore import as_shown, not_restored
+from styletransfer.page.size import size_input
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.wish import Wish
-from styletransfer.settings import STROKE_SIZE, Optimization
+from styletransfer.settings import STROKE_SIZE, STYLE_SIDE, Optimization
 
 
 @pytest.mark.parametrize("typed", [None, 0, 3, 1e9, -5])
@@ -147,19 +149,100 @@ def test_who_gives_a_photo_is_asked_for_a_style_only_where_there_is_none(paint_t
 
 def test_what_the_page_cannot_restore_is_told():
     found = {"size": 1280, "masks": ["udnie"], "color_mode": "statistics"}
-    expected = [
-        "size 1280 px (now 1024 px)",
-        "styles beyond the first 4",
-        "regions",
-        "colour mode 'statistics'",
-    ]
-    assert not_restored(found, 6) == expected
-    assert not_restored({"size": 1024, "color_mode": "luminance"}, 4) == []
-    assert not_restored({"size": None}, 1) == []
+    assert not_restored(found, 6) == ["styles beyond the first 4", "regions"]
+    assert not_restored({"size": 1280, "color_mode": "statistics"}, 4) == []
     page_like, other = asdict(Optimization(seconds=90)), asdict(Optimization(style_scale=2))
     assert not_restored({"optimization": page_like}, 1) == []
     assert not_restored({"optimization": other}, 1) == ["advanced settings of the optimisation"]
-    assert not_restored({"size": "large"}, 1) == []
+
+
+def test_the_size_and_the_way_colours_were_kept_come_back_as_they_were(paint_tab):
+    tab, values = paint_tab
+    it, restored = tab.controls, []
+    for found in (
+        {"size": 1280, "color_mode": "statistics"},
+        {"size": None},
+        {"size": "large", "color_mode": "none"},
+        {"size": 10**9, "color_mode": ["luminance"]},
+    ):
+        updates = tab.restorer._settings_of(found | {"styles": {"amber": 1.0}}, values, VISITOR)
+        restored.append((updates[it.size], updates[it.color_mode]))
+    assert restored == [(1280, "statistics"), *[(0, "luminance")] * 3]
+
+
+@pytest.mark.parametrize(
+    ("typed", "side"),
+    [(1024, 1024), (0, 0), ("1920", 1920), (" 1500 px ", 1500), ("as the photo", 0), ("", 1024), (None, 1024)],
+)
+def test_a_size_is_chosen_or_typed(typed, side):
+    size = size_input("Size", "size")
+    assert size.preprocess(typed) == side
+    assert isinstance(size, gr.Dropdown)
+    assert size.get_config()["allow_custom_value"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("large", "the size is 'large'; give the long side in pixels, such as 1920"),
+        ("1920x1080", "give the long side"),
+        ("-5", "give the long side"),
+        (1500.5, "give the long side"),
+        ("20000", "the size is 20000; it must be from 1 to 16384"),
+    ],
+)
+def test_a_size_that_is_none_is_told(typed, told):
+    with pytest.raises(gr.Error, match=told):
+        size_input("Size", "size").preprocess(typed)
+
+
+def test_a_picture_without_settings_is_told(paint_tab, photo_file):
+    tab, values = paint_tab
+    with pytest.raises(gr.Error, match="this picture contains no settings"):
+        tab.restorer.restore(values | {tab.controls.restore: str(photo_file)}, VISITOR)
+
+
+@pytest.mark.parametrize("lacking", ["picture", "name"])
+def test_a_style_is_learned_from_a_picture_and_has_a_name(learn_tab, photo_file, lacking):
+    tab, values = learn_tab
+    given = {tab.picture: str(photo_file), tab.name: "Mine"} | {
+        getattr(tab, lacking): {"name": " "}.get(lacking)
+    }
+    with pytest.raises(InvalidInput, match="give a picture to learn from, and a name"):
+        tab._check(values | given, VISITOR)
+
+
+def test_a_style_is_learned_with_strokes_of_the_wished_size(learn_tab, photo_file, monkeypatch):
+    tab, values = learn_tab
+    given = []
+
+    def train_style(self, picture, name, *, style_side, **_):
+        given.append(style_side)
+        raise InvalidInput("enough")
+
+    monkeypatch.setattr(StyleTransfer, "train_style", train_style)
+    wished = {tab.picture: str(photo_file), tab.name: "Mine", tab.seconds: 10, tab.style_side: 640}
+    with pytest.raises(gr.Error, match="enough"):
+        list(tab._learn(values | wished, VISITOR))
+    assert given == [640]
+    assert tab.style_side.value == STYLE_SIDE
+
+
+def test_losses_are_plotted_smoothly_beside_a_preview(learn_tab):
+    tab, _ = learn_tab
+    curve = [(step, loss, "photo") for step, loss in enumerate((4.0, 0.0, 4.0))]
+    without = tab._progress(Progress(1, 4, {"content": 1.0}), 40, curve)
+    assert without[1:] == (gr.skip(),) * 3
+    bar, preview, plot, _ = tab._progress(Progress(1, 4, {"content": 1.0}, torch.rand(1, 3, 20, 30)), 40, curve)
+    assert "30 s left" in bar
+    assert preview["value"].size == (30, 20)
+    frame = plot["value"]
+    assert list(frame.columns) == CURVE
+    assert list(frame["step"]) == [0, 1, 2]
+    first, *later = frame["loss"]
+    assert first == 4
+    assert all(0 < loss < 4 for loss in later)
+    assert plot["visible"]
 
 
 def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfer, tmp_path):
@@ -239,4 +322,4 @@ def test_a_picture_that_takes_much_memory_to_read_is_refused_whatever_size_is_wi
     with gr.Blocks():
         endpoints = Endpoints(tab.visitors)
     with pytest.raises(gr.Error, match=message):
-        endpoints.train_style(str(photo_file), "Mine", 1, VISITOR)
+        endpoints.train_style(str(photo_file), "Mine", 1, 400, VISITOR)

@@ -19,9 +19,10 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import on_white, reading, save_picture
 from styletransfer.images.formats import LONGEST_SIDES
-from styletransfer.page import belongings
+from styletransfer.page import belongings, painter
 from styletransfer.page.gallery import ON_PHOTO_SIDE
 from styletransfer.page.mix import YOURS, mix_text, titles_of
+from styletransfer.page.size import SizeInput
 from styletransfer.page.slider import Slider
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
@@ -237,7 +238,8 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     it = tab.controls
     changes = [(it.gallery, "select"), (it.pad, "release"), (it.restore, "upload"), (it.paint_button, "click")]
     changes += [(it.region, "apply"), (it.region, "clear"), (it.photo, "change"), (it.picture, "input")]
-    events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "input"}
+    changes += [(it.reuse, "click")]
+    events = {Slider: "release", gr.Radio: "input", SizeInput: "input"}
     not_painted = {it.key, it.search, it.file_format}
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
     pictures = {it.photo, it.picture}
@@ -437,6 +439,53 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         tab.results.show_earlier(values, click_on(second), VISITOR)
     tab.visitors.close()
     assert not own.exists()
+
+
+def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    with pytest.raises(gr.Error, match="no painting is shown"):
+        tab.restorer.restore_shown(values, VISITOR)
+    mode = {it.preserve_color: 0.5, it.color_mode: "statistics"}
+    for wished in ({it.strength: 0.4, it.size: 300} | mode, {it.strength: 0.7}):
+        list(tab.painter.paint(values | wished, VISITOR))
+    *_, first = tab.visitors.of(VISITOR).own.earlier
+    shown = tab.results.show_earlier(values, click_on(first.small), VISITOR)
+    assert shown[it.reuse]["visible"]
+    updates = tab.restorer.restore_shown(values | {it.chosen: ["coral"]}, VISITOR)
+    wished = {it.chosen: ["blue"], it.strength: 0.4, it.size: 300, it.preserve_color: 0.5}
+    assert {each: updates[each] for each in wished} == wished
+    assert updates[it.color_mode] == "statistics"
+
+
+def test_the_way_colours_are_kept_counts_where_any_are_kept(paint_tab):
+    tab, values = paint_tab
+    it, statistics = tab.controls, values | {tab.controls.color_mode: "statistics"}
+    assert it.wish(statistics) == it.wish(values)
+    kept = {it.preserve_color: 0.5}
+    assert it.wish(statistics | kept) != it.wish(values | kept)
+    transfer, photo = tab.visitors.of(VISITOR).transfer, values[it.photo]
+    painted = it.wish(statistics | kept | {it.size: 64}).paint(transfer, photo)
+    options = {"size": 64, "preserve_color": 0.5, "color_mode": "statistics"}
+    assert same(painted, transfer.stylize(photo, "blue", **options))
+
+
+@pytest.mark.parametrize(
+    ("long_side", "stroke_size", "told"), [(2001, 1, True), (2000, 1, False), (3000, 1.5, False)]
+)
+def test_who_wishes_for_a_large_painting_is_told_of_broader_strokes(paint_tab, long_side, stroke_size, told):
+    tab, _ = paint_tab
+    wish = Wish({"blue": 1.0}, stroke_size=stroke_size)
+    text = painter._expectation(wish, tab.visitors.of(VISITOR).transfer, (1000, long_side))
+    assert ("Stroke size" in text) == told
+
+
+def test_what_follows_an_event_counts_though_the_same_is_on_its_way(paint_tab):
+    it = paint_tab[0].controls
+    for component in (it.on_photo, it.photo, it.picture):
+        following = [each for each in listeners(component) if each.name in ("search", "weighted")]
+        assert following
+        assert {each.trigger_mode for each in following} == {"always_last"}
 
 
 def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):

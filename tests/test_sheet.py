@@ -5,7 +5,7 @@ import pytest
 from pages import VISITOR, click_on
 
 from styletransfer import StyleTransfer
-from styletransfer.errors import InvalidStyleFile, UnknownStyle
+from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.wish import Wish
 
@@ -39,6 +39,13 @@ def test_a_sheet_that_is_stopped_before_it_begins_paints_nothing(sheet):
     tab.visitors.stop(VISITOR)
     *_, (painted, _, _) = events
     assert painted == []
+
+
+def test_a_sheet_needs_a_photo(sheet):
+    tab, values = sheet
+    tab._check(values, VISITOR)
+    with pytest.raises(InvalidInput, match="choose a photo on the Paint tab first"):
+        tab._check(values | {tab.paint_tab.controls.photo: None}, VISITOR)
 
 
 def test_a_click_on_a_style_that_is_gone_chooses_nothing(sheet):

@@ -1,17 +1,23 @@
 """The page as a whole: where it is served, and to whom."""
 
+import asyncio
 import os
 import socket
 import stat
 import tempfile
+import time
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import pytest
 from conftest import free_port
-from gradio import routes
+from gradio import route_utils, routes
+from gradio.state_holder import StateHolder
+from pages import VISITOR
 
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidInput
@@ -52,11 +58,69 @@ def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_
     assert os.environ["GRADIO_TEMP_DIR"] == str(Path("relative").absolute())
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
     monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
+    monkeypatch.setattr(route_utils, "delete_files_created_by_app", lambda *_: None)
     serve(transfer, wait=False)
     folder = Path(os.environ["GRADIO_TEMP_DIR"])
     assert str(folder) == routes.DEFAULT_TEMP_DIR
     assert folder.parent == tmp_path.resolve()
     assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700  # other users cannot look into it
+
+
+def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_meanwhile(tmp_path):
+    files = [tmp_path / name for name in ("new/a.png", "old/a.png", "kept/a.png", ".broken", "empty/b/c")]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    files[-1].unlink()
+    page = SimpleNamespace(blocks={1: SimpleNamespace(keep_in_cache={str(files[2])}), 2: SimpleNamespace()})
+    site_module.tidy(tmp_path, page, 3600)
+    assert all(file.exists() for file in files[:4])
+    time.sleep(0.1)
+    files[0].write_bytes(b"touched")
+    site_module.tidy(tmp_path, page, 0.05)
+    assert [file.exists() for file in files] == [True, False, True, False, False]
+    assert (tmp_path / "old").exists()  # as a copy may be on its way there
+    site_module.tidy(tmp_path, page, None)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "kept", files[2]]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_only_a_folder_of_uploads_of_its_own_is_tidied_by_the_page(transfer, tmp_path, monkeypatch, given):
+    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
+    monkeypatch.setattr(site_module, "build_page", lambda *_, **__: page)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
+    usual = route_utils.delete_files_created_by_app
+    monkeypatch.setattr(route_utils, "delete_files_created_by_app", usual)
+    if not given:
+        monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    serve(transfer, wait=False)
+    assert (route_utils.delete_files_created_by_app is usual) == given
+    if not given:  # it is looked up whenever it is time
+        monkeypatch.setattr("anyio.to_thread.run_sync", stop_with)
+        coroutine = route_utils.delete_files_on_schedule(SimpleNamespace(get_blocks=lambda: page), 0, 1)
+        with pytest.raises(InterruptedError, match="styletransfer-uploads-"):
+            asyncio.run(coroutine)
+
+
+async def stop_with(function, *_):
+    raise InterruptedError(str(function))
+
+
+def test_who_is_back_after_the_connection_was_cut_keeps_what_they_chose(transfer):
+    page = site_module.build_page(transfer, shared_styles=False)
+    states = StateHolder()
+    page.state_session_capacity = 10
+    states.set_blocks(page)
+    [unload] = [each for each in page.fns.values() if any(event == "unload" for _, event in each.targets)]
+    state = next(block for block in page.blocks.values() if isinstance(block, gr.State))
+    session = states["a"]
+    session[state._id] = ["blue"]
+    session._state_ttl[state._id] = (state.time_to_live, datetime.now() - timedelta(hours=2))
+    session.is_closed = True  # as Gradio sets it before it calls what is to happen then
+    unload.fn(VISITOR)
+    states.delete_all_expired_state()
+    assert session[state._id] == ["blue"]
 
 
 def test_the_speed_of_the_machine_is_measured_before_anybody_paints(

@@ -245,18 +245,19 @@ def test_a_photo_is_kept_in_the_last_few_sizes_until_another_one_comes_or_its_vi
     assert not visitor._scaled
 
 
-def test_the_painting_of_who_left_is_kept_where_its_file_has_lost_its_transparency(tmp_path):
-    shown = Image.new("RGBA", (4, 4))
-    painted = Painted("photo.png", Wish({}), shown, "note", {"JPEG": tmp_path / "painted.jpg"})
+def test_the_painting_of_who_left_is_kept_unless_a_file_has_all_of_it(tmp_path):
+    shown, file = Image.new("RGBA", (4, 4)), tmp_path / "painted.png"
+    lossy = {"JPEG": tmp_path / "painted.jpg", "WebP": tmp_path / "painted.webp"}
+    painted = Painted("photo.png", Wish({}), shown, "note", lossy | {"PNG": file})
     painted.rest()
-    assert painted.painting is shown
-    painted.files["WebP"] = tmp_path / "painted.webp"
+    assert painted.painting is shown  # the oldest files are removed
+    shown.save(file)
     painted.rest()
     assert painted.painting is None
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
-def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format_when_they_are_back(
+def test_the_painting_of_who_left_is_saved_in_another_format_as_it_was_when_they_are_back(
     paint_tab, file_format
 ):
     tab, values = paint_tab
@@ -271,10 +272,10 @@ def test_the_painting_of_who_left_takes_no_memory_and_is_saved_in_another_format
     visitor.paint_halts.clear()
     tab.visitors.leave(VISITOR)
     assert visitor.painted is painted
-    assert painted.painting is None
+    assert (painted.painting is None) == (file_format == "PNG")  # a JPEG is only nearly the same
     again = painted.picture()
     assert (again.size, again.info) == (whole.size, whole.info)
-    assert (again.tobytes() == whole.tobytes()) == (file_format == "PNG")  # a JPEG is nearly the same
+    assert again.tobytes() == whole.tobytes()
     assert tab.results.save_again("WebP", VISITOR)["value"].endswith(".webp")
 
 
@@ -316,6 +317,32 @@ def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatc
     assert back.folder.exists()
     assert known.of(gr.Request(session_hash="a")) is back
     assert soon(lambda: not back.folder.exists())  # nobody tells a second time that they left
+    known.close()
+
+
+def test_who_watches_their_work_is_not_forgotten_though_the_connection_was_cut(transfer, monkeypatch):
+    monkeypatch.setattr(visitors, "KEPT_SECONDS", 0.05)
+    known = visitors.Visitors(transfer, shared_styles=False)
+    visitor = known.of(VISITOR)
+    visitor.on_page = visitor.long.working = True
+    known.leave(VISITOR)
+    first = visitor.leaving
+    assert soon(lambda: visitor.leaving is not first)
+    assert visitor.folder.exists()
+    assert not visitor.long.dropped
+    visitor.long.working = False
+    assert soon(lambda: not visitor.folder.exists())
+    known.close()
+
+
+def test_only_those_last_seen_have_their_photo_in_memory(transfer, monkeypatch):
+    monkeypatch.setattr(visitors, "AWAKE", 2)
+    known = visitors.Visitors(transfer, shared_styles=False)
+    everybody = [known.of(gr.Request(session_hash=name)) for name in "abc"]
+    for visitor in everybody:
+        visitor._scaled = {("photo.png", 10): None}
+    known.of(gr.Request(session_hash="a"))
+    assert [bool(visitor._scaled) for visitor in everybody] == [True, False, True]
     known.close()
 
 

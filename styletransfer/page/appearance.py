@@ -79,6 +79,13 @@ SCRIPT = """
     target.value = target.dataset.before;
     target.dispatchEvent(new InputEvent('input', {bubbles: true}));
   }, {capture: true});
+  // A page that was served before the server was started anew can do nothing there any more.
+  window.addEventListener('focus', async () => {
+    const {root, api_prefix, app_id} = window.gradio_config ?? {};
+    const path = new URL(root || '/', location).pathname.replace(/[/]$/, '');
+    const told = await fetch(`${path}${api_prefix}/app_id`).then((answer) => answer.json()).catch(() => null);
+    if (told && app_id && told.app_id !== app_id) location.reload();
+  });
   // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
   document.addEventListener('touchstart', (event) => {
     const picture = event.target.closest?.('#result img');

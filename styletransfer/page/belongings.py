@@ -22,7 +22,7 @@ THUMBNAIL_SIDE = 256  # pixels
 class Painted:
     """A full painting, with its photo, its wish, the note that was shown, and its files by format.
 
-    The painting is None where it can be read from a file.
+    The painting is None where it can be read from its PNG.
     """
 
     photo: str
@@ -32,16 +32,15 @@ class Painted:
     files: dict[str, Path] = field(default_factory=dict)
 
     def rest(self) -> None:
-        """Keep the painting on disk alone, unless it would lose its transparency there."""
-        known = {"PNG", "WebP", "JPEG"} if self.painting and self.painting.mode == "RGB" else {"PNG", "WebP"}
-        if known & {*self.files}:
+        """Keep the painting on disk alone, if there is a file that has all of it."""
+        if self.painting is not None and "PNG" in self.files and self.files["PNG"].exists():
             self.painting = None
 
     def picture(self) -> Image.Image:
         """The painting, read again if need be. Raises UnreadableImage."""
         found = self.painting
         if found is None:
-            file = next(self.files[each] for each in ("PNG", "WebP", "JPEG") if each in self.files)
+            file = self.files["PNG"]
             picture = images.read_picture(file)
             found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
         return found

@@ -12,16 +12,20 @@ from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
 from styletransfer.page.region import RegionEditor
+from styletransfer.page.size import size_input
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
-from styletransfer.settings import PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE
+from styletransfer.settings import COLOR_MODES, PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
 MOST_STYLES = CORNERS
 FAST, FINEST = "Fast", "Finest"
 METHOD_BY_LABEL = {FAST: "cin", "AdaIN": "adain", FINEST: "gatys"}
-SIZES = [("As the photo", 0), *((f"{side} px", side) for side in (512, 768, 1024, 1536, 2048, 3072, 4096))]
+COLOR_MODE_LABELS = [
+    ("The painting's light, in the photo's colours", "luminance"),
+    ("The painting's colours, moved towards the photo's", "statistics"),
+]
 DOWNLOAD_FORMATS = ("PNG", "JPEG", "WebP")
 PICTURES = (
     "image",
@@ -100,6 +104,7 @@ class Controls:
             buttons=[],
             elem_id="earlier",
         )
+        self.reuse = gr.Button("Use its settings", visible=False, size="sm", elem_id="reuse")
 
     def _settings(self) -> None:
         self.mix = gr.Markdown("", elem_id="mix")
@@ -120,9 +125,7 @@ class Controls:
                 min_width=260,
                 scale=3,
             )
-            self.size = gr.Dropdown(
-                SIZES, value=int(SIZE.default), label="Size (long side)", elem_id="size", min_width=120
-            )
+            self.size = size_input("Size (long side)", elem_id="size")
         self.seconds = slider(10, 300, 60, 10, "Painting time (seconds)", visible=False, elem_id="seconds")
         with gr.Accordion("Blend pad", open=False):
             self.pad = blend_pad()
@@ -132,6 +135,12 @@ class Controls:
                 "Keep the photo's colours",
                 info="0: the painting's colours, 1: the photo's",
                 elem_id="keep-colour",
+            )
+            self.color_mode = gr.Radio(
+                COLOR_MODE_LABELS,
+                value=next(iter(COLOR_MODES)),
+                label="How colours are kept",
+                elem_id="colour-mode",
             )
             self.stroke_size = slider_of(
                 STROKE_SIZE,
@@ -184,7 +193,8 @@ class Controls:
     @property
     def settings(self) -> list[Any]:
         """The settings that hold for all styles, which come back from a painting."""
-        return [self.strength, self.method, self.size, self.preserve_color, self.stroke_size, self.seconds]
+        colors = [self.preserve_color, self.color_mode]
+        return [self.strength, self.method, self.size, *colors, self.stroke_size, self.seconds]
 
     @property
     def rows(self) -> list[Any]:
@@ -215,6 +225,8 @@ class Controls:
             elsewhere=values[self.elsewhere],
             strength=values[self.strength],
             preserve_color=values[self.preserve_color],
+            # Where none are kept it is all the same, and the wish too, so that nothing is painted again.
+            color_mode=values[self.color_mode] if values[self.preserve_color] else next(iter(COLOR_MODES)),
             stroke_size=values[self.stroke_size],
             size=values[self.size] or None,
             method=METHOD_BY_LABEL[values[self.method]],

@@ -13,7 +13,7 @@ from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import alone
-from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, is_finite
+from styletransfer.settings import PRESERVE_COLOR, STRENGTH, STROKE_SIZE, STYLE_SIDE, is_finite
 from styletransfer.stylebank import unknown
 
 MOST_SECONDS = 600
@@ -35,22 +35,24 @@ class Endpoints:
             size = gr.Number(0, label="size", precision=0)
             method = gr.Textbox("cin", label="method")
             seconds = gr.Number(60, label="seconds")
+            color_mode = gr.Textbox("luminance", label="color_mode")
             file, known = gr.File(label="painting"), gr.JSON(label="styles")
             painting, name = photo_input("painting", visitors), gr.Textbox(label="name")
             learn_seconds, slug = gr.Number(SECONDS, label="seconds"), gr.Textbox(label="style")
+            style_side = gr.Number(STYLE_SIDE, label="style_side", precision=0)
             button = gr.Button()
+            numbers = [strength, preserve_color, stroke_size, size]
             button.click(
                 self.stylize,
-                [photo, styles, style_picture, strength, preserve_color, stroke_size, size, method, seconds],
+                [photo, styles, style_picture, *numbers, method, seconds, color_mode],
                 file,
                 api_name="stylize",
                 concurrency_id="programs",  # only `alone` makes them wait, long ones longer than short ones
                 concurrency_limit=MOST_PROGRAMS,
             )
             button.click(self.styles, None, known, api_name="styles")
-            button.click(
-                self.train_style, [painting, name, learn_seconds], slug, api_name="train_style", **LONG
-            )
+            taught = [painting, name, learn_seconds, style_side]
+            button.click(self.train_style, taught, slug, api_name="train_style", **LONG)
 
     def stylize(
         self,
@@ -63,6 +65,7 @@ class Endpoints:
         size: int,
         method: str,
         seconds: float,
+        color_mode: str,
         request: gr.Request,
     ) -> str:
         """Paint a photo; returns the path of a PNG.
@@ -92,6 +95,7 @@ class Endpoints:
                 dict(mix),
                 strength=strength,
                 preserve_color=preserve_color,
+                color_mode=color_mode,
                 stroke_size=stroke_size,
                 size=int(_number("size", size)) or None,
                 method=method,
@@ -113,18 +117,22 @@ class Endpoints:
             for name, info in infos.items()
         }
 
-    def train_style(self, painting: str, name: str, seconds: float, request: gr.Request) -> str:
-        """Learn a style from a picture; returns the name to use it by."""
+    def train_style(
+        self, painting: str, name: str, seconds: float, style_side: int, request: gr.Request
+    ) -> str:
+        """Learn a style from a picture, its short side seen at `style_side` pixels; returns its name."""
         with telling():
             if not painting:
                 raise InvalidInput("no picture is given")
             if not isinstance(name, str):
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
-            seconds = _within_reason(seconds)
+            seconds, style_side = _within_reason(seconds), int(_number("style_side", style_side))
             readable_size(painting)
             visitor = self.visitors.of(request)
             with alone(visitor.long, short=False) as on_step:
-                style = visitor.transfer.train_style(painting, name, seconds=seconds, on_step=on_step)
+                style = visitor.transfer.train_style(
+                    painting, name, seconds=seconds, style_side=style_side, on_step=on_step
+                )
         return style.info.slug
 
 

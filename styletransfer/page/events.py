@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -23,16 +23,28 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting to start…"
 
 
-def tell_waiting(listener: Callable[..., Any], shown: Any, stop_button: Any) -> None:
-    """Say at once that a job waits to start, unless the visitor has such a job under way."""
-    _show_text(listener, shown, WAITING, stop_button)
+def tell_waiting(
+    listener: Callable[..., Any], shown: Any, stop_button: Any, *, needed: Sequence[Any] = (), script: str = ""
+) -> None:
+    """Say at once that a job waits to start, unless the visitor has such a job under way.
+
+    Args:  needed: components; script: JavaScript that tells by their values in `needed` whether any job starts.
+    """
+    _show_text(listener, shown, WAITING, stop_button, needed, script or "true")
 
 
-def _show_text(listener: Callable[..., Any], shown: Any, text: str, stop_button: Any) -> None:
+def _show_text(
+    listener: Callable[..., Any],
+    shown: Any,
+    text: str,
+    stop_button: Any,
+    needed: Sequence[Any] = (),
+    condition: str = "true",
+) -> None:
     """Show a text at an event, unless such a job is under way, which the stop button tells."""
     idle = f"document.getElementById('{stop_button.elem_id}')?.disabled"
-    script = f"(told) => {idle} ? {json.dumps(text)} : told"
-    listener(None, shown, shown, js=script, queue=False, **QUIET)
+    script = f"(told, ...needed) => {idle} && ({condition}) ? {json.dumps(text)} : told"
+    listener(None, [shown, *needed], shown, js=script, queue=False, **QUIET)
 
 
 def long_work(

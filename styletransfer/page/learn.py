@@ -22,6 +22,7 @@ from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import readable_size
 from styletransfer.page.work import Finished, follow
+from styletransfer.settings import STYLE_SIDE
 from styletransfer.stylefolders import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
@@ -46,6 +47,12 @@ class LearnTab:
                 self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = slider(10, 300, SECONDS, 5, "Learning time (seconds)", elem_id="learn-for")
+                self.style_side = slider(
+                    *(128, 1024, STYLE_SIDE, 16),
+                    "Stroke size",
+                    info="The short side, in pixels, at which the picture is looked at; more: broader strokes",
+                    elem_id="learn-strokes",
+                )
                 with gr.Row():
                     self.learn_button = gr.Button("Learn this style", variant="primary", elem_id="learn")
                     self.stop_button = gr.Button(
@@ -90,7 +97,7 @@ class LearnTab:
             self.learn_button,
             self.stop_button,
             self._learn,
-            {it.key, self.picture, self.name, self.seconds},
+            {it.key, self.picture, self.name, self.seconds, self.style_side},
             [self.progress, self.preview, self.losses, self.stop_button],
             check=self._check,
             told=self.progress,
@@ -134,13 +141,17 @@ class LearnTab:
 
     def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
-        seconds = values[self.seconds]
+        seconds, style_side = values[self.seconds], int(values[self.style_side])
         curve: list[tuple[int, float, str]] = []
         with telling():
 
             def work(on_step: OnStep) -> Style:
                 return visitor.transfer.train_style(
-                    values[self.picture], values[self.name], seconds=seconds, on_step=on_step
+                    values[self.picture],
+                    values[self.name],
+                    seconds=seconds,
+                    style_side=style_side,
+                    on_step=on_step,
                 )
 
             events = follow(work, visitor.long)  # from now on it can be stopped
@@ -170,30 +181,29 @@ class LearnTab:
         return bar, preview, gr.update(value=frame, visible=True), gr.skip()
 
     def _chosen(self, values: Values, request: gr.Request) -> Updates:
-        own = values[self.own]
-        hidden, some = gr.update(visible=False), gr.update(interactive=own is not None)
-        if own is None:
-            return {self.export: gr.update(value=None, interactive=False), self.remove: some, self.sure: hidden}
-        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
-        with telling():
-            file = visitor.new_file(f"{own}{SUFFIX}")
-            visitor.transfer.export_style(own, file)
+        own, file = values[self.own], None
+        if own is not None:
+            visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+            with telling():
+                file = str(visitor.new_file(f"{own}{SUFFIX}"))
+                visitor.transfer.export_style(own, file)
         return {
-            self.export: gr.update(value=str(file), interactive=True),
-            self.remove: some,
-            self.sure: hidden,
+            self.export: gr.update(value=file, interactive=own is not None),
+            self.remove: gr.update(interactive=own is not None),
+            self.sure: gr.update(visible=False),
         }
 
     def _remove(self, values: Values, request: gr.Request) -> Updates:
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
         visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
-        title = title_of(visitor.transfer.styles[own]) if own in visitor.transfer.styles else own
+        info = visitor.transfer.styles.get(own)
+        title = title_of(info) if info else own
         with telling():
             visitor.transfer.remove_style(own)
         self.visitors.style_removed(visitor.transfer, own)
         return {
             self.sure: gr.update(visible=False),
-            self.progress: progress_bar(1, f"<b>{escape(title)}</b> is removed."),
+            self.progress: progress_bar(1, f"<b>{escape(title)}</b> has been deleted."),
             self.own: self._own(visitor),
             **self.paint_tab.choices.rechosen(chosen, values, request),
         }

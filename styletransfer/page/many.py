@@ -1,18 +1,20 @@
 """The tab for many photos, painted alike into a zip."""
 
 import math
+import secrets
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from styletransfer import images
@@ -59,8 +61,9 @@ class ManyTab:
     def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
         self.visitors, self.paint_tab = visitors, paint_tab
         gr.Markdown(
-            f"Upload up to {MOST_PHOTOS} photos, or a zip of them, each up to {LARGEST_UPLOAD} MB. They are "
-            "painted with the styles and settings of the Paint tab, its size included, but without regions."
+            f"Upload up to {MOST_PHOTOS} photos, or zips of photos; each file may have up to {LARGEST_UPLOAD} "
+            "MB. They are painted with the styles and settings of the Paint tab, also its size, but without "
+            "regions."
         )
         self.files = FileInput(
             label="Photos, or a zip", file_count="multiple", file_types=[*PICTURES, ".zip"], elem_id="photos"
@@ -122,11 +125,12 @@ def paint_to_zip(
     While one is painted the next one is read, and the last one written. Raises what `photos_of` raises,
     and UnwritableOutput where there is no room for the zip.
     """
-    archive, suffix = visitor.emptied("many") / "painted.zip", f".{file_format.lower()}"
+    suffix = f".{file_format.lower()}"
     failed: list[str] = []
     names: list[str] = []  # of what is in the zip, or on its way there
     with (
         attempt("write the zip"),
+        _new_archive() as archive,
         tempfile.TemporaryDirectory(dir=visitor.folder) as scratch,
         zipfile.ZipFile(archive, "w") as target,
         ThreadPoolExecutor(2, initializer=compute_on_one_core) as beside,
@@ -189,6 +193,21 @@ def paint_to_zip(
             writing.result()
     count = len(target.namelist())
     return Outcome(archive if count else None, count, failed, len(sources))
+
+
+@contextmanager
+def _new_archive() -> Iterator[Path]:
+    """A path for a zip in Gradio's folder, where nobody can guess it; removed with its folder if the job fails.
+
+    From anywhere else Gradio would copy it there, and answer nobody for as long as that takes.
+    """
+    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder / "painted.zip"
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _named(error: StyleTransferError, file: Path) -> str:

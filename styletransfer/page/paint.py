@@ -29,7 +29,13 @@ class PaintTab:
     def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
         """Paint when the event fires; `differently` overrides arguments of the listener."""
         controls = self.controls
-        tell_waiting(listener, controls.note, controls.stop_button)
+        tell_waiting(
+            listener,
+            controls.note,
+            controls.stop_button,
+            needed=[controls.photo, controls.named, controls.picture],
+            script="needed[0] && (needed[1]?.length || needed[2])",  # a photo, and a style
+        )
         listener(**({"fn": self.painter.paint_live} | self._listener_arguments | differently)).failure(
             self.painter.nothing_painted,
             None,
@@ -44,7 +50,7 @@ class PaintTab:
         it = self.controls
         return {
             "inputs": it.all,
-            "outputs": [it.result, it.note, it.download, it.stop_button, it.key, it.earlier],
+            "outputs": [it.result, it.note, it.download, it.stop_button, it.key, it.earlier, it.reuse],
             "trigger_mode": "always_last",
             **QUIET,
             **SHORT,
@@ -59,7 +65,8 @@ class PaintTab:
         chosen = it.gallery.select(self.choices.choose, it.all, choice, trigger_mode="multiple", **QUIET)
         photo = it.photo.change(self.restorer.photo_given, it.all, restorable, **QUIET)
         restored = it.restore.upload(self.restorer.restore, {it.restore, *it.all}, restorable, **QUIET)
-        for event in (chosen, photo, restored):
+        used = it.reuse.click(self.restorer.restore_shown, it.all, restorable, **QUIET)
+        for event in (chosen, photo, restored, used):
             self.painted_by(event.then)
         self._gallery_events(photo)
         self._region_events(region)
@@ -69,7 +76,12 @@ class PaintTab:
     def _gallery_events(self, photo: Any) -> None:
         """Events that change what the gallery shows; `photo` is the one of another photo."""
         it = self.controls
-        search: dict[str, Any] = {"inputs": {it.key, it.search, it.chosen}, "outputs": it.gallery, **QUIET}
+        search: dict[str, Any] = {
+            "inputs": {it.key, it.search, it.chosen},
+            "outputs": it.gallery,
+            "trigger_mode": "always_last",
+            **QUIET,
+        }
         it.search.change(self.choices.search, **search)
         for listener in (it.on_photo.input, photo.then):
             looked = listener(
@@ -117,10 +129,11 @@ class PaintTab:
             "inputs": mixed,
             "outputs": [it.mix, it.pad],
             "queue": False,
+            "trigger_mode": "always_last",
             **QUIET,
         }
         for listener in (each for slider in weights for each in (slider.input, slider.release)):
-            listener(**mixing, trigger_mode="always_last")
+            listener(**mixing)
         previewed = self._listener_arguments | {"fn": painter.preview, "outputs": it.result}
         self.painted_by(moved.then)
         dragged.then(**previewed)
@@ -132,8 +145,8 @@ class PaintTab:
         methods = [it.seconds, it.paint_button, it.finest_button]
         it.method.change(choices.method_chosen, it.method, methods, **QUIET)
         # Of visitors only, not of settings that are restored: what restores them paints, once.
-        selected: tuple[Any, ...] = (it.method, it.size, it.picture, *it.places, it.picture_place)
-        for each in selected:
+        one_of_several: tuple[Any, ...] = (it.method, it.size, it.color_mode, *it.places, it.picture_place)
+        for each in (*one_of_several, it.picture):
             self.painted_by(each.input)
         self.painted_by(it.seconds.release)
 
@@ -147,4 +160,5 @@ class PaintTab:
         it.file_format.input(
             self.results.save_again, it.file_format, it.download, trigger_mode="always_last", **QUIET
         )
-        it.earlier.select(self.results.show_earlier, {it.key}, [it.result, it.note, it.download], **QUIET)
+        shown = [it.result, it.note, it.download, it.reuse]
+        it.earlier.select(self.results.show_earlier, {it.key}, shown, **QUIET)

@@ -24,6 +24,7 @@ from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, alone, follow
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
+SMALL_STROKES = 2000  # pixels of the long side, from which strokes of the usual size look small
 
 
 class Painter:
@@ -125,6 +126,7 @@ class Painter:
             it.result: gr.update(value=shown),
             it.download: gr.update(interactive=False),
             it.stop_button: gr.update(interactive=bool(visitor.paint_halts)),
+            it.reuse: gr.update(visible=False),  # its settings are the ones that are set
         }
         try:
             file = saved(visitor, done)
@@ -171,6 +173,10 @@ class Painter:
 def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> str:
     """A text about how long it will take."""
     if wish.optimises:
-        return f"Painting for about {wish.seconds:.0f} s. Stop keeps the picture as it is then."
+        told = f"Painting for about {wish.seconds:.0f} s."
+        return f"{told} Press Stop to end earlier and keep the picture as it is."
     found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
-    return f"Painting, about {found.seconds + 0.2:.1f} s…"
+    told = f"Painting, about {found.seconds + 0.2:.1f} s…"
+    if max(size) > SMALL_STROKES * wish.stroke_size:
+        told += " Strokes look small at this size; *Stroke size* makes them broader."
+    return told

@@ -9,13 +9,14 @@ from typing import Any
 import gradio as gr
 
 from styletransfer import images
-from styletransfer.errors import UnreadableImage
+from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.page.choices import Choices, next_step
-from styletransfer.page.controls import FAST, METHOD_BY_LABEL, MOST_STYLES, SIZES, Controls, Updates, Values
+from styletransfer.page.controls import FAST, METHOD_BY_LABEL, MOST_STYLES, Controls, Updates, Values
 from styletransfer.page.events import WAITING, telling
+from styletransfer.page.results import saved
 from styletransfer.page.slider import Slider
 from styletransfer.page.visitors import Visitors
-from styletransfer.settings import Optimization, is_finite
+from styletransfer.settings import COLOR_MODES, SIZE, Optimization, is_finite
 
 
 class Restorer:
@@ -41,15 +42,28 @@ class Restorer:
     def restore(self, values: Values, request: gr.Request) -> Updates:
         """Settings of the painting that was given for them."""
         it = self.controls
+        return self._restored(Path(values[it.restore]), values, request)
+
+    def restore_shown(self, values: Values, request: gr.Request) -> Updates:
+        """Settings of the painting that the page shows."""
+        visitor = self.visitors.of(request, values[self.controls.key])
         with telling():
-            found = images.read_metadata(Path(values[it.restore]))
+            if visitor.painted is None:
+                raise InvalidInput("no painting is shown; click one of the earlier paintings")
+            file = saved(visitor, visitor.painted)
+        return self._restored(file, values, request)
+
+    def _restored(self, painting: Path, values: Values, request: gr.Request) -> Updates:
+        it = self.controls
+        with telling():
+            found = images.read_metadata(painting)
             if not _weights_in(found):
                 raise UnreadableImage(
                     "this picture contains no settings; choose a painting that was made with this program"
                 )
         settings = self._settings_of(found, values, request)
         fresh = self.choices.without_region(values[it.photo], request) if settings else {}
-        return {**fresh, it.note: WAITING, **settings}
+        return {**fresh, **settings}
 
     def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
         """Updates that set the controls as these parameters of a painting say, except for regions.
@@ -80,6 +94,7 @@ class Restorer:
             it.method: _method_in(found),
             it.size: _size_in(found),
             it.preserve_color: as_shown(it.preserve_color, found.get("preserve_color")),
+            it.color_mode: _color_mode_in(found),
             it.stroke_size: as_shown(it.stroke_size, found.get("stroke_size")),
             it.seconds: as_shown(it.seconds, _seconds_in(found)),
         }
@@ -104,10 +119,14 @@ def _method_in(found: Mapping[str, Any]) -> str:
 
 
 def _size_in(found: Mapping[str, Any]) -> int:
-    """The nearest size that the page offers; 0 is the photo's own."""
+    """The long side in pixels; 0 is the photo's own."""
     size = found.get("size")
-    offered = [value for _, value in SIZES if value]
-    return min(offered, key=lambda each: abs(each - size)) if isinstance(size, int) and size else 0
+    return size if isinstance(size, int) and SIZE.least <= size <= SIZE.most else 0
+
+
+def _color_mode_in(found: Mapping[str, Any]) -> str:
+    mode = found.get("color_mode")
+    return mode if isinstance(mode, str) and mode in COLOR_MODES else next(iter(COLOR_MODES))
 
 
 def _seconds_in(found: Mapping[str, Any]) -> Any:
@@ -123,12 +142,9 @@ def as_shown(slider: Slider, value: Any) -> float:
 
 def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
     """What the page cannot restore, as texts; `styles`: how many known ones there are."""
-    size, shown = found.get("size"), _size_in(found)
     lost = {
-        f"size {size} px (now {shown} px)": isinstance(size, int) and size != shown,
         f"styles beyond the first {MOST_STYLES}": styles > MOST_STYLES,
         "regions": bool(found.get("masks")),
-        "colour mode 'statistics'": found.get("color_mode", "luminance") != "luminance",
         "advanced settings of the optimisation": _differs(found.get("optimization")),
     }
     return [what for what, is_lost in lost.items() if is_lost]

@@ -39,6 +39,7 @@ class Results:
             it.result: gr.update(value=tuple(map(str, found.shown))),
             it.note: f"An earlier painting: {as_written(found.title)}. {found.note}",
             it.download: gr.update(value=str(found.file), interactive=True),
+            it.reuse: gr.update(visible=True),
         }
 
     def save_again(self, file_format: str, request: gr.Request) -> Any:

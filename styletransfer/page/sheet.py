@@ -20,8 +20,8 @@ from styletransfer.page.work import Finished, follow
 SIDE = 320  # pixels, long side of a picture
 SHOWN_EVERY = 4
 HINT = (
-    "Small previews of the photo on the Paint tab, with its method, strength, colours and stroke size; Fast is "
-    "used instead of Finest. Click a preview to use its style."
+    "Small previews of your photo in every style, with the method (Fast instead of Finest), strength, colours "
+    "and stroke size of the Paint tab. Click a preview to use its style."
 )
 
 

@@ -21,6 +21,7 @@ KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
 SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
 KEPT_SIDES = 3  # in how many sizes a photo is kept in memory, up to 17 MB each
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
+AWAKE = 20  # visitors, those last seen, who have their photo and painting in memory
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
 
@@ -59,9 +60,14 @@ class Visitor:
         return last if isinstance(last, Painted) and (last.photo, last.wish) == (photo, wish) else None
 
     @property
+    def working(self) -> bool:
+        """Whether anything is computed for them."""
+        return self.long.working or self.short.working
+
+    @property
     def hold(self) -> int:
         """How bad it would be to forget them to make room: least for those who left, then for programs."""
-        if self.long.working or self.short.working:
+        if self.working:
             return 3
         if self.leaving is not None:
             return 0
@@ -173,6 +179,8 @@ class Visitors:
             others.sort(key=lambda each: self._known[each].hold)  # stable: of equals, the one seen longest ago
             for each in others[: max(0, len(self._known) - MOST_VISITORS)]:
                 self._forget(each)
+            for idle in list(self._known.values())[:-AWAKE]:
+                idle.rest()
         return visitor
 
     def _new_visitor(self) -> Visitor:
@@ -223,7 +231,10 @@ class Visitors:
         with self._lock:
             if visitor.leaving is not threading.current_thread():
                 return  # the visitor came back, or was forgotten, meanwhile
-            self._forget(key)
+            if visitor.working:  # for someone who watches it: what nobody waits for is dropped
+                self._leave_later(key, visitor)
+            else:
+                self._forget(key)
 
     def _forget(self, key: str) -> None:
         """With the lock held."""

@@ -14,7 +14,7 @@ from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.images import ImageSource, Picture
 from styletransfer.settings import MAX_PIL_PIXELS, PRESERVE_COLOR, SIZE, STRENGTH, STROKE_SIZE, Optimization
 
-EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside it"
+EVERYWHERE, INSIDE, OUTSIDE = "Everywhere", "Inside the area", "Outside the area"
 PLACES = (EVERYWHERE, INSIDE, OUTSIDE)
 
 
@@ -24,7 +24,7 @@ class Wish:
 
     `styles` style name, or path of a picture, -> weight; `places` the same -> one of PLACES; `region` a grey
     picture, white where the visitor painted; `elsewhere` how strong the painting is outside of it, 0 to 1;
-    `method` as in the API; `seconds` for the method "gatys".
+    `method` and `color_mode` as in the API; `seconds` for the method "gatys".
     """
 
     styles: Mapping[str, float]
@@ -33,6 +33,7 @@ class Wish:
     elsewhere: float = 1.0
     strength: float = STRENGTH.default
     preserve_color: float = PRESERVE_COLOR.default
+    color_mode: str = "luminance"
     stroke_size: float = STROKE_SIZE.default
     size: int | None = None
     method: str = "cin"
@@ -80,6 +81,7 @@ class Wish:
             size=self.size,
             stroke_size=self.stroke_size,
             preserve_color=self.preserve_color,
+            color_mode=self.color_mode,
             masks=self.masks(),
             optimization=optimization,
             on_step=on_step,
