@@ -11,8 +11,6 @@ from pathlib import Path
 
 from styletransfer.errors import UnwritableOutput
 
-LONGEST_NAME = 255  # bytes
-
 
 @contextmanager
 def attempt(action: str) -> Iterator[None]:
@@ -53,9 +51,9 @@ def _followed(path: Path) -> Path:
 
 def check_place(path: Path) -> None:
     """Raise UnwritableOutput where no file can be written. To be called before the work, not after it."""
-    if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise UnwritableOutput(f"the name {path.name[:40]}... is too long for a file; choose a shorter one")
-    with attempt(f"write {path}"):  # a folder above it may be closed
+    with attempt(f"write {path}"):  # a folder above it may be closed, or the name too long
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()
         folder = _followed(path).parent
         if path.is_dir():
             raise UnwritableOutput(f"{path} is a folder; name a file")

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from conftest import make_photo
+from conftest import make_photo, same
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from trainers import look_small, write_pictures
@@ -22,8 +22,8 @@ from styletransfer.cli.shared import parse_settings
 from styletransfer.cli.watch import Watch
 from styletransfer.errors import InvalidInput
 from styletransfer.request import Request
-from styletransfer.settings import BaseTraining
 from styletransfer.stylefile import load_style, save_style
+from styletransfer.training.settings import BaseTraining
 
 END_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 FEW_STEPS = ("--method", "gatys", "--steps", 1, "--set", "least_side=64")
@@ -278,6 +278,9 @@ def test_quiet_prints_nothing(run, photo_file, tmp_path):
         (["photo.png", "--style", "amber", "-o", "photo.png"], "would replace the photo"),
         (["photo.png", "--style", "art.png", "-o", "art.png"], "would replace the picture"),
         (["photo.png", "--style", "amber", "--mask", "amber=art.png", "-o", "art.png"], "replace the picture"),
+        (["photo.png", "--style", "amber", "--keep", "art.png", "-o", "art.png"], "replace the picture"),
+        (["photo.png", "--style", "amber", "--keep", "a.png", "--mask", "amber=b.png"], "exclude each other"),
+        (["photo.png", "--style", "amber", "--keep", "none.png"], "no such file"),
         (["photo.png", "--style", "amber", "-o", "o.png", "--manifest", "o.png"], "would replace the painting"),
         (["photo.png", "text.jpg", "--style", "amber", "-o", "out.png"], "name a folder"),
         (["text.jpg", "--style", "amber"], "not a picture"),
@@ -288,6 +291,9 @@ def test_quiet_prints_nothing(run, photo_file, tmp_path):
         (["photo.png", "--style", "amber", "--stroke-size", "0"], "stroke_size is 0"),
         (["photo.png", "--style", "amber", "--size", "100000000"], "size is 1e+08"),
         (["", "--style", "amber"], "an argument is empty"),
+        (["photo.png", "--style", "amber", "-o="], "an argument is empty"),
+        (["photo.png", "--style", "amber", "-o=out.png"], "write -o out.png, or --output=out.png"),
+        (["photo.png", "-s=amber"], "write -s amber, or --style=amber"),
         (["photo.png", "--style", "amber", "--output="], "an argument is empty"),
         (["photo.png", "--style", "amber", "--manifest", "-"], "not written to the standard output"),
         (["photo.png", "--style", "amber", "--color-mode", "statistics"], "needs --preserve-color"),
@@ -371,6 +377,12 @@ def test_a_sheet_of_no_size_is_refused(run, photo_file, tmp_path):
     assert "size is 0" in err
 
 
+def test_a_setting_of_a_training_with_an_option_of_its_own_is_not_set_otherwise(run, tmp_path):
+    paths = ("--content", tmp_path, "--styles", tmp_path, "--out", tmp_path / "run")
+    code, _, err = run("train-adain", *paths, "--set", "steps=3")
+    assert (code, "write --steps 3" in err) == (2, True)
+
+
 def test_settings_of_a_training_that_make_no_sense_are_refused(run, tmp_path):
     paths = ("--content", tmp_path, "--styles", tmp_path, "--out", tmp_path / "run")
     for setting in ("gentle_share=0", "warmup_steps=0", "average=nan", "wide_share=-1"):
@@ -434,6 +446,36 @@ def test_a_sheet_that_its_format_cannot_hold_is_refused_before_the_work(run, pho
     code, _, err = run("sheet", photo_file, "-o", tmp_path / "all.webp", "--size", 4096, "--columns", 4)
     assert code == 2
     assert "WEBP allows at most" in err
+
+
+def test_a_sheet_of_more_pixels_than_a_picture_may_have_is_refused_before_the_work(
+    run, photo_file, monkeypatch
+):
+    monkeypatch.setattr("styletransfer.settings.MAX_PIL_PIXELS", 40_000)
+    monkeypatch.setattr(Request, "paint", None)
+    code, _, err = run("sheet", photo_file, "-o", "all.png", "--size", 100)
+    assert (code, "more than 40,000; give a smaller --size, or fewer styles" in err) == (2, True)
+
+
+def test_the_pictures_of_a_sheet_are_painted_as_stylize_paints_them(run, photo_file, monkeypatch):
+    cells, contact_sheet = [], images.contact_sheet
+
+    def noting(given, columns):
+        cells.extend(given)
+        return contact_sheet(given, columns)
+
+    monkeypatch.setattr(images, "contact_sheet", noting)
+    wishes = ("-s", "amber", "--method", "adain", "--stroke-size", 2, "--preserve-color", 0.5)
+    assert run("sheet", photo_file, "-o", "sheet.png", "--size", 128, "--no-photo", *wishes)[0] == 0
+    assert run("stylize", photo_file, "-o", "alone.png", *wishes)[0] == 0
+    with Image.open("alone.png") as alone:
+        assert same(cells[0][1], alone)
+
+
+def test_a_sheet_has_as_many_columns_as_are_wished_for(run, photo_file):
+    for columns in (1, 4):
+        run("sheet", photo_file, "-o", f"{columns}.png", "--size", 40, "--columns", columns)
+    assert Image.open("1.png").width < 2 * 40 < 4 * 40 < Image.open("4.png").width
 
 
 def test_a_sheet_does_not_replace_its_photo(run, photo_file):
@@ -509,6 +551,78 @@ def test_info_tells_what_a_picture_was_made_with(run, photo_file, tmp_path):
     assert json.loads(out)["styles"] == {"amber": 1.0}
 
 
+def test_the_settings_of_an_optimisation_are_explained(run, photo_file):
+    code, out, _ = run("stylize", photo_file, "--style", "amber", "--set", "help")
+    assert code == 0
+    assert "patience: steps without progress that end a size." in out
+    assert "style_weight=3.0" in out
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        ("-s", "amber"),
+        (
+            "-s",
+            "amber=1",
+            "-s",
+            "blue=2",
+            "-s",
+            "coral=0.3",
+            "--strength",
+            0.8,
+            "--size",
+            100,
+            "--method",
+            "adain",
+        ),
+        ("-s", "amber", "--preserve-color", 0.5, "--color-mode", "statistics", "--stroke-size", 2),
+        ("-s", "amber", *FEW_STEPS, "--set", "statistic=wasserstein"),
+        (
+            "-s",
+            "amber",
+            "--method",
+            "gatys",
+            "--seconds",
+            0.01,
+            "--set",
+            "start=photo",
+            "--set",
+            "least_side=64",
+        ),
+        ("-s", "amber", "--method", "gatys", "--strength", 0, "--steps", 60),
+    ],
+)
+def test_the_command_that_info_prints_paints_with_the_same_parameters(run, photo_file, wishes):
+    assert run("stylize", photo_file, "-o", "out.png", *wishes)[0] == 0
+    code, out, err = run("info", "out.png", "--command")
+    assert (code, err) == (0, "put the photo in the place of PHOTO\n")
+    program, *arguments = shlex.split(out)
+    assert program == "styletransfer"
+    assert run(*(photo_file if each == "PHOTO" else each for each in arguments), "-o", "again.png")[0] == 0
+    assert read_metadata("again.png") == read_metadata("out.png")
+
+
+def test_what_the_file_lacks_is_named_beside_the_command(run, photo_file, tmp_path):
+    make_photo(40, 40).save(tmp_path / "art.png")
+    wishes = ("--mask", "amber=photo.png", *FEW_STEPS, "--set", "start=art.png")
+    run("stylize", photo_file, "-s", "amber", "-s", "art.png", *wishes, "-o", "out.png")
+    code, out, err = run("info", "out.png", "--command")
+    assert code == 0
+    assert "--mask amber=MASK" in out
+    assert "the masks in the place of MASK" in err
+    assert "not among your styles: art.png" in err
+    assert "began from the picture art.png" in err
+
+
+def test_other_parameters_than_those_of_a_painting_give_no_command(run, tmp_path):
+    text = PngInfo()
+    text.add_itxt("styletransfer", json.dumps({"styles": {"amber": "much"}}))
+    make_photo(40, 40).save(tmp_path / "other.png", pnginfo=text)
+    code, _, err = run("info", "other.png", "--command")
+    assert (code, "they name no styles" in err) == (2, True)
+
+
 def test_info_of_another_picture_says_so(run, photo_file):
     code, _, err = run("info", photo_file)
     assert code == 2
@@ -567,7 +681,9 @@ def test_an_optimisation_can_be_watched(run, photo_file, tmp_path, monkeypatch):
     watched = ("--plot", tmp_path / "plot.svg", "--previews", tmp_path / "previews", "-o", tmp_path / "out.png")
     assert run("stylize", photo_file, "--style", "amber", *FEW_STEPS, *watched)[0] == 0
     assert "</svg>" in (tmp_path / "plot.svg").read_text()
-    assert list((tmp_path / "previews").glob("*.png"))
+    previews = list((tmp_path / "previews").glob("*.png"))
+    assert previews
+    assert all(map(read_metadata, previews))  # or the next --recursive would paint them
     assert read_metadata(tmp_path / "out.png")["optimization"]["steps"] == 1
 
 
@@ -612,6 +728,27 @@ def test_ctrl_c_keeps_the_picture_so_far(run, photo_file, tmp_path, monkeypatch,
     assert run("stylize", photo_file, "--style", "amber", *wishes, "-o", tmp_path / "out.png")[0] == 0
     assert Image.open(tmp_path / "out.png").size == (128, 96)
     assert read_metadata(tmp_path / "out.png")["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, (0, 2)), *((each, (130, 1)) for each in END_SIGNALS)]
+)
+def test_ctrl_c_ends_one_picture_of_several_and_other_signals_the_command(
+    run, tmp_path, monkeypatch, number, expected
+):
+    show, presses = Watch.__call__, [number]
+
+    def interrupt(self, progress):
+        if presses:
+            signal.raise_signal(presses.pop())
+        show(self, progress)
+
+    monkeypatch.setattr(Watch, "__call__", interrupt)
+    for name in ("a.png", "b.png"):
+        make_photo(64, 64).save(tmp_path / name)
+    code, _, err = run("stylize", "a.png", "b.png", "--style", "amber", *FEW_STEPS, "-o", "out")
+    assert (code, len(painted(tmp_path / "out"))) == expected
+    assert ("--skip-existing to continue" in err) == (code == 130)
 
 
 def test_ctrl_c_ends_everything_the_second_time(run, photo_file, tmp_path, monkeypatch):
@@ -663,6 +800,8 @@ def test_no_photo_is_replaced_by_any_of_its_names(run, tmp_path):
         (["--method", "gatys", "--set", f"seed={10**23}"], "whole number from 0 to"),
         (["--method", "gatys", "--plot", "photo.png"], "would replace the photo"),
         (["--method", "gatys", "--steps", "3", "--seconds", "9"], "exclude each other"),
+        (["--method", "gatys", "--steps", "3", "--set", "seconds=9"], "write --seconds 9"),
+        (["--method", "gatys", "--set", "style_scale=2"], "write --style-scale 2"),
         (["--method", "gatys", "--style-scale", "2"], "style_scale only works with pictures"),
         (["--mask", "amber"], "write STYLE=MASK"),
         (["--mask", "amber="], "write STYLE=MASK"),
@@ -782,6 +921,50 @@ def test_what_takes_long_is_said_beforehand(run, photo_file, tmp_path, monkeypat
     assert "this takes about" in slow[1]
 
 
+def test_that_strokes_look_small_in_a_large_picture_is_said_beforehand(run, photo_file, monkeypatch):
+    monkeypatch.setattr("styletransfer.cli.forecast.LARGE", 100)
+    wish = ("stylize", photo_file, photo_file, "--style", "amber", "-o", "out")
+    told = [
+        run(*wish, *more)[1].count("strokes look small")
+        for more in ((), ("--stroke-size", 2), ("--size", 100), ("--quiet",), FEW_STEPS)
+    ]
+    assert told == [1, 0, 0, 0, 0]
+
+
+def test_a_full_memory_of_the_gpu_is_one_line_and_a_fault_of_the_program_is_not(run, monkeypatch):
+    fault = RuntimeError("CUDA out of memory")
+
+    def fail(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(api.StyleTransfer, "__init__", fail)
+    code, _, err = run("styles")
+    assert (code, len(err.splitlines()), "--device cpu does without" in err) == (2, 1, True)
+    fault = RuntimeError("a fault")
+    with pytest.raises(RuntimeError, match="a fault"):
+        run("styles")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("stylize", "photo.png", "--style", "amber"),
+        ("sheet", "photo.png", "-o", "sheet.png"),
+        ("train-style", "photo.png", "--name", "x"),
+        ("bench",),
+        ("serve",),
+        *(
+            (train, "--content", ".", "--styles", ".", "--out", "run")
+            for train in ("train-base", "train-adain", "train-predictor")
+        ),
+    ],
+)
+@pytest.mark.usefixtures("photo_file")
+def test_every_command_that_computes_takes_a_device(run, command):
+    code, _, err = run(*command, "--device", "abacus")
+    assert (code, "abacus" in err) == (2, True)
+
+
 def test_the_machine_is_measured(run, monkeypatch):
     monkeypatch.setattr("styletransfer.files.package_folder", api.package_folder)
     code, out, _ = run("bench", "--side", 64)
@@ -796,14 +979,30 @@ def test_the_page_is_served_as_it_is_wished_for(run, monkeypatch):
     monkeypatch.setattr("styletransfer.page.serve", lambda transfer, **wishes: served.append(wishes))
     assert run("serve", "--host", "0.0.0.0", "--port", 8000, "--auth=me:a:b=") == (0, "", "")
     assert served == [{"host": "0.0.0.0", "port": 8000, "auth": ("me", "a:b="), "share": False}]
+    assert run("serve", "--share")[0] == 0
+    assert served.pop()["share"]
     for wrong in ("me", "me:", ":secret"):
         code, _, err = run("serve", "--auth", wrong)
         assert (code, "write NAME:PASSWORD" in err) == (2, True)
     assert len(served) == 1
 
 
+@pytest.mark.parametrize("name", ["base", "adain", "predictor"])
+def test_each_option_of_a_training_reaches_the_field_of_its_name(run, tmp_path, monkeypatch, name):
+    taken = []
+    train = f"styletransfer.training.{name}_job.train_{name}"
+    monkeypatch.setattr(train, lambda job, settings, *more: taken.extend([job, settings]))
+    folders = {"base": ["wide", "catalogue", "preview"], "adain": [], "predictor": ["base"]}[name]
+    paths = {field: tmp_path / field for field in ["content", "styles", "out", "start", *folders]}
+    options = [part for field, path in paths.items() for part in (f"--{field}", path)]
+    assert run(f"train-{name}", *options, "--steps", 7, "--seed", 5, "--device", "cpu")[0] == 0
+    job, settings = taken
+    assert {field: value for field, value in vars(job).items() if field != "command"} == paths
+    assert (settings.steps, settings.seed) == (7, 5)
+
+
 def test_networks_are_trained_by_three_commands(run, tmp_path, monkeypatch):
-    """As the README has them, on little pictures and for two steps."""
+    """As docs/training.md has them, on little pictures and for two steps."""
     write_pictures(tmp_path, photographs=18, paintings=2, **{"more-paintings": 3})
     look_small(monkeypatch)
     photos, more = ("--content", "photographs"), ("--styles", "more-paintings")

@@ -1,12 +1,15 @@
 """Writing files, reading what was written, and finding those of packages."""
 
+import errno
+from pathlib import Path
+
 import pytest
 import torch
 from conftest import Intruder
 
 from styletransfer.checkpoints import load_checkpoint
 from styletransfer.errors import InvalidInput, UnwritableOutput
-from styletransfer.files import in_package, replacing
+from styletransfer.files import check_place, in_package, replacing
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
@@ -21,6 +24,21 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     with pytest.raises(UnwritableOutput, match="No space left"):
         fail()
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
+
+
+def test_how_long_a_name_may_be_is_for_the_system_to_say(tmp_path, monkeypatch):
+    path = tmp_path / f"{'神' * 100}.png"  # which Windows takes
+    with pytest.raises(UnwritableOutput, match="too long"):
+        check_place(path)
+    stat = Path.stat
+
+    def of_windows(self, **options):
+        if self == path:
+            raise FileNotFoundError(errno.ENOENT, "No such file")
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", of_windows)
+    check_place(path)
 
 
 def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):

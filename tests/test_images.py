@@ -532,6 +532,14 @@ def test_parameters_come_back_out_of_every_format(tmp_path, suffix):
     assert images.read_picture(path).size == (9, 7)
 
 
+@pytest.mark.parametrize("suffix", sorted(images.FORMATS))
+def test_what_another_program_calls_parameters_is_no_trouble(tmp_path, suffix):
+    picture = red()
+    picture.info["styletransfer"] = "no JSON, but é"
+    images.save_picture(picture, tmp_path / f"out{suffix}")
+    assert images.read_metadata(tmp_path / f"out{suffix}") == {}
+
+
 def test_a_picture_of_other_origin_has_no_parameters(tmp_path):
     red().save(tmp_path / "other.png")
     assert images.read_metadata(tmp_path / "other.png") == {}
@@ -606,7 +614,20 @@ def test_transparency_of_a_style_is_laid_on_white():
 
 
 def test_a_folder_lists_its_pictures_in_order_and_nothing_else(tmp_path):
-    names = ["a.JPG", "b.png", "c.psd", "d.tga", "e.ppm", "f.jp2", "g.pgm", "h.jpe", "i.j2k"]
+    names = [
+        "a.JPG",
+        "b.png",
+        "c.psd",
+        "d.tga",
+        "e.ppm",
+        "f.jp2",
+        "g.pgm",
+        "h.jpe",
+        "i.j2k",
+        "j.mpo",
+        "k.apng",
+        "l.jpc",
+    ]
     for name in (*reversed(names), "notes.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in images.find_pictures(tmp_path)] == names

@@ -1,13 +1,16 @@
 """Where results go: which photos there are, and the file that each painting is written to."""
 
 import os
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import soon
 
 from styletransfer import images
-from styletransfer.cli.outputs import is_finished, plan_outputs
+from styletransfer.batches import BatchResult
+from styletransfer.cli.outputs import is_finished, plan_outputs, write_results
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import check_place
 
@@ -51,6 +54,51 @@ def test_an_output_that_is_no_place_for_a_painting_is_refused(output, message):
 def test_a_style_may_be_named_like_a_picture_twice_over():
     planned = plan_outputs(photos("a.jpg", "b.jpg"), None, "starry.jpg")
     assert planned == {Path(name): Path("starry.jpg") / name for name in ("a.jpg", "b.jpg")}
+
+
+def test_a_file_that_was_not_named_is_not_replaced_unless_it_is_a_painting():
+    given = photos("IMG_1.heic")
+    photos("IMG_1.png", "IMG_1-amber.png")
+    for output in (".", None):
+        with pytest.raises(InvalidInput, match="is no painting of this program"):
+            plan_outputs(given, output, "amber")
+    assert plan_outputs(given, ".", "amber", skip_existing=True) == {given[0]: Path("IMG_1.png")}
+    assert plan_outputs(given, "IMG_1.png", "amber") == {given[0]: Path("IMG_1.png")}
+    write_painting(Path("IMG_1.png"))
+    Path("IMG_1-amber.png").write_text("")
+    assert plan_outputs(given, ".", "amber") == {given[0]: Path("IMG_1.png")}
+    assert plan_outputs(given, None, "amber") == {given[0]: Path("IMG_1-amber.png")}
+
+
+@pytest.mark.parametrize("names", [("a/x.jpg", "b/x.jpg"), ("a/y.jpg", "b/Y.jpg")])
+def test_photos_that_would_share_a_file_are_refused(names):
+    with pytest.raises(InvalidInput, match="would both be written to"):
+        plan_outputs(photos(*names), "out", "amber")
+
+
+def test_the_same_photo_twice_is_one_photo():
+    [path] = photos("x.jpg")
+    assert plan_outputs([path, path], "out", "amber") == {path: Path("out/x.jpg")}
+
+
+def test_names_that_no_system_takes_for_one_are_two():
+    given = photos("Fuß.jpg", "Fuss.jpg")
+    assert plan_outputs(given, "out", "amber") == {path: Path("out") / path for path in given}
+
+
+def test_several_photos_do_not_become_a_folder_with_the_name_of_a_picture():
+    with pytest.raises(InvalidInput, match=r"-o c\.bmp is a file"):
+        plan_outputs(photos("a.jpg", "b.jpg"), "c.bmp", "amber")
+
+
+def test_paintings_in_subfolders_are_painted_where_there_is_nothing_else():
+    photos("album/notes.txt")
+    write_painting(Path("album/sea/a.jpg"))
+    planned = plan_outputs([Path("album")], "out", "amber", recursive=True)
+    assert planned == {Path("album/sea/a.jpg"): Path("out/sea/a.jpg")}
+    photos("album/b.jpg")
+    planned = plan_outputs([Path("album")], "out", "amber", recursive=True)
+    assert planned == {Path("album/b.jpg"): Path("out/b.jpg")}
 
 
 def test_names_that_are_made_of_many_styles_are_no_longer_than_a_file_system_takes():
@@ -106,3 +154,20 @@ def test_a_link_in_a_loop_is_one_photo_that_cannot_be_read():
     with pytest.raises(UnreadableImage, match=r"loop\.jpg cannot be read"):
         images.read_picture(Path("in/loop.jpg"))
     check_place(Path("in/loop.jpg"))
+
+
+def test_a_painting_that_is_written_is_not_kept_while_the_next_one_is_painted():
+    kept: list[weakref.ref] = []
+
+    def painted(name):
+        painting = images.Painting(torch.rand(1, 3, 8, 8), None, {})
+        kept.append(weakref.ref(painting))
+        return BatchResult(name, painting)
+
+    def results():
+        yield painted("a.jpg")
+        assert soon(lambda: kept[0]() is None, seconds=5)
+        yield painted("b.jpg")
+
+    outputs = {Path(name): Path("out") / name for name in ("a.jpg", "b.jpg")}
+    assert write_results(results(), outputs, None, lambda: None) == 0

@@ -19,6 +19,8 @@ from styletransfer.cli.shared import EXIT_BAD_INPUT, LogLines, app, report
 from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.memory import is_lack_of_gpu_memory, keep_freed_memory
 
+LONG_NAMES = {"-o": "--output", "-s": "--style"}  # of short options that take a value
+
 
 def main() -> None:
     """Run the command line. A user's mistake is reported in one line, with exit code 2."""
@@ -32,7 +34,7 @@ def main() -> None:
     keep_freed_memory()
     logging.getLogger("styletransfer").handlers = [LogLines()]
     try:
-        _refuse_empty(sys.argv[1:])
+        _check_arguments(sys.argv[1:])
         app(prog_name="styletransfer")
     except StyleTransferError as error:
         report(error)
@@ -55,12 +57,18 @@ def _end_as_ctrl_c(number: int, frame: FrameType | None) -> None:
     stop(number, frame)
 
 
-def _refuse_empty(arguments: Sequence[str]) -> None:
-    """Raise InvalidInput for "", which as a path would be the current folder."""
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise InvalidInput for "", which as a path would be the current folder, and for -o=out.png.
+
+    There the "=" would belong to the name of the file.
+    """
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        if not argument or (name.startswith("--") and equals and not value):
+        is_option = name.startswith("--") or name in LONG_NAMES
+        if not argument or (is_option and equals and not value):
             raise InvalidInput(f"an argument is empty: {argument}''; is a variable not set?")
+        if equals and name in LONG_NAMES:
+            raise InvalidInput(f"{argument}: write {name} {value}, or {LONG_NAMES[name]}={value}")
 
 
 def _version(show: bool) -> None:

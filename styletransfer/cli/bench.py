@@ -12,7 +12,9 @@ FAST_METHODS = ("cin", "adain")
 
 @app.command()
 def bench(
-    side: Annotated[int, typer.Option(help="Pixels of the pictures' sides.", min=64, max=3000)] = 1024,
+    side: Annotated[
+        int, typer.Option(help="Side of the square test picture, in pixels.", min=64, max=3000)
+    ] = 1024,
     device: Device = None,
 ) -> None:
     """Measure how fast this machine paints."""

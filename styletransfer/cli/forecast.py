@@ -13,6 +13,7 @@ from styletransfer.settings import Optimization
 LEAST_PIXELS = 10_000_000  # below that, the estimate could take as long as the painting
 LONG = 10.0  # seconds
 MUCH = 2e9  # bytes
+LARGE = 2000  # pixels, the long side at which a photo is painted; its strokes have a fixed size in pixels
 
 
 def result_sizes(photos: Iterable[Path], size: int | None) -> dict[Path, tuple[int, int]]:
@@ -32,8 +33,16 @@ def announce(
     method: str,
     optimization: Optimization | None,
 ) -> None:
-    """Say how long paintings of these sizes will take and how much memory they need, if either is much."""
+    """Say how long paintings of these sizes will take and how much memory they need, if either is much.
+
+    Also say where strokes will look small; gatys begins with a small picture, and its strokes grow with it.
+    """
     sizes = list(sizes)
+    if method != "gatys" and any(max(size) > LARGE * stroke_size for size in sizes):
+        say(
+            "strokes look small in pictures this large: --stroke-size 2 makes them broader, and so does a "
+            "smaller --size"
+        )
     if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS * stroke_size**2:
         return
     found = []

@@ -20,13 +20,19 @@ LONGEST_MADE_NAME = 200  # bytes, of names that are made from styles
 
 
 def plan_outputs(
-    photos: list[Path], output: str | None, styles: str, *, recursive: bool = False
+    photos: list[Path],
+    output: str | None,
+    styles: str,
+    *,
+    recursive: bool = False,
+    skip_existing: bool = False,
 ) -> dict[Path, Path]:
     """Photo -> file to write, for photos and folders of photos.
 
     Args:    output: a file for one photo; a folder for several photos, or if it exists, ends in a slash or has
              no suffix; None for a name made from `styles`;
-             recursive: look into subfolders as well, and make the same subfolders in `output`.
+             recursive: look into subfolders as well, and make the same subfolders in `output`;
+             skip_existing: files that are there already will be left alone.
     Raises:  InvalidInput, UnwritableOutput.
     """
     if output == "-":
@@ -37,7 +43,7 @@ def plan_outputs(
         planned = {photos[0]: Path(output or _shortened(f"{photos[0].stem}-{styles}") + ".png")}
     else:
         folder = Path(output or _shortened(styles))
-        names_file = output and not _means_folder(output) and folder.suffix.lower() in images.FORMATS
+        names_file = output and not _means_folder(output) and folder.suffix.lower() in images.PICTURE_SUFFIXES
         if folder.is_file() or names_file:
             raise InvalidInput(f"-o {folder} is a file; name a folder, or for one photo a file such as out.png")
         sources = _without_results(sources, photos, folder)
@@ -48,6 +54,8 @@ def plan_outputs(
         refuse_replacing(photos_there.get(real(target), source), target)
         if one_file or target.parent.exists():  # a folder is made when painting begins
             images.check_writable(target)
+        if not (one_file and output) and not skip_existing:
+            _refuse_replacing_others(target)
     return planned
 
 
@@ -61,7 +69,7 @@ def _means_folder(output: str | None) -> bool:
 def _refuse_shared(planned: Mapping[Path, Path]) -> None:
     owners: dict[str, Path] = {}
     for source, target in planned.items():
-        other = owners.setdefault(str(target).casefold(), source)
+        other = owners.setdefault(str(target).lower(), source)
         if other != source:
             raise InvalidInput(f"{other} and {source} would both be written to {target}; rename one")
 
@@ -69,10 +77,22 @@ def _refuse_shared(planned: Mapping[Path, Path]) -> None:
 def is_finished(target: Path) -> bool:
     """Whether there is a result, neither stopped early nor emptied by a power cut."""
     try:
-        there = target.exists() and target.stat().st_size > 0
-        return there and not images.read_metadata(target).get("stopped")
+        return _is_there(target) and not images.read_metadata(target).get("stopped")
     except UnreadableImage:
         return True  # not written by this program
+
+
+def _is_there(target: Path) -> bool:
+    return target.exists() and target.stat().st_size > 0
+
+
+def _refuse_replacing_others(target: Path) -> None:
+    """Raise InvalidInput where a name that was made here is that of a file which is no painting."""
+    if _is_there(target) and not _is_painting(target):
+        raise InvalidInput(
+            f"{target} exists, and is no painting of this program; name another output, or leave such files "
+            "alone with --skip-existing"
+        )
 
 
 def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
@@ -130,6 +150,7 @@ def write_results(
         for result in results:
             failed += sum(each.result() for each in writing)  # so that only one picture waits in memory
             writing = [writer.submit(_write, result, outputs[Path(str(result.source))], lines)]
+            del result  # or it would stay in memory while the next one is painted
             on_done()
         failed += sum(each.result() for each in writing)
     return failed
@@ -171,16 +192,18 @@ def _add_line(lines: TextIO, text: str) -> None:
 def _find_sources(photos: list[Path], recursive: bool) -> dict[Path, Path]:
     """Photo -> subfolder of the output where its result goes. Raises InvalidInput.
 
-    Paintings that earlier runs left in subfolders do not count as photos.
+    Paintings that earlier runs left in subfolders do not count as photos, unless they are all there is.
     """
     found: dict[Path, Path] = {}
+    paintings: dict[Path, Path] = {}
     for photo in photos:
         if photo.is_dir():
             for source in images.find_pictures(photo, recursive=recursive):
-                if source.parent == photo or not _is_painting(source):
-                    found[source] = source.parent.relative_to(photo)
+                left_there = source.parent != photo and _is_painting(source)
+                (paintings if left_there else found)[source] = source.parent.relative_to(photo)
         else:
             found[photo] = Path()
+    found = found or paintings
     if not found:
         deeper = not recursive and any(each.is_dir() for each in photos[0].iterdir())
         further = "; use --recursive to include its subfolders" if deeper else ""
@@ -220,12 +243,12 @@ def _named_apart(folders: Mapping[Path, Path]) -> dict[Path, Path]:
     """
     kept = {source for source in folders if source.suffix.lower() in images.FORMATS}
     planned = {source: folders[source] / (source.stem + source.suffix.lower()) for source in kept}
-    taken = {str(target).casefold() for target in planned.values()}
+    taken = {str(target).lower() for target in planned.values()}
     for source in folders:
         if source not in kept:
             target = folders[source] / f"{source.stem}.png"
-            if str(target).casefold() in taken:
+            if str(target).lower() in taken:
                 target = folders[source] / f"{source.name}.png"
-            taken.add(str(target).casefold())
+            taken.add(str(target).lower())
             planned[source] = target
     return {source: planned[source] for source in folders}

@@ -1,6 +1,8 @@
 """The command `stylize`, which paints photos."""
 
+import inspect
 from contextlib import nullcontext
+from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +14,15 @@ from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
     Device,
+    PreserveColor,
     Quiet,
+    StrokeSize,
     StylesDir,
     app,
+    as_option,
     beginning,
     errors,
+    method_names,
     pairs,
     parse_settings,
     progress,
@@ -26,13 +32,6 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.errors import InvalidInput
 from styletransfer.text import encodable
-
-
-def _methods(incomplete: str) -> list[str]:
-    from styletransfer.methods import METHODS
-
-    return beginning(incomplete, METHODS)
-
 
 Styles = Annotated[
     list[str],
@@ -45,8 +44,6 @@ Styles = Annotated[
 ]
 Strength = Annotated[float, typer.Option(help=settings.STRENGTH.help)]
 Size = Annotated[int | None, typer.Option(help=with_limits(settings.SIZE))]
-StrokeSize = Annotated[float, typer.Option(help=with_limits(settings.STROKE_SIZE))]
-PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
 
 
 @app.command()
@@ -97,15 +94,22 @@ def stylize(
         typer.Option(
             help="cin: fast. adain: another network, which follows a picture's palette more than its "
             "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far.",
-            autocompletion=_methods,
+            autocompletion=method_names,
         ),
     ] = "cin",
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="STYLE=MASK: a picture that is white where the style is painted, black where not; greys of "
-            "different masks add up. A style without a mask is painted everywhere. A picture used as a style "
-            "goes by its file name: painting.jpg=mask.png. Repeatable."
+            help="STYLE=MASK: a picture that is white where the style is painted, black where not, or what was "
+            "cut out of a picture; greys of different masks add up. A style without a mask is painted "
+            "everywhere. A picture used as a style goes by its file name: painting.jpg=mask.png. Repeatable."
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of masks: a picture that is white where the photo stays as it is, or what was cut "
+            "out of the photo, such as a person."
         ),
     ] = None,
     style_mask: Annotated[
@@ -141,9 +145,8 @@ def stylize(
         typer.Option(
             "--set",
             help="gatys: another setting, as name=value, such as start=photo, content_layer=relu4_1, "
-            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; an unknown "
-            "name, such as help, lists all with their defaults, and styletransfer/settings.py says what they "
-            "mean.",
+            "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; --set help "
+            "explains all.",
         ),
     ] = None,
     styles_dir: StylesDir = None,
@@ -157,23 +160,38 @@ def stylize(
     from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing_any, write_results
     from styletransfer.cli.watch import Watch
 
+    if setting and "help" in setting:
+        _explain_settings()
+        return
     mix = _parse_mix(style)
     named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
-    wishes = [*(setting or []), *(f"{key}={value}" for key, value in named.items() if value is not None)]
+    chosen = {name: value for name, value in named.items() if value is not None}
     given = {**named, "plot": plot, "previews": previews, "set": setting}
-    only = [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
+    only = [as_option(name) for name, value in given.items() if value is not None]
     if method != "gatys" and only:
         raise InvalidInput(f"{only[0]} only works with --method gatys")
     if steps is not None and seconds is not None:
         raise InvalidInput("--steps and --seconds exclude each other; give one of them")
     if color_mode is not None and preserve_color == 0:
         raise InvalidInput("--color-mode needs --preserve-color; give how much of the colours to keep, up to 1")
-    optimization = parse_settings(wishes, settings.Optimization()) if wishes else None
+    optimization = None
+    if setting or chosen:
+        usual = parse_settings([f"{name}={value}" for name, value in chosen.items()], settings.Optimization())
+        optimization = parse_settings(setting or [], usual, named)
     names = {encodable(Path(name).name) for name in mix}
     masks = pairs(mask, "--mask", "STYLE=MASK", names)
+    if masks and keep:
+        raise InvalidInput("--mask and --keep exclude each other; make the masks black where the photo is kept")
     style_masks = pairs(style_mask, "--style-mask", "NAME=MASK", names)
-    outputs = plan_outputs(photos, output, "-".join(Path(name).stem for name in mix), recursive=recursive)
-    looked_at = [*mix, *masks.values(), *style_masks.values(), *_start_pictures(optimization)]
+    outputs = plan_outputs(
+        photos,
+        output,
+        "-".join(Path(name).stem for name in mix),
+        recursive=recursive,
+        skip_existing=skip_existing,
+    )
+    kept = [str(keep)] if keep else []
+    looked_at = [*mix, *masks.values(), *kept, *style_masks.values(), *_start_pictures(optimization)]
     refuse_replacing_any(outputs, [Path(name) for name in looked_at if isfile(name)], manifest, plot, previews)
     planned = len(outputs)
     if skip_existing:
@@ -190,6 +208,7 @@ def stylize(
         preserve_color=preserve_color,
         color_mode=color_mode or "luminance",
         masks=masks,
+        keep=keep,
         style_masks=style_masks,
         optimization=optimization,
         on_step=watch,
@@ -201,7 +220,13 @@ def stylize(
         announce(transfer, sizes.values(), stroke_size, method, optimization)
     try:
         with progress("painting", len(outputs), quiet) as bar, watch.on(bar) if watch else nullcontext():
-            failed = write_results(results, outputs, manifest, lambda: bar.advance(bar.task_ids[0]))
+
+            def on_done() -> None:
+                bar.advance(bar.task_ids[0])
+                if watch and watch.is_told_to_end and planned > 1:
+                    raise KeyboardInterrupt
+
+            failed = write_results(results, outputs, manifest, on_done)
     except KeyboardInterrupt:
         if planned > 1:
             note = "stopped; finished paintings are kept. Run the same command with --skip-existing to continue"
@@ -216,6 +241,15 @@ def stylize(
         say(f"wrote {len(outputs) - failed} of {planned} pictures{there}")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def _explain_settings() -> None:
+    """Print what --set can change."""
+    usual = settings.Optimization()
+    _, _, told = (inspect.getdoc(usual) or "").partition("Args:")
+    fields, _, _ = told.partition("Raises:")
+    defaults = ", ".join(f"{name}={value}" for name, value in asdict(usual).items())
+    say("\n".join([*map(str.strip, fields.strip().splitlines()), f"Defaults: {defaults}"]))
 
 
 def _start_pictures(optimization: settings.Optimization | None) -> list[str]:

@@ -9,13 +9,18 @@ import typer
 from styletransfer import settings
 from styletransfer.cli.shared import (
     Device,
+    PreserveColor,
     Quiet,
+    StrokeSize,
     StylesDir,
     app,
+    errors,
+    method_names,
     print_json,
     progress,
     report,
     say,
+    shown,
     style_names,
 )
 from styletransfer.errors import InvalidInput, InvalidStyleFile
@@ -30,7 +35,8 @@ def sheet(
         typer.Option("--style", "-s", help="Only this style. Repeatable.", autocompletion=style_names),
     ] = None,
     strengths: Annotated[
-        str | None, typer.Option(help="A column for each of these strengths, such as 0.25,0.5,0.75,1.")
+        str | None,
+        typer.Option(help='A column for each of these strengths: "0.25,0.5,0.75,1", in quotes in PowerShell.'),
     ] = None,
     size: Annotated[
         int,
@@ -38,6 +44,11 @@ def sheet(
             help=f"Long side of each picture in pixels, {settings.SIZE.least} to {settings.SIZE.most}."
         ),
     ] = 320,
+    stroke_size: StrokeSize = settings.STROKE_SIZE.default,
+    preserve_color: PreserveColor = settings.PRESERVE_COLOR.default,
+    method: Annotated[
+        str, typer.Option(help="cin, adain or gatys, as for stylize.", autocompletion=method_names)
+    ] = "cin",
     columns: Annotated[int, typer.Option(help="Pictures in a row, without --strengths.", min=1)] = 6,
     with_photo: Annotated[
         bool, typer.Option("--photo/--no-photo", help="Show the photo itself first, without --strengths.")
@@ -61,20 +72,34 @@ def sheet(
     reduced = picture.resized(small)
     original = images.to_pil(reduced.rgb, reduced.alpha)
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
-    for name in style or []:
-        transfer.stylize_batch([], name)  # an error now, not after the others are painted
+    for name in style or []:  # an error now, not after the others are painted
+        transfer.stylize_batch([], name, method=method, stroke_size=stroke_size, preserve_color=preserve_color)
     names = style or list(transfer.styles)
     steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
     across = len(steps) if len(steps) > 1 else columns
     photos = [("photo", original)] if with_photo and len(steps) == 1 else []
-    images.check_fits(output, images.sheet_size(small, len(photos) + len(names) * len(steps), across))
+    height, width = images.sheet_size(small, len(photos) + len(names) * len(steps), across)
+    if height * width > settings.MAX_PIL_PIXELS:
+        raise InvalidInput(
+            f"the sheet would have {width}x{height} pixels, more than {settings.MAX_PIL_PIXELS:,}; "
+            "give a smaller --size, or fewer styles"
+        )
+    images.check_fits(output, (height, width))
     cells = []
     with progress("painting", len(names) * len(steps), quiet) as bar:
         for name in names:
             for strength in steps:
                 label = Path(name).name if len(steps) == 1 else f"{Path(name).name} {strength:g}"
                 try:
-                    cells.append((label, transfer.stylize(original, name, strength=strength)))
+                    painted = transfer.stylize(
+                        original,
+                        name,
+                        method=method,
+                        strength=strength,
+                        stroke_size=stroke_size,
+                        preserve_color=preserve_color,
+                    )
+                    cells.append((label, painted))
                 except InvalidStyleFile as error:  # one that was learned with an earlier network
                     report(error)
                     break
@@ -87,16 +112,28 @@ def sheet(
 
 
 @app.command()
-def info(picture: Annotated[Path, typer.Argument(help="A picture made by this program.")]) -> None:
+def info(
+    picture: Annotated[Path, typer.Argument(help="A picture made by this program.")],
+    command: Annotated[
+        bool, typer.Option("--command", help="Print the command that paints a photo so, instead.")
+    ] = False,
+) -> None:
     """Print how a picture was made, as JSON."""
     from styletransfer import images
+    from styletransfer.cli.again import command_for
 
     parameters = images.read_metadata(picture)
     if not parameters:
         raise InvalidInput(
             f"{picture} carries no parameters: only paintings of this program do, unless another removed them"
         )
-    print_json(parameters)
+    if not command:
+        print_json(parameters)
+        return
+    told, notes = command_for(parameters)
+    say(told)
+    for note in notes:
+        errors.print(shown(note), soft_wrap=True, highlight=False, markup=False)
 
 
 def _parse_numbers(text: str) -> list[float]:

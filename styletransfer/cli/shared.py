@@ -26,19 +26,14 @@ from styletransfer.errors import InvalidInput, StyleTransferError
 from styletransfer.files import package_folder
 from styletransfer.stylefolders import find_styles, users_folder
 from styletransfer.text import encodable, is_shown
+from styletransfer.training.settings import AdainTraining, BaseTraining, PredictorTraining
 
 if TYPE_CHECKING:
     from styletransfer import core
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-Settings = TypeVar(
-    "Settings",
-    settings.BaseTraining,
-    settings.AdainTraining,
-    settings.PredictorTraining,
-    settings.Optimization,
-)
+Settings = TypeVar("Settings", BaseTraining, AdainTraining, PredictorTraining, settings.Optimization)
 
 app = typer.Typer(
     help="Turn a photo into a painting, in any style or blend of styles.",
@@ -48,19 +43,32 @@ app = typer.Typer(
 console = Console(emoji=False)
 errors = Console(stderr=True, emoji=False)
 
+
+def with_limits(number: settings.Range) -> str:
+    """Its help, and from where to where it may be."""
+    return f"{number.help} {number.least:g} to {number.most:g}."
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: the best one available.")]
+StrokeSize = Annotated[float, typer.Option(help=with_limits(settings.STROKE_SIZE))]
+PreserveColor = Annotated[float, typer.Option(help=settings.PRESERVE_COLOR.help)]
 StylesDir = Annotated[
     Path | None,
     typer.Option(help="Existing folder of your own style files, instead of the one in your user data folder."),
 ]
 
 
-def parse_settings(options: list[str], defaults: Settings) -> Settings:
-    """The settings with fields such as "matrix_rate=0.01" replaced. Raises InvalidInput."""
+def parse_settings(options: list[str], defaults: Settings, own: Collection[str] = ()) -> Settings:
+    """The settings with fields such as "matrix_rate=0.01" replaced.
+
+    Raises InvalidInput, also for those that have options of their `own`.
+    """
     values = asdict(defaults)
     for option in options:
         name, _, text = option.partition("=")
+        if name in own:
+            raise InvalidInput(f"--set {option}: this has an option of its own; write {as_option(name)} {text}")
         if name not in values:
             known = ", ".join(f"{each}={value}" for each, value in values.items())
             raise InvalidInput(
@@ -71,6 +79,11 @@ def parse_settings(options: list[str], defaults: Settings) -> Settings:
         except ValueError:
             raise InvalidInput(f"--set {option}: expected a number such as {values[name]}") from None
     return replace(defaults, **values)
+
+
+def as_option(name: str) -> str:
+    """The option for a parameter of that name."""
+    return f"--{name.replace('_', '-')}"
 
 
 def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str]) -> dict[str, str]:
@@ -97,10 +110,22 @@ def beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def method_names(incomplete: str) -> list[str]:
+    """Methods that begin so."""
+    from styletransfer.methods import METHODS
+
+    return beginning(incomplete, METHODS)
+
+
 def style_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names of styles that begin so, of the folder that the line names or of the user's own."""
-    own = context.params.get("styles_dir") or users_folder()
-    return beginning(incomplete, find_styles([package_folder("styles"), *([own] if own else [])]))
+    return beginning(incomplete, known_styles(context.params.get("styles_dir")))
+
+
+def known_styles(styles_dir: Path | None = None) -> list[str]:
+    """Names of the shipped styles and of those in a folder, by default the user's own."""
+    own = styles_dir or users_folder()
+    return list(find_styles([package_folder("styles"), *([own] if own else [])]))
 
 
 @contextmanager
@@ -115,11 +140,6 @@ def show_losses(bar: Progress, progress: "core.Progress", task: TaskID | None = 
     """Show the losses and the step in a line of the bar, the first one unless `task` names another."""
     losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
     bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
-
-
-def with_limits(number: settings.Range) -> str:
-    """Its help, and from where to where it may be."""
-    return f"{number.help} {number.least:g} to {number.most:g}."
 
 
 def shown(text: str) -> str:

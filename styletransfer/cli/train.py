@@ -25,6 +25,7 @@ from styletransfer.cli.shared import (
     with_limits,
 )
 from styletransfer.text import recorded
+from styletransfer.training.settings import AdainTraining, BaseTraining, PredictorTraining, StyleTraining
 
 if TYPE_CHECKING:
     from styletransfer import core
@@ -47,7 +48,7 @@ Setting = Annotated[
     typer.Option(
         "--set",
         help="Another setting, as name=value, such as contents=4. Repeatable; an unknown name, such as help, "
-        "lists all with their defaults, and styletransfer/settings.py says what they mean.",
+        "lists all with their defaults, and styletransfer/training/settings.py says what they mean.",
     ),
 ]
 
@@ -59,19 +60,22 @@ def train_style(
     content: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of photographs to learn on, subfolders left out. Default: a few that are installed "
-            "already."
+            help="Folder of photographs to learn on, subfolders left out. Default: five photographs of the "
+            "installed Gradio package, and generated textures."
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            help=f"Optimisation steps, at most {settings.StyleTraining.most_steps}; "
-            f"{settings.StyleTraining.steps} unless --seconds is given."
+            help=f"Optimisation steps, at most {StyleTraining.most_steps}; "
+            f"{StyleTraining.steps} unless --seconds is given."
         ),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(help="Seconds to spend on learning, without loading.")
+        float | None,
+        typer.Option(
+            help="Seconds to spend on learning; loading is not counted. With --steps too, whichever ends first."
+        ),
     ] = None,
     style_size: Annotated[int, typer.Option(help=with_limits(settings.STYLE_SIZE))] = settings.STYLE_SIDE,
     out: Annotated[
@@ -86,7 +90,7 @@ def train_style(
     from styletransfer.api import StyleTransfer
 
     transfer = StyleTransfer(device=device, styles_dir=styles_dir)
-    with progress("preparing", steps or settings.StyleTraining.steps, quiet) as bar:
+    with progress("preparing", steps or StyleTraining.steps, quiet) as bar:
 
         def on_step(progress: "core.Progress") -> None:
             show_losses(bar, progress)
@@ -120,8 +124,8 @@ def train_base(
     catalogue: Annotated[
         Path | None,
         typer.Option(
-            help="CSV of the paintings to keep: slug, picture (file name without its ending), title, artist, "
-            "year, rights."
+            help="CSV of the paintings that become styles; default: all. Columns: slug, picture (file name "
+            "without its ending), title, artist, year, rights."
         ),
     ] = None,
     wide: Annotated[
@@ -138,8 +142,8 @@ def train_base(
         Path | None,
         typer.Option(help="Folder with models/ and styles/ to start from. Default: random weights."),
     ] = None,
-    steps: Steps = settings.BaseTraining.steps,
-    seed: Seed = settings.BaseTraining.seed,
+    steps: Steps = BaseTraining.steps,
+    seed: Seed = BaseTraining.seed,
     setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -147,8 +151,8 @@ def train_base(
     """Train the base network and its styles; run it again to continue from the last checkpoint."""
     from styletransfer.training.base_job import BaseJob, train_base
 
-    job = BaseJob(content, styles, out, wide, catalogue, preview, start)
-    _train("train-base", train_base, job, settings.BaseTraining(steps=steps, seed=seed), setting, device, quiet)
+    job = BaseJob(content, styles, out, wide=wide, catalogue=catalogue, preview=preview, start=start)
+    _train("train-base", train_base, job, BaseTraining(steps=steps, seed=seed), setting, device, quiet)
 
 
 @app.command("train-adain")
@@ -157,8 +161,8 @@ def train_adain(
     styles: Paintings,
     out: Out,
     start: Start = None,
-    steps: Steps = settings.AdainTraining.steps,
-    seed: Seed = settings.AdainTraining.seed,
+    steps: Steps = AdainTraining.steps,
+    seed: Seed = AdainTraining.seed,
     setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -166,7 +170,7 @@ def train_adain(
     """Train the decoder of the method adain; run it again to continue from the last checkpoint."""
     from styletransfer.training.adain_job import AdainJob, train_adain
 
-    job, usual = AdainJob(content, styles, out, start), settings.AdainTraining(steps=steps, seed=seed)
+    job, usual = AdainJob(content, styles, out, start=start), AdainTraining(steps=steps, seed=seed)
     _train("train-adain", train_adain, job, usual, setting, device, quiet)
 
 
@@ -180,8 +184,8 @@ def train_predictor(
         typer.Option(help="Folder with the models/ and styles/ to predict for. Default: the shipped ones."),
     ] = None,
     start: Start = None,
-    steps: Steps = settings.PredictorTraining.steps,
-    seed: Seed = settings.PredictorTraining.seed,
+    steps: Steps = PredictorTraining.steps,
+    seed: Seed = PredictorTraining.seed,
     setting: Setting = None,
     device: Device = None,
     quiet: Quiet = False,
@@ -189,8 +193,8 @@ def train_predictor(
     """Train the predictor of gamma and beta; run it again to continue from the last checkpoint."""
     from styletransfer.training.predictor_job import PredictorJob, train_predictor
 
-    job = PredictorJob(content, styles, out, base, start)
-    usual = settings.PredictorTraining(steps=steps, seed=seed)
+    job = PredictorJob(content, styles, out, base=base, start=start)
+    usual = PredictorTraining(steps=steps, seed=seed)
     _train("train-predictor", train_predictor, job, usual, setting, device, quiet)
 
 
@@ -211,7 +215,7 @@ def _train(
     """Run a job of `training`, with its losses in a bar."""
     from styletransfer.device import choose_device, choose_dtype
 
-    chosen, used = parse_settings(setting or [], usual), choose_device(device)
+    chosen, used = parse_settings(setting or [], usual, ("steps", "seed")), choose_device(device)
     paths = {name: value for name, value in vars(job).items() if name != "command"}
     told = recorded(command, **paths, set=setting or [], steps=usual.steps, seed=usual.seed)
     with progress("preparing", chosen.steps, quiet) as bar:

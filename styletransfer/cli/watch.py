@@ -18,7 +18,7 @@ PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 class Watch:
     """An `on_step` for the method "gatys": Ctrl-C ends the current picture, which is kept as it is; a second
-    Ctrl-C ends the command.
+    Ctrl-C ends the command. `is_told_to_end` says whether the system asked for that at once, by another signal.
 
     Args:    plot: file for the losses; previews: folder for pictures of the work in progress.
     Raises:  InvalidInput where no plot can be drawn, UnwritableOutput.
@@ -26,6 +26,7 @@ class Watch:
 
     def __init__(self, plot: Path | None, previews: Path | None) -> None:
         self.plot, self.previews = plot, previews
+        self.is_told_to_end = False
         self._bar: Progress | None = None
         self._stopped = threading.Event()
         self._curve: list[tuple[float, float, float]] = []  # objective, content, style
@@ -41,8 +42,9 @@ class Watch:
         bar.add_task("optimising", total=None)
         before = signal.getsignal(signal.SIGINT)
 
-        def stop(*_: object) -> None:
+        def stop(number: int, _: object) -> None:
             self._stopped.set()
+            self.is_told_to_end |= number != signal.SIGINT  # a closed terminal cannot press Ctrl-C again
             signal.signal(signal.SIGINT, before)  # so that the second time ends the command
 
         signal.signal(signal.SIGINT, stop)
@@ -58,7 +60,8 @@ class Watch:
         if self._bar:
             show_losses(self._bar, progress, self._bar.task_ids[-1])
         if self.previews and progress.preview is not None:
-            picture = images.to_pil(progress.preview)
+            made_here = {"preview": len(self._curve)}  # so that it is not taken for a photo later on
+            picture = images.to_pil(progress.preview, metadata=made_here)
             try:
                 images.save_picture(picture, self.previews / f"{len(self._curve):05d}.png")
             except UnwritableOutput as error:  # the painting is worth more than its previews

@@ -15,7 +15,6 @@ from styletransfer.images.resizing import (
     as_style,
     resize,
     resize_long_side,
-    resize_short_side,
     resize_within,
     with_long_side,
 )
@@ -54,7 +53,6 @@ __all__ = [
     "release",
     "resize",
     "resize_long_side",
-    "resize_short_side",
     "resize_within",
     "save_picture",
     "save_preview",

@@ -22,8 +22,8 @@ READ_FORMATS = (
     "TGA",
 )
 PICTURE_SUFFIXES = frozenset(FORMATS) | {
-    *(".avif", ".avifs", ".bmp", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2k", ".jfif", ".jp2"),
-    *(".jpe", ".jpx", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".tga"),
+    *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".heic", ".heics", ".heif", ".hif", ".ico", ".j2c", ".j2k"),
+    *(".jfif", ".jp2", ".jpc", ".jpe", ".jpf", ".jpx", ".mpo", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".tga"),
 }
 
 

@@ -25,13 +25,6 @@ def as_bytes(image: Tensor) -> Tensor:
     return signed.view(torch.uint8).bitwise_xor_(128)
 
 
-def resize_short_side(image: Tensor, side: int) -> Tensor:
-    """The picture (1, C, H, W) with its short side at `side` pixels, aspect kept, antialiased."""
-    height, width = image.shape[-2:]
-    scale = side / min(height, width)
-    return resize(image, (round(height * scale), round(width * scale)))
-
-
 def as_style(image: Tensor, side: int) -> Tensor:
     """The picture (1, C, H, W) in the size at which its style is taken, the short side at `side` pixels.
 
