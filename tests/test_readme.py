@@ -29,7 +29,7 @@ COMMANDS = [
     line
     for block in blocks("sh")
     for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("styletransfer ") and not re.search("train-(base|adain|predictor)", line)
+    if line.startswith("styletransfer ")
 ]
 
 
