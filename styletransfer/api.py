@@ -20,7 +20,7 @@ from styletransfer.estimate import Estimate, estimate
 from styletransfer.files import package_folder, version_of
 from styletransfer.images import ImageSource
 from styletransfer.picturestyles import PictureStyles
-from styletransfer.request import Options, Request, checked_size
+from styletransfer.request import Options, Request, cost_of
 from styletransfer.settings import (
     MAX_PIL_PIXELS,
     PRESERVE_COLOR,
@@ -30,13 +30,13 @@ from styletransfer.settings import (
     STYLE_SIZE,
     WORKERS,
     Optimization,
-    StyleTraining,
     is_finite,
     is_number,
 )
 from styletransfer.stylebank import StyleBank, to_slug
 from styletransfer.stylefolders import SUFFIX, users_folder
 from styletransfer.text import encodable, recorded
+from styletransfer.training.settings import StyleTraining
 from styletransfer.weights import MANIFEST_FILE, load_base
 
 StyleName = str | Path | Image | Style  # the name of a style, or a style; or a picture to take the style from
@@ -68,7 +68,7 @@ class StyleTransfer:
         self._stylizers: dict[str, tuple[object, Stylizer]] = {}  # with the version of the weight files
         self._loading = threading.Lock()  # once, however many ask at the same time
         self._pictures = PictureStyles(self._models_dir, self._device)
-        self._bank = StyleBank(package_folder("styles"), self._styles_dir or users_folder())
+        self._bank = StyleBank(package_folder("styles"), own=self._styles_dir or users_folder())
 
     @property
     def styles(self) -> dict[str, StyleInfo]:
@@ -108,7 +108,8 @@ class StyleTransfer:
                  style_side: pixels of the picture's short side when it is looked at, 64 to 2048: the size of
                  the strokes;
                  folder: for the style file; default: the user's own styles;
-                 resume: continue the interrupted fit of this name;
+                 resume: continue the interrupted fit of this name; if another style has it meanwhile, this one
+                 gets a number, "my-style-2";
                  on_step: called with losses and, every few seconds, a preview; raising `Cancelled` in it ends
                  the fit, and what has been learned so far is kept.
         Raises:  StyleTransferError: UnreadableImage, InvalidInput, UnwritableOutput, MissingWeights,
@@ -128,8 +129,9 @@ class StyleTransfer:
             style_side=int(style_side),
         )
         slug = to_slug(name)
-        bank = StyleBank(self._bank.shipped, Path(folder)) if folder else self._bank_for_own()
-        bank.check_free(slug)
+        bank = StyleBank(*self._bank.shipped, own=Path(folder)) if folder else self._bank
+        if not resume or bank.is_shipped(slug):
+            bank.check_free(slug)
         job = StyleJob(
             image=image,
             title=name,
@@ -152,7 +154,7 @@ class StyleTransfer:
 
     def check_name(self, name: str) -> None:
         """Raise InvalidInput unless a style of that title can be learned into the user's own styles."""
-        self._bank_for_own().check_free(to_slug(name))
+        self._bank.check_free(to_slug(name))
 
     @on_the_cpu()
     def style_preview(self, name: str) -> bytes:
@@ -165,7 +167,8 @@ class StyleTransfer:
         The styles of this one's `styles_dir` can still be used, as if they were shipped.
         """
         other = copy.copy(self)
-        other._bank = StyleBank(package_folder("styles"), Path(styles_dir), self._styles_dir)
+        shipped = [package_folder("styles"), *([self._styles_dir] if self._styles_dir else [])]
+        other._bank = StyleBank(*shipped, own=Path(styles_dir))
         return other
 
     def remove_style(self, name: str) -> None:
@@ -188,7 +191,7 @@ class StyleTransfer:
         Raises InvalidStyleFile, InvalidInput where the name is taken, UnwritableOutput.
         """
         network, sha256 = load_base(self._models_dir)
-        return self._bank_for_own().add_file(Path(path), sha256, network.config.row_length)
+        return self._bank.add_file(Path(path), sha256, network.config.row_length)
 
     def stylize(
         self,
@@ -202,6 +205,7 @@ class StyleTransfer:
         preserve_color: float = PRESERVE_COLOR.default,
         color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
+        keep: ImageSource | None = None,
         style_masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | Mapping[str, Any] | None = None,
         on_step: OnStep | None = None,
@@ -217,15 +221,18 @@ class StyleTransfer:
                  strength: 0 gives the photo back, 1 the full painting;
                  size: long side of the result in pixels, 1 to 16384; default: the photo's own;
                  stroke_size: 0.25 to 4 times the usual one: the photo is painted at 1/stroke_size of its size,
-                 and the painting scaled back;
+                 and the painting scaled back; what "cin" has enlarged it then paints over in part, for sharp
+                 fine strokes on the broad ones;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
-                 masks: style name -> a grey picture, white where the style belongs and black where it does not,
+                 masks: style name -> a mask, white where the style belongs and black where it does not, or what
+                 was cut out of a picture, with transparency: the style belongs where there is something. It is
                  scaled to the photo; where all are black the photo stays as it is, and greys of different masks
                  add up. A style without a mask belongs everywhere. A picture goes by the name of its file,
                  "painting.jpg"; a PIL image by "picture", a second one by "picture-2";
-                 style_masks: the name of a picture used as a style -> a grey picture, white where its style is
-                 taken from;
+                 keep: instead of masks, one that is white where the photo stays as it is;
+                 style_masks: the name of a picture used as a style -> a mask, white where its style is taken
+                 from;
                  optimization: the settings of "gatys", or its fields by name;
                  on_step: called with the progress; raising `Cancelled` in it stops the work, and "gatys"
                  then returns what it has.
@@ -235,7 +242,7 @@ class StyleTransfer:
                  in `styletransfer.errors`.
         """
         options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
-        request = self._request(style, method, masks or {}, style_masks or {}, options)
+        request = self._request(style, method, masks or {}, style_masks or {}, options, keep)
         picture = request.read(image)
         height, width = picture.size
         if height * width > MAX_PIL_PIXELS:
@@ -258,6 +265,7 @@ class StyleTransfer:
         preserve_color: float = PRESERVE_COLOR.default,
         color_mode: str = "luminance",
         masks: Mapping[str, ImageSource] | None = None,
+        keep: ImageSource | None = None,
         style_masks: Mapping[str, ImageSource] | None = None,
         optimization: Optimization | Mapping[str, Any] | None = None,
         on_step: OnStep | None = None,
@@ -278,7 +286,7 @@ class StyleTransfer:
             told = "this" if isinstance(sources, Image) else repr(str(sources))
             raise InvalidInput(f"{told} is one photo; give a list, or use `stylize`")
         options = Options(strength, size, stroke_size, preserve_color, color_mode, _optimization(optimization))
-        request = self._request(style, method, masks or {}, style_masks or {}, options)
+        request = self._request(style, method, masks or {}, style_masks or {}, options, keep)
         return paint_all(request, sources, on_step, workers)
 
     def estimate(
@@ -297,7 +305,7 @@ class StyleTransfer:
         STROKE_SIZE.check("stroke_size", stroke_size)
         if not _is_size(size):
             raise InvalidInput(f"size is {size!r}; give height and width in pixels")
-        cost = self._stylizer(method).cost(checked_size(size, stroke_size), _optimization(optimization))
+        cost = cost_of(self._stylizer(method), size, stroke_size, _optimization(optimization))
         return estimate(cost, self._device)
 
     # A caller's mode does not hold: what is kept here could not take part in a gradient later on.
@@ -310,6 +318,7 @@ class StyleTransfer:
         masks: Mapping[str, ImageSource],
         style_masks: Mapping[str, ImageSource],
         options: Options,
+        keep: ImageSource | None = None,
     ) -> Request:
         """Everything about a painting except the photo, checked and loaded."""
         styles: dict[str, Style] = {}
@@ -339,6 +348,10 @@ class StyleTransfer:
         weights = normalise_weights(weights)
         used = [styles[name] for name in weights]
         shades = {}
+        if keep is not None:
+            if masks:
+                raise InvalidInput("masks and keep exclude each other; make the masks black there")
+            shades = dict.fromkeys(weights, 1 - images.read_mask(keep))
         for name, mask in masks.items():
             if name not in styles:
                 raise InvalidInput(
@@ -347,7 +360,7 @@ class StyleTransfer:
             if name not in weights:
                 continue  # a style of weight 0
             shades[name] = images.read_mask(mask)
-        if options.optimization and options.optimization.start_picture is not None:
+        if method == "gatys" and options.optimization and options.optimization.start_picture is not None:
             images.read_on_white(options.optimization.start_picture)  # an error now, not of every photo
         return Request(method, self._stylizer(method), used, weights, shades, options)
 
@@ -357,12 +370,6 @@ class StyleTransfer:
             return name.info.slug
         is_style = isinstance(name, str) and (name in self._bank.paths() or not isfile(name))
         return str(name) if is_style else None
-
-    def _bank_for_own(self) -> StyleBank:
-        """The bank, to write into. Raises InvalidInput where there is no folder for own styles."""
-        if self._styles_dir is None and self._bank.own == self._bank.shipped:
-            raise InvalidInput("there is no folder for your own styles; set HOME or give --styles-dir")
-        return self._bank
 
     @torch.inference_mode(mode=False)  # see `_request`
     @on_the_cpu()

@@ -13,7 +13,7 @@ _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0
 _NOISE = (4 / 255) ** 2  # variance of colours that is no palette
 _STRIP_ROWS = 256  # rows that are worked on at a time, so that no large picture is held in float32
 
-Moments = tuple[Tensor, Tensor]  # mean (B, C, 1) and covariance (B, C, C) of a picture's channels, float64
+Moments = tuple[Tensor, Tensor]  # mean (C, 1) and covariance (C, C) of a picture's channels, float64
 
 
 def keep_color(
@@ -26,12 +26,12 @@ def keep_color(
 ) -> Tensor:
     """Bring a painting back towards the colours of its photo.
 
-    Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
+    Args:    painted, photo: (1, 3, H, W) of one size, float in [0, 1] or uint8; amount: 0 leaves the painting
              as it is, 1 gives it the photo's colours; mode: "luminance": the painting's luminance, given the
              mean and contrast of the photo's, joined with the photo's own colour differences; "statistics":
              the painting, given the mean and covariance of the photo's colours; cover, visible: where these
              are measured, as for `moments`.
-    Returns: (B, 3, H, W) in the number format of `painted`.
+    Returns: (1, 3, H, W) in the number format of `painted`.
     Source:  Gatys, Bethge, Hertzmann and Shechtman 2016 (arXiv 1606.05897), sections 5.2 and 5.1.
     Differs: "statistics" stretches no direction of colour in which the painting has little but noise.
     """
@@ -54,8 +54,8 @@ def keep_color(
 
     def mix(part: slice) -> Tensor:
         own_colours, others = as_float(painted[:, :, part]), as_float(photo[:, :, part])
-        kept = _mapped(own_colours, of_painting) + _mapped(others, of_photo.expand_as(of_painting))
-        kept += constant[..., None].to(kept)
+        kept = _mapped(own_colours, of_painting) + _mapped(others, of_photo)
+        kept += constant[:, None].to(kept)
         return torch.lerp(own_colours, kept.clamp_(0, 1), amount)
 
     return _by_strips(painted, mix)
@@ -64,9 +64,9 @@ def keep_color(
 def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
     """The painting where it belongs, and everywhere else the photo, unchanged.
 
-    Args:    painted, photo: (B, 3, H, W) of one size, float in [0, 1] or uint8; cover: (1, 1, H, W) in [0, 1]:
+    Args:    painted, photo: (1, 3, H, W) of one size, float in [0, 1] or uint8; cover: (1, 1, H, W) in [0, 1]:
              1 where the painting belongs, 0 where the photo stays.
-    Returns: (B, 3, H, W) in the number format of `painted`.
+    Returns: (1, 3, H, W) in the number format of `painted`.
     """
 
     def mix(part: slice) -> Tensor:
@@ -79,9 +79,9 @@ def keep_photo(painted: Tensor, photo: Tensor, cover: Tensor) -> Tensor:
 def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) -> Tensor:
     """The painting with a share of the detail that a blurred photo lacks.
 
-    Args:    painted, photo, blurred: (B, 3, H, W) of one size, float in [0, 1] or uint8; share: (1, 1, H, W) in
+    Args:    painted, photo, blurred: (1, 3, H, W) of one size, float in [0, 1] or uint8; share: (1, 1, H, W) in
              [0, 1].
-    Returns: (B, 3, H, W) in the number format of `painted`.
+    Returns: (1, 3, H, W) in the number format of `painted`.
     """
 
     def mix(part: slice) -> Tensor:
@@ -92,28 +92,28 @@ def give_back(painted: Tensor, photo: Tensor, blurred: Tensor, share: Tensor) ->
 
 
 def moments(image: Tensor, cover: Tensor | None = None, visible: Tensor | None = None) -> Moments:
-    """Mean and covariance of the channels of a picture (B, C, H, W), float in [0, 1] or uint8.
+    """Mean and covariance of the channels of a picture (1, C, H, W), float in [0, 1] or uint8.
 
     Args:  cover: (1, 1, H, W) in [0, 1], how much each pixel counts; visible: the same by how visible it is, as
            for `counted`, float or uint8; all the same by default.
     """
     sums, products, count = torch.zeros(1), torch.zeros(1), 1e-9  # a mask may be black all over
     for part in _strips(image):
-        flat = as_float(image[:, :, part]).flatten(2).double()  # (B, C, N)
-        shares = None if cover is None else cover[:, :, part]
+        flat = as_float(image[0, :, part]).flatten(1).double()  # (C, N)
+        shares = None if cover is None else cover[0, :, part]
         if visible is not None:
-            seen = counted(visible[:, :, part])
+            seen = counted(visible[0, :, part])
             shares = seen if shares is None else shares * seen
-        weighted = flat if shares is None else flat * shares.flatten(2)
-        sums = sums + weighted.sum(dim=2, keepdim=True)
+        weighted = flat if shares is None else flat * shares.flatten(1)
+        sums = sums + weighted.sum(dim=1, keepdim=True)
         products = products + weighted @ flat.mT
-        count += flat.shape[2] if shares is None else shares.double().sum().item()
+        count += flat.shape[1] if shares is None else shares.double().sum().item()
     mean = sums / count
     return mean, products / count - mean @ mean.mT
 
 
 def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:
-    """The affine map of colours, (B, C, C) and (B, C, 1), that gives a picture the moments of another.
+    """The affine map of colours, (C, C) and (C, 1), that gives a picture the moments of another.
 
     A channel without contrast only has its mean moved.
     Source:  Gatys et al. 2016b, section 5.1 (the symmetric square root of the covariance).
@@ -124,7 +124,7 @@ def matching(own: Moments, reference: Moments) -> tuple[Tensor, Tensor]:
 
 
 def _by_strips(painted: Tensor, mix: Callable[[slice], Tensor]) -> Tensor:
-    """A picture in the size and number format of `painted`; `mix` makes its rows, (B, 3, h, W) in [0, 1]."""
+    """A picture in the size and number format of `painted`; `mix` makes its rows, (1, 3, h, W) in [0, 1]."""
     result = empty_like(painted)
     for part in _strips(painted):
         mixed = mix(part)
@@ -138,8 +138,8 @@ def _strips(image: Tensor) -> Iterator[slice]:
 
 
 def _mapped(image: Tensor, matrix: Tensor) -> Tensor:
-    """Colours (B, C, H, W) mapped by matrices (B, C, C)."""
-    return torch.einsum("bchw,bdc->bdhw", image, matrix.to(image))
+    """Colours (1, C, H, W) mapped by a matrix (C, C)."""
+    return torch.einsum("bchw,dc->bdhw", image, matrix.to(image))
 
 
 def _matrix_power(covariance: Tensor, power: float) -> Tensor:
@@ -147,4 +147,4 @@ def _matrix_power(covariance: Tensor, power: float) -> Tensor:
     values, vectors = torch.linalg.eigh(covariance)
     present = values > 1e-6
     scaled = torch.where(present, values.clamp_min(1e-6).pow(power), 0.0)
-    return vectors @ torch.diag_embed(scaled) @ vectors.mT
+    return vectors @ torch.diag(scaled) @ vectors.mT

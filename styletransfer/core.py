@@ -21,7 +21,7 @@ class StyleInfo:
     artist: str = ""
     year: str = ""
     rights: str = ""  # of the painting
-    licence: str = ""  # of the style file
+    licence: str = ""  # of the style file; a user's own names none
     style_side: int = 0  # pixels of the painting's short side when its statistics were taken
     base_sha256: str = ""  # of the base network that `row` belongs to
     # Command, data and settings; of learned styles also steps and seconds.
@@ -123,11 +123,13 @@ class Stylizer(Protocol):
     """A method of painting a photo in a mix of styles.
 
     `sha256` says which weights it paints with, `batch_pixels` how many pixels of photos of one size it paints
-    fastest at once, 0 where it takes them one by one.
+    fastest at once, 0 where it takes them one by one, `paints_over` whether it is good at painting once more
+    over a painting that was enlarged.
     """
 
     sha256: str
     batch_pixels: int
+    paints_over: bool
 
     def stylize(
         self,
@@ -143,8 +145,8 @@ class Stylizer(Protocol):
 
         Args:    content: (1, 3, H, W), float32 in [0, 1] or uint8, any H and W from 1; or (B, 3, H, W) float32,
                  B photos of no more pixels than `batch_pixels`;
-                 styles: at least one; weights: (S,), or maps (S, H, W), non-negative, summing to 1 over S;
-                 strength: (), or a map (H, W), in [0, 1]: 0 gives the photo back;
+                 styles: at least one; weights: (S,), non-negative, summing to 1; strength: (), in [0, 1]: 0
+                 gives the photo back; or both as maps, (S, H, W) and (H, W);
                  on_step: may raise `Cancelled`; a method that improves a picture step by step then returns
                  what it has, and others let the error through;
                  optimization: for methods that optimise; others ignore it;

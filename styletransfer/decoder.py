@@ -41,6 +41,8 @@ class AdainDecoder(nn.Module):
         self.to_half = Conv3(half, half // 2, bias=True, doubling=True)
         self.join_half = nn.Parameter(nn.init.orthogonal_(torch.empty(half // 2, half)))
         self.leave = Conv3(half // 2, SUBPIXELS, bias=True)
+        if self.leave.weight.is_meta:  # see `weights.py`
+            return
         with torch.no_grad():  # begins near a grey picture, the four pixels of a block alike
             self.leave.weight.copy_(0.1 * self.leave.weight[::4].repeat_interleave(4, dim=0))
             self.leave.get_parameter("bias").fill_(0.45)

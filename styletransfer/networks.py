@@ -80,7 +80,9 @@ class TransformerNetwork(nn.Module):
         identity = initial_row(config)
         identity[:, -COLORS:] = 0  # the photo's own statistics stand in, see `_repaint`
         self.identity = nn.Parameter(identity)
-        self.noise_weight = nn.Parameter(0.1 * torch.randn(eighth, NOISE_CHANNELS))
+        self.noise_weight = nn.Parameter(torch.empty(eighth, NOISE_CHANNELS))
+        if not self.noise_weight.is_meta:  # see `weights.py`
+            nn.init.normal_(self.noise_weight, std=0.1)
         self.noise: Tensor
         self.register_buffer("noise", _fixed_noise(), persistent=False)
 
@@ -98,8 +100,8 @@ class TransformerNetwork(nn.Module):
 
         Args:    images: (B, 3, H, W) in [0, 1], any H and W from 1; their dtype is the one computed in;
                  rows: (S, 2, row_length), gamma and beta of S styles;
-                 weights: (B, S), or (B, S, H, W) maps, non-negative, summing to 1 over S;
-                 strength: (B,), or (B, H, W) maps, in [0, 1]: 0 is the photo, 1 the painting;
+                 weights: (B, S), non-negative, summing to 1 over S; strength: (B,), in [0, 1]: 0 is the photo,
+                 1 the painting; or both as maps, (B, S, H, W) and (B, H, W);
                  noise_origin: where in the noise the picture begins, as row and column of places at 1/8;
                  statistics: from `measure`, to paint a part of a picture as it is in the whole;
                  regions: how much each pixel counts in the statistics, 0 or more: (B, 1, H, W), everywhere
@@ -217,7 +219,8 @@ def initial_row(config: NetworkConfig) -> Tensor:
     of the map, divided by the contrast, is nothing. The output begins with the brightness and contrast of a
     usual photo.
     """
-    gamma, beta = torch.ones(config.row_length), torch.zeros(config.row_length)
+    row = torch.zeros(2, config.row_length)
+    gamma, beta = row[0].fill_(1), row[1]
     layers = gamma.split(config.normalised_channels)  # views
     first_block = 3
     leave_eighth = first_block + 2 * config.eighth_blocks
@@ -227,7 +230,7 @@ def initial_row(config: NetworkConfig) -> Tensor:
         layers[index].fill_(0.2)
     gamma[-COLORS:] = 0.25
     beta[-COLORS:] = 0.45
-    return torch.stack((gamma, beta))
+    return row
 
 
 def _convs(channels: int, count: int) -> nn.ModuleList:

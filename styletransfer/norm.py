@@ -1,4 +1,7 @@
-"""Channel statistics and the two normalisations built on them: conditional instance norm and AdaIN."""
+"""Channel statistics, and conditional instance norm by them.
+
+AdaIN is the same, with the std and mean of a style's features for gamma and beta.
+"""
 
 from collections.abc import Iterator
 
@@ -120,7 +123,7 @@ def conditional_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor) -> 
 def known_instance_norm(features: Tensor, gamma: Tensor, beta: Tensor, known: tuple[Tensor, Tensor]) -> Tensor:
     """Conditional instance norm by known statistics.
 
-    Args:    features: (B, C, H, W); gamma, beta: (B, C, 1, 1);
+    Args:    features: (B, C, H, W); gamma, beta: (B or 1, C, 1, 1);
              known: mean and std, (B or 1, C, 1, 1), as of `channel_statistics`, of the whole map that the
              features are a part of.
     Returns: (B, C, H, W) in the dtype of `features`.
@@ -164,16 +167,3 @@ def regional_instance_norm(
         factors, summands = ((shares @ each).mT.unflatten(2, part.shape[2:]) for each in (scale, shift))
         result[:, :, rows] = torch.addcmul(summands, part.to(scale.dtype), factors)
     return result
-
-
-def adain(content: Tensor, own: tuple[Tensor, Tensor], style_mean: Tensor, style_std: Tensor) -> Tensor:
-    """Give content features the channel statistics of a style.
-
-    Args:    content: (B, C, H, W); own: `channel_statistics` of it, or of the map that it is a part of;
-             style_mean, style_std: (B, C, 1, 1).
-    Returns: (B, C, H, W) in the dtype of `content`.
-    Source:  Huang and Belongie 2017 (arXiv 1703.06868), eq. 8.
-    """
-    mean, std = own
-    scale = style_std / std
-    return torch.addcmul(style_mean - mean * scale, content, scale).to(content.dtype)

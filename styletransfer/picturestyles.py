@@ -2,9 +2,8 @@
 
 import logging
 import threading
-import weakref
+from collections import deque
 from dataclasses import replace
-from functools import cached_property, lru_cache
 from os.path import isfile
 from pathlib import Path
 
@@ -26,6 +25,8 @@ log = logging.getLogger(__name__)
 
 KEPT = 2  # pictures, whose styles are kept
 
+_Predictor = tuple[RowPredictor, str]  # with the sha256 of the base network whose rows it predicts
+
 
 class PictureStyles:
     """Looks at pictures, with networks that are loaded for the first one.
@@ -35,11 +36,11 @@ class PictureStyles:
 
     def __init__(self, models_dir: Path, device: torch.device) -> None:
         self._models_dir, self._device = models_dir, device
-        self._loading = threading.Lock()  # once, however many ask at the same time
-        me = weakref.proxy(self)  # or this would keep itself, and its networks, in memory
+        self._lock = threading.Lock()  # networks are loaded once, however many ask at the same time
+        self._vgg: VGG19 | None = None
+        self._predictor: tuple[object, _Predictor | None] | None = None  # with the version of the weight files
         # The same picture is asked for again and again while a slider moves.
-        self._of_file = lru_cache(KEPT)(lambda path, title, *versions: me._look_at(path, title, None))
-        self._predictor_in = lru_cache(1)(lambda version: _predictor(models_dir))
+        self._kept: deque[tuple[object, Style]] = deque(maxlen=KEPT)
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
         """The style of a picture, or of the part of it where a `mask` is white.
@@ -48,15 +49,29 @@ class PictureStyles:
         """
         if mask is not None or not isinstance(source, str | Path) or not isfile(source):
             return self._look_at(source, title, mask)
-        return self._of_file(str(source), title, version_of(source), self._version())
-
-    @cached_property
-    def _vgg(self) -> VGG19:
-        return load_vgg19(STYLE_LAYERS[-1]).to(self._device)
+        wanted = str(source), title, version_of(source), self._version()
+        with self._lock:
+            for kept, style in self._kept:
+                if kept == wanted:
+                    return style
+        style = self._look_at(source, title, None)
+        with self._lock:
+            self._kept.append((wanted, style))
+        return style
 
     def _version(self) -> tuple[int, int, int] | None:
         """Of the weight files, which may be replaced while the program runs."""
         return version_of(self._models_dir / MANIFEST_FILE)
+
+    def _networks(self) -> tuple[VGG19, _Predictor | None]:
+        """The encoder and, where it is usable, the predictor."""
+        with self._lock:
+            if self._vgg is None:
+                self._vgg = load_vgg19(STYLE_LAYERS[-1]).to(self._device)
+            version = self._version()
+            if self._predictor is None or self._predictor[0] != version:
+                self._predictor = version, _load_predictor(self._models_dir)
+            return self._vgg, self._predictor[1]
 
     def _look_at(self, source: ImageSource, title: str, mask: ImageSource | None) -> Style:
         picture = images.read_on_white(source)
@@ -67,23 +82,23 @@ class PictureStyles:
             if not whole.any():
                 raise InvalidInput(f"the style mask of {title} is all black; leave something of the picture")
             small = images.resize(whole, (scaled.shape[2], scaled.shape[3]))
-        with self._loading:
-            vgg = self._vgg
+        vgg, predictor = self._networks()
         target = style_target(vgg, scaled, mask=small)  # Gatys looks at the picture itself
-        row, base_sha256 = self._predict(target)
+        row, base_sha256 = _predict(predictor, target)
         style = target.style(StyleInfo(title, title, style_side=STYLE_SIDE, base_sha256=base_sha256), row)
         return replace(style, picture=picture, picture_mask=whole)
 
-    def _predict(self, target: StyleTarget) -> tuple[Tensor, str]:
-        """Gamma and beta (2, N), and the sha256 of their base network; (2, 0) and "" without a predictor."""
-        if (found := self._predictor_in(self._version())) is None:
-            return torch.zeros(2, 0), ""
-        predictor, base_sha256 = found
-        with torch.no_grad():
-            return predictor(target.means, target.stds)[0], base_sha256
+
+def _predict(predictor: _Predictor | None, target: StyleTarget) -> tuple[Tensor, str]:
+    """Gamma and beta (2, N), and the sha256 of their base network; (2, 0) and "" without a predictor."""
+    if predictor is None:
+        return torch.zeros(2, 0), ""
+    network, base_sha256 = predictor
+    with torch.no_grad():
+        return network(target.means, target.stds)[0], base_sha256
 
 
-def _predictor(models_dir: Path) -> tuple[RowPredictor, str] | None:
+def _load_predictor(models_dir: Path) -> _Predictor | None:
     """None without a usable predictor. Only logged, as the other methods do without."""
     if not isfile(models_dir / PREDICTOR_FILE):
         return None

@@ -144,14 +144,10 @@ class StyleRows:
 
 
 def with_identity(weights: Tensor, strength: Tensor) -> Tensor:
-    """Weights of the identity and the styles together: (B, 1 + S) or, if either is a map, (B, 1 + S, H, W).
+    """Weights of the identity and the styles together: (B, 1 + S) or, of maps, (B, 1 + S, H, W).
 
     Args:  as for `TransformerNetwork.forward`.
     """
-    if weights.ndim == 2 and strength.ndim == 3:
-        weights = weights[:, :, None, None].expand(-1, -1, *strength.shape[-2:])
-    if weights.ndim == 4 and strength.ndim == 1:
-        strength = strength[:, None, None].expand(-1, *weights.shape[-2:])
     strength = strength[:, None]  # (B, 1) or (B, 1, H, W)
     return torch.cat((1 - strength, strength * weights), dim=1)
 

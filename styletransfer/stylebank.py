@@ -26,26 +26,36 @@ _ACCENTS = 200  # combining classes of Unicode from here on are accents above an
 class StyleBank:
     """The styles that can be used, shipped ones and a user's own. Their files are read when asked for.
 
-    Where both folders hold the same name the shipped style is used, so that a user's file never hides it. The
-    styles of a `further` folder count as shipped.
+    Where several folders hold the same name the first one's style is used, and the user's folder is the last,
+    so that no file of theirs hides a shipped style.
+
+    Args:  shipped: folders; own: the user's folder, None where there is none.
     """
 
-    def __init__(self, shipped: Path, own: Path | None = None, further: Path | None = None) -> None:
-        self.shipped, self.own, self.further = shipped, own or shipped, further or shipped
+    def __init__(self, *shipped: Path, own: Path | None = None) -> None:
+        self.shipped, self._own = shipped, own
+
+    @property
+    def own(self) -> Path:
+        """The folder of the user's own styles. Raises InvalidInput where there is none."""
+        if self._own is None:
+            raise InvalidInput("there is no folder for your own styles; set HOME or give --styles-dir")
+        return self._own
 
     def paths(self) -> dict[str, Path]:
         """Style name -> file, in order of name."""
-        return find_styles((self.shipped, self.further, self.own))
+        return find_styles(self.shipped if self._own is None else (*self.shipped, self._own))
 
     def is_shipped(self, name: str) -> bool:
         """Whether that name is one of a shipped style, which cannot be removed or replaced."""
-        return any(isfile(folder / f"{name}{SUFFIX}") for folder in (self.shipped, self.further))
+        return any(isfile(folder / f"{name}{SUFFIX}") for folder in self.shipped)
 
     def check_free(self, name: str) -> None:
-        """Raise InvalidInput if a new style cannot have that name."""
+        """Raise InvalidInput if a new style cannot have that name, or there is no folder for it."""
+        taken = find_styles([self.own])
         if self.is_shipped(name):
             raise InvalidInput(f"{name!r} is a shipped style, which is never replaced; choose another name")
-        if name in self.paths():
+        if name in taken:
             error = InvalidInput(f"a style {name!r} exists already; choose another name, or remove it first")
             error.add_note(  # which the page does not show: it has a button
                 f"remove it with 'styletransfer styles --remove {name}', and --styles-dir for another folder "

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styletransfer.core import Style, StyleInfo
+from styletransfer.core import Style, StyleInfo, blend
 from styletransfer.losses import gram, style_bound, style_loss
 from styletransfer.norm import channel_statistics
 from styletransfer.vgg import STYLE_LAYERS, VGG19, stride
@@ -57,6 +57,10 @@ class StyleTarget:
             }
 
         return StyleTarget(*(mix(part) for part in vars(self)))
+
+    def blended(self, weights: Tensor) -> "StyleTarget":
+        """The mix of all, a batch of one; weights: (B,), summing to 1."""
+        return self.map(lambda value: blend(value, weights[None]))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "StyleTarget":
         """The same with every value changed."""

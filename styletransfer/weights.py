@@ -134,15 +134,17 @@ def _load(
     if digest != _manifest(folder).get(name, {}).get("sha256"):
         raise MissingWeights(
             f"{path} is not the file that {MANIFEST_FILE} names: it is damaged (reinstall), or the manifest "
-            "beside it is of another training (merge the two: see the README)"
+            "beside it is of another training (merge the two: see docs/training.md)"
         )
     try:
         with safe_open(path, framework="pt") as file:
             config = json.loads(file.metadata()["config"])
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
-        with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn by chance
-            network = build(config).float()  # the host program may have set another default
-        network.load_state_dict(tensors)
+        # Without the weights that a training begins with, which would take most of the time. What draws them is
+        # left out by the networks: on this device it would import PyTorch's compiler, in a second.
+        with torch.device("meta"):
+            network = build(config)
+        network.load_state_dict(tensors, assign=True)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise MissingWeights(f"{path} is not a weight file of this version: {error}") from error
     return network.eval().requires_grad_(False), config, digest

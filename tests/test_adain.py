@@ -1,20 +1,21 @@
 """AdaIN: any picture as a style; encoder, statistics, decoder, tiles; and the training of the decoder."""
 
 import dataclasses
+import shutil
+from statistics import fmean
 
 import pytest
 import torch
 from conftest import photo_pixels
-from trainers import ADAIN, adain_trainer
+from trainers import ADAIN, CPU, adain_trainer, look_small, write_pictures
 
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, at, encode, statistics_in, statistics_of, toward
 from styletransfer.errors import MissingWeights
 from styletransfer.methods import adain
-from styletransfer.methods.adain import blended_statistics
-from styletransfer.norm import adain as restyle
-from styletransfer.norm import channel_statistics
+from styletransfer.norm import channel_statistics, known_instance_norm
 from styletransfer.targets import StyleTarget, as_batch
+from styletransfer.training.adain_job import AdainJob, train_adain
 from styletransfer.weights import load_decoder
 
 
@@ -25,30 +26,23 @@ def stylizer(tiny_models):
 
 def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
     features = encode(vgg, photo_pixels(96, 96))
-    own = statistics_of(features)
+    own, goal = statistics_of(features), statistics_in(StyleTarget.of(styles[0], ADAIN_LAYERS))
     # A channel that is flat in the photo stays flat, and has the mean alone.
     for layer, value in features.items():
-        goal, lively = blended_statistics(styles[:1], torch.ones(1, 1), layer), own[layer][1] > 0.05
-        mean, std = channel_statistics(restyle(value, own[layer], *goal))
-        assert torch.allclose(mean, goal[0], atol=1e-3)
-        assert torch.allclose(std[lively], goal[1][lively], rtol=1e-2)
+        (wanted_mean, wanted_std), lively = goal[layer], own[layer][1] > 0.05
+        mean, std = channel_statistics(known_instance_norm(value, wanted_std, wanted_mean, own[layer]))
+        assert torch.allclose(mean, wanted_mean, atol=1e-3)
+        assert torch.allclose(std[lively], wanted_std[lively], rtol=1e-2)
 
 
 def test_a_blend_of_styles_is_the_blend_of_their_statistics(styles):
-    weights = torch.tensor([[0.2, 0.5, 0.3]])
-    mean, std = blended_statistics(styles, weights, "relu4_1")
+    weights = torch.tensor([0.2, 0.5, 0.3])
+    batch = as_batch([StyleTarget.of(style, ADAIN_LAYERS) for style in styles], len(styles))
+    mean, std = statistics_in(batch.blended(weights))["relu4_1"]
     for found, part in ((mean, "means"), (std, "stds")):
         each = (getattr(style, part)["relu4_1"] for style in styles)
-        expected = sum(weight * one for weight, one in zip(weights[0], each, strict=True))
+        expected = sum(weight * one for weight, one in zip(weights, each, strict=True))
         torch.testing.assert_close(found.flatten(), expected)
-
-
-def test_the_statistics_in_a_batch_of_targets_are_those_of_its_styles(styles):
-    batch = statistics_in(as_batch([StyleTarget.of(style, ADAIN_LAYERS) for style in styles], len(styles)))
-    for index, style in enumerate(styles):
-        for layer in ADAIN_LAYERS:
-            found = tuple(part[[index]] for part in batch[layer])
-            torch.testing.assert_close(found, blended_statistics([style], torch.ones(1, 1), layer))
 
 
 def test_maps_lie_where_the_photo_lies_whatever_its_size():
@@ -62,7 +56,7 @@ def test_maps_lie_where_the_photo_lies_whatever_its_size():
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
 def test_strength_is_the_way_from_the_own_statistics_to_those_of_the_style(vgg, styles, strength):
     for layer, own in statistics_of(encode(vgg, photo_pixels(64, 64))).items():
-        style = blended_statistics(styles[:1], torch.ones(1, 1), layer)
+        style = statistics_in(StyleTarget.of(styles[0], ADAIN_LAYERS))[layer]
         for found, start, end in zip(toward(own, style, torch.tensor([strength])), own, style, strict=True):
             torch.testing.assert_close(found, torch.lerp(start, end, strength).expand_as(found))
 
@@ -168,6 +162,20 @@ def test_the_loss_of_the_photo_is_right_in_the_mean_over_steps(vgg, monkeypatch)
     run.contents = [torch.zeros(1, 3, 40, 40, dtype=torch.uint8)]
     found = [run._step(0.0)[1]["photo"] for _ in range(60)]
     assert set(found) == {0.0, 2.0}  # a distance of a half, in one of four
+    assert fmean(found) == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_run_begins_with_the_decoder_of_an_earlier_one(tmp_path, tiny_models, monkeypatch):
+    look_small(monkeypatch)
+    write_pictures(tmp_path, content=18, paintings=2)
+    shutil.copytree(tiny_models, tmp_path / "earlier" / "models")
+    folders = tmp_path / "content", tmp_path / "paintings", tmp_path / "run"
+    job = AdainJob(*folders, start=tmp_path / "earlier")
+    still = dataclasses.replace(ADAIN, steps=1, matrix_rate=0.0, edge_rate=0.0)
+    train_adain(job, still, CPU, torch.float32, lambda progress: None)
+    before, after = (load_decoder(folder / "models")[0].state_dict() for folder in (job.start, job.out))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=1e-3, rtol=1e-3)
 
 
 def test_samples_that_keep_the_photo_learn_to_give_it_back(vgg):

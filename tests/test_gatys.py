@@ -464,7 +464,8 @@ def test_a_style_weighs_strength_to_the_third_and_by_its_area(stylizer, style):
         (half, seen, 0.125),
         (region, seen, 0.125 / 4),  # of what is visible
     ):
-        [goal] = stylizer.goals([style], torch.ones(1), strength, 64, (32, 64), visible)
+        weights = torch.ones(1, *strength.shape)
+        [goal] = stylizer.goals([style], weights, strength, 64, (32, 64), visible)
         assert goal.weight == pytest.approx(weight)
 
 
@@ -501,7 +502,8 @@ def test_a_mask_where_nothing_is_visible_leaves_the_photo(stylizer, style):
     photo, left, right = photo_pixels(32, 64), torch.zeros(32, 64), torch.zeros(1, 1, 32, 64)
     left[:, :32], right[..., 32:] = 1, 1
     for strength, visible in ((left, right), (left, torch.zeros_like(right)), (torch.tensor(1.0), 0 * right)):
-        painted = stylizer.stylize(photo, [style], torch.ones(1), strength, None, FEW, visible)
+        weights = torch.ones(1, *strength.shape)
+        painted = stylizer.stylize(photo, [style], weights, strength, None, FEW, visible)
         assert torch.equal(painted, photo)
 
 
@@ -552,7 +554,7 @@ def test_the_fast_start_needs_the_weights_of_the_fast_method(tiny_models, tiny_s
     transfer = StyleTransfer(device="cpu", models_dir=tmp_path / "models", styles_dir=tiny_styles)
     with pytest.raises(InvalidInput, match="weights of the fast method could not be loaded"):
         transfer.stylize(photo, "amber", method="gatys", optimization=Optimization(start="fast"))
-    assert "see the README); optimisation begins with the photo" in caplog.text
+    assert "see docs/training.md); optimisation begins with the photo" in caplog.text
 
 
 def test_a_region_asks_for_the_same_style_as_the_whole(vgg, style):

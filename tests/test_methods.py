@@ -144,7 +144,7 @@ def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
     weights = torch.zeros(2, 48, 96)
     weights[0, :, :48] = 1
     weights[1, :, 48:] = 1
-    mixed = stylizer.stylize(content(48, 96), styles[:2], weights, FULL)
+    mixed = stylizer.stylize(content(48, 96), styles[:2], weights, FULL.expand(48, 96))
     alone = [stylizer.stylize(content(48, 96), [style], ALONE, FULL) for style in styles[:2]]
     left, right = ((mixed - each).abs().mean(dim=(0, 1, 2)) for each in alone)
     assert left[:32].mean() < right[:32].mean()
@@ -153,7 +153,7 @@ def test_maps_paint_each_style_where_it_belongs(stylizer, styles):
 
 def test_what_is_fully_visible_is_painted_as_without_transparency(stylizer, styles, exact):
     painted = [
-        stylizer.stylize(content(40, 56), styles[:2], weights, FULL, visible=visible)
+        stylizer.stylize(content(40, 56), styles[:2], weights, FULL.expand(weights.shape[1:]), visible=visible)
         for weights in (torch.tensor([0.3, 0.7]), torch.full((2, 40, 56), 0.5))
         for visible in (None, torch.ones(1, 1, 40, 56))
     ]
@@ -175,7 +175,8 @@ def test_what_is_hidden_has_no_part_in_the_statistics(stylizer, styles, method, 
 
     def moved(visible):
         painted = (
-            stylizer.stylize(each, styles[:2], weights, FULL, visible=visible) for each in (photo, other)
+            stylizer.stylize(each, styles[:2], weights, FULL.expand(weights.shape[1:]), visible=visible)
+            for each in (photo, other)
         )
         return difference(*(each[..., :64] for each in painted))
 
@@ -192,7 +193,8 @@ def test_a_speck_is_painted_like_anything_else(stylizer, styles, side, as_map):
     if as_map:  # of the second style, beside the first one in the rest of the picture
         weights = torch.cat([1 - visible[0], visible[0]])
         visible[..., 32:] = 1
-    painted = stylizer.stylize(content(64, 64), styles[:2], weights, FULL, visible=visible)
+    strength = FULL.expand(weights.shape[1:])
+    painted = stylizer.stylize(content(64, 64), styles[:2], weights, strength, visible=visible)
     assert painted.isfinite().all()
     assert painted.std() > 0.01
 

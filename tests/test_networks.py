@@ -17,8 +17,10 @@ ONE = torch.ones(1)
 
 
 def paint(network, images, rows, weights, strength=ONE):
+    if weights.ndim == 4:
+        strength = strength.view(-1, 1, 1)
     with torch.inference_mode():
-        return network(images, rows, weights, strength.expand(len(images), *strength.shape[1:]))
+        return network(images, rows, weights, strength.expand(len(images), *weights.shape[2:]))
 
 
 @pytest.mark.parametrize("size", [(2, 2), (5, 7), (8, 3)])
@@ -61,7 +63,7 @@ def test_flat_maps_are_their_weights(network, rows, generator):
     maps = weights[:, :, None, None].expand(1, 3, 45, 51)
     expected = paint(network, images, rows, weights, torch.tensor([0.6]))
     torch.testing.assert_close(
-        paint(network, images, rows, maps, torch.full((1, 45, 51), 0.6)), expected, atol=1e-4, rtol=1e-3
+        paint(network, images, rows, maps, torch.tensor([0.6])), expected, atol=1e-4, rtol=1e-3
     )
 
 
@@ -159,7 +161,7 @@ def test_parts_are_measured_without_what_has_seen_their_border(network, rows, ge
     monkeypatch.setattr(style_rows, measured, look)
     weights = torch.rand(2, 3, 100, 256) if maps else torch.rand(2, 3)
     images, shares = torch.rand(2, 3, 100, 256, generator=generator), torch.tensor([0.4, 0.6])
-    network.measure(images, rows, weights.softmax(dim=1), torch.ones(2), shares)
+    network.measure(images, rows, weights.softmax(dim=1), torch.ones(2, *weights.shape[2:]), shares)
     down = [(52, 128), (26, 64), (13, 32)]
     block = 2 * [(13, 32)]  # at 1/8, after which two columns are left out, but no row of the narrow side
     up = 4 * [(26, 60)] + 4 * [(52, 120)]
@@ -187,14 +189,15 @@ def test_a_part_painted_with_the_statistics_of_the_whole_is_that_part(network, r
     weights, strength = torch.tensor([[0.5, 0.2, 0.3]]), torch.tensor([0.8])
     if maps:
         weights = torch.softmax(torch.randn(1, 3, 320, 280, generator=generator), dim=1)
+        strength = strength.expand(1, 320, 280)
     with torch.inference_mode():
         whole = network(images, rows, weights, strength)
         statistics = network.measure(images, rows, weights, strength, torch.ones(1))
         again = network(images, rows, weights, strength, statistics=statistics)
         torch.testing.assert_close(again, whole, atol=1e-4, rtol=1e-3)
         part = images[:, :, 64:, 40:]
-        shares = weights[:, :, 64:, 40:] if maps else weights
-        painted = network(part, rows, shares, strength, (8, 5), statistics)
+        mix = (weights[:, :, 64:, 40:], strength[:, 64:, 40:]) if maps else (weights, strength)
+        painted = network(part, rows, *mix, (8, 5), statistics)
     # Not where the part sees its own border instead of what lies beyond.
     torch.testing.assert_close(painted[:, :, 80:, 80:], whole[:, :, 144:, 120:], atol=1e-4, rtol=1e-3)
 
@@ -208,7 +211,7 @@ def test_a_part_with_three_times_the_share_counts_like_three_parts(network, rows
         weights = torch.randn(2, 3, 64, 64, generator=generator).softmax(dim=1)
 
     def measured(parts, *shares):
-        strength = torch.full((len(parts),), 0.8)
+        strength = torch.full((len(parts), *weights.shape[2:]), 0.8)
         return network.measure(images[parts], rows, weights[parts], strength, torch.tensor(shares))
 
     weighted, repeated = measured([0, 1], 0.75, 0.25), measured([0, 0, 0, 1], *[0.25] * 4)

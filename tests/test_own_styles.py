@@ -57,6 +57,26 @@ def test_what_a_style_cannot_be_learned_by_is_told_before_the_work(transfer, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupted_fit_is_gone_on_with_though_its_name_is_taken_meanwhile(transfer, tmp_path):
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    def learn(**more):
+        return transfer.train_style(make_photo(60, 60, seed=5), "Mine", steps=2, folder=tmp_path, **more)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(on_step=interrupt)
+    (tmp_path / "mine.safetensors").write_bytes(b"another")
+    assert learn(resume=True).info.slug == "mine-2"
+    assert (tmp_path / "mine.safetensors").read_bytes() == b"another"
+
+
+def test_an_interrupted_fit_never_takes_the_name_of_a_shipped_style(transfer, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer._bank, "shipped", [transfer._bank.own])
+    with pytest.raises(InvalidInput, match="'amber' is a shipped style"):
+        transfer.train_style(make_photo(60, 60), "Amber", folder=tmp_path, resume=True)
+
+
 def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_styles, tmp_path, monkeypatch):
     def homeless(name):
         raise RuntimeError("could not determine the home directory")
@@ -68,7 +88,9 @@ def test_without_a_home_all_works_but_what_is_written_there(tiny_models, tiny_st
     assert list(transfer.styles) == ["amber", "blue", "coral"]
     for write in (
         lambda: transfer.train_style(make_photo(60, 60), "Mine", steps=1),
+        lambda: transfer.train_style(make_photo(60, 60), "Mine", steps=1, resume=True),
         lambda: transfer.import_style(tiny_styles / "amber.safetensors"),
+        lambda: transfer.check_name("Mine"),
     ):
         with pytest.raises(InvalidInput, match="set HOME or give --styles-dir"):
             write()

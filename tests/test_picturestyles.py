@@ -5,6 +5,7 @@ import os
 import shutil
 import weakref
 
+import pytest
 import torch
 from conftest import TINY, calls_by_two_threads, make_photo, random_predictor
 
@@ -27,10 +28,11 @@ def test_a_picture_is_looked_at_no_deeper_than_its_statistics_are_read(tiny_mode
     assert tuple(style.grams) == STYLE_LAYERS
 
 
-def test_the_encoder_is_loaded_once_however_many_ask_at_the_same_time(tiny_models, monkeypatch):
+@pytest.mark.parametrize("load", ["load_vgg19", "load_predictor"])
+def test_networks_are_loaded_once_however_many_ask_at_the_same_time(tiny_models, monkeypatch, load):
     pictures = PictureStyles(tiny_models, torch.device("cpu"))
     loads = calls_by_two_threads(
-        monkeypatch, picturestyles, "load_vgg19", lambda: pictures.get(make_photo(32, 32), "picture")
+        monkeypatch, picturestyles, load, lambda: pictures.get(make_photo(32, 32), "picture")
     )
     assert loads == 1
 

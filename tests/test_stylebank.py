@@ -61,7 +61,7 @@ def test_a_shipped_style_is_not_hidden_by_a_users_one(tmp_path, style):
         (tmp_path / folder).mkdir()
         info = dataclasses.replace(style.info, title=title)
         save_style(tmp_path / folder / "amber.safetensors", dataclasses.replace(style, info=info))
-    bank = StyleBank(tmp_path / "shipped", tmp_path / "own")
+    bank = StyleBank(tmp_path / "shipped", own=tmp_path / "own")
     assert bank.load("amber").info.title == "Shipped"
     assert [info.title for info in bank.infos().values()] == ["Shipped"]
 
@@ -147,7 +147,7 @@ BASE = "0" * 64
 def bank(tmp_path, style):
     (tmp_path / "shipped").mkdir()
     save_style(tmp_path / "shipped" / "amber.safetensors", style)
-    return StyleBank(tmp_path / "shipped", tmp_path / "own")
+    return StyleBank(tmp_path / "shipped", own=tmp_path / "own")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from styletransfer.masks import FULLY_COVERED, counted
 from styletransfer.methods import adain, cin, regions
 from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights, tiles
 from styletransfer.networks import TransformerNetwork, initial_row
-from styletransfer.norm import adain as restyle
+from styletransfer.norm import known_instance_norm
 from styletransfer.vgg import load_vgg19
 
 FULL = torch.tensor(1.0)
@@ -165,11 +165,12 @@ def test_tiles_are_the_whole_within_one_shade(
     weights = torch.tensor([0.5, 0.3, 0.2])
     if maps:
         weights = torch.softmax(torch.randn(3, *size, generator=generator), dim=0)
-    whole = stylizer.stylize(photo, styles, weights, FULL, visible=visible)
+    strength = FULL.expand(weights.shape[1:])
+    whole = stylizer.stylize(photo, styles, weights, strength, visible=visible)
     monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=328))
     monkeypatch.setattr(Sampling, "windows", lambda self, height, width, regions: [Window(0, 0, height, width)])
     seen: list[Progress] = []
-    tiled = stylizer.stylize(photo, styles, weights, FULL, seen.append, visible=visible)
+    tiled = stylizer.stylize(photo, styles, weights, strength, seen.append, visible=visible)
     assert seen[-1].step == seen[-1].steps > 1
     assert (tiled - whole).abs().max() < 1 / 255
 
@@ -205,8 +206,10 @@ def test_the_margin_of_adain_covers_all_that_a_pixel_depends_on():
 
     def paint(photo):
         features = encode(vgg, photo)
-        own = {layer: (mean.detach(), std.detach()) for layer, (mean, std) in statistics_of(features).items()}
-        return decoder({layer: restyle(value, own[layer], *own[layer]) for layer, value in features.items()})
+        for layer, (mean, std) in statistics_of(features).items():
+            mean, std = mean.detach(), std.detach()
+            features[layer] = known_instance_norm(features[layer], std, mean, (mean, std))
+        return decoder(features)
 
     assert 60 < reach(paint) <= adain.TILING.margin
 
@@ -300,7 +303,7 @@ def test_a_large_cut_out_in_tiles_is_like_the_whole(
     photo, visible = torch.rand(1, 3, 640, 640, generator=generator), torch.zeros(1, 1, 640, 640)
     photo[..., 100:400] *= 0.3
     visible[..., 130:290, 110:330] = 1
-    mix = (torch.ones(1, 640, 640), FULL) if masked else (torch.ones(1), FULL)
+    mix = (torch.ones(1, 640, 640), FULL.expand(640, 640)) if masked else (torch.ones(1), FULL)
     whole = stylizer.stylize(photo, styles[:1], *mix, visible=visible)
     tiling = Tiling(4096, side=400, margin=120, sampling=Sampling(2, 96, rim=8))
     monkeypatch.setattr(method, "TILING", tiling)

@@ -1,9 +1,12 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 from conftest import TINY
+from safetensors.torch import save_file
 
 from styletransfer.errors import MissingWeights
 from styletransfer.files import sha256_of
@@ -19,6 +22,32 @@ def test_the_network_comes_back_in_half_precision(tmp_path):
     assert loaded.config == TINY
     for mine, theirs in zip(loaded.parameters(), network.parameters(), strict=True):
         assert torch.equal(mine, theirs.half().float())
+
+
+def test_a_loaded_network_is_real_and_frozen_whatever_dtype_is_the_default(tmp_path):
+    save_base(tmp_path, TransformerNetwork(TINY), {"command": "train"})
+    torch.set_default_dtype(torch.float64)
+    try:
+        loaded, _ = load_base(tmp_path)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    tensors = [*loaded.parameters(), *loaded.buffers()]
+    assert {(each.device.type, each.dtype, each.requires_grad) for each in tensors} == {
+        ("cpu", torch.float32, False)
+    }
+    assert torch.equal(loaded.noise, TransformerNetwork(TINY).noise)
+    assert not loaded.training
+
+
+def test_networks_without_weights_are_built_without_pytorchs_compiler():
+    code = """
+import sys, torch
+from styletransfer import decoder, networks, predictor
+with torch.device("meta"):
+    networks.TransformerNetwork(), decoder.AdainDecoder(), predictor.RowPredictor(4)
+assert not {"sympy", "torch._dynamo"} & {*sys.modules}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_same_weights_stay_the_same_file(tmp_path):
@@ -59,3 +88,12 @@ def test_a_file_that_is_not_the_manifests_is_refused(tiny_models, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(MissingWeights, match="damaged"):
         load_base(tmp_path / "models")
+
+
+@pytest.mark.parametrize("metadata", [None, {"config": "{}"}, {"config": '{"half": 4, "depth": 3}'}])
+def test_weights_of_another_version_are_refused(tmp_path, metadata):
+    path = tmp_path / BASE_FILE
+    save_file({"another": torch.zeros(2)}, path, metadata)
+    (tmp_path / MANIFEST_FILE).write_text(json.dumps({BASE_FILE: {"sha256": sha256_of(path)}}))
+    with pytest.raises(MissingWeights, match="not a weight file of this version"):
+        load_base(tmp_path)

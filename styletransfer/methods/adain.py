@@ -7,21 +7,30 @@ import torch
 from torch import Tensor
 
 from styletransfer.convolution import compute_in
-from styletransfer.core import Cost, OnStep, Style, blend
-from styletransfer.decoder import ADAIN_LAYERS, AdainDecoder, Statistics, at, encode, statistics_of, toward
+from styletransfer.core import Cost, OnStep, Style
+from styletransfer.decoder import (
+    ADAIN_LAYERS,
+    AdainDecoder,
+    Statistics,
+    at,
+    encode,
+    statistics_in,
+    statistics_of,
+    toward,
+)
 from styletransfer.images import as_float
 from styletransfer.masks import counted
-from styletransfer.memory import release_freed_memory
-from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
+from styletransfer.methods.regions import coarse_regions, with_rim
+from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights
 from styletransfer.norm import (
-    adain,
     joint_statistics,
+    known_instance_norm,
     regional_instance_norm,
     regional_statistics,
     weighted_statistics,
 )
 from styletransfer.settings import TOGETHER_PIXELS, Optimization
+from styletransfer.targets import StyleTarget, as_batch
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
 
@@ -58,6 +67,7 @@ class AdainStylizer:
     ) -> None:
         self.sha256, self.vgg, self.decoder, self.dtype, self.int8 = sha256, vgg, decoder, dtype, int8
         self.device, self.batch_pixels = vgg.mean.device, 0 if int8 else TOGETHER_PIXELS
+        self.paints_over = False  # it would make noise in flat parts
         if int8:
             vgg.use_int8()
             decoder.use_int8()
@@ -75,20 +85,22 @@ class AdainStylizer:
         visible: Tensor | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
-        planned = TILING.plan((content.shape[2], content.shape[3]))
-        maps, own = as_maps(weights, strength), None
-        if len(planned) > 1:
-            own = self._sampled(content, maps, visible)
-            release_freed_memory()  # of all the parts at once, before that of a tile is added to it
+        targets = as_batch([StyleTarget.of(style, ADAIN_LAYERS) for style in styles], len(styles))
+        targets, maps = targets.to(self.device), (weights, strength) if weights.ndim == 3 else None
+        if maps is None:
+            targets = targets.blended(weights.to(self.device))
 
-        def paint(window: Window) -> Tensor:
+        def measure() -> dict[str, Statistics]:
+            return self._sampled(content, maps, visible)
+
+        def paint(window: Window, own: dict[str, Statistics] | None) -> Tensor:
             photo, regions = window.cut(content), self._regions(window, maps, visible)
             if maps is None or regions is None:
-                return self._paint(photo, styles, weights[None], strength[None], own, regions)
+                return self._paint(photo, targets, strength, own, regions)
             shares, degree = map(window.cut, maps)
-            return self._paint_regions(photo, styles, shares, degree, own, regions)
+            return self._paint_regions(photo, targets, shares, degree, own, regions)
 
-        return paint_tiles(content, planned, paint, on_step)
+        return TILING.paint(content, measure, paint, on_step)
 
     def _regions(
         self, window: Window, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None
@@ -120,31 +132,29 @@ class AdainStylizer:
     def _paint(
         self,
         photo: Tensor,
-        styles: Sequence[Style],
-        weights: Tensor,
+        target: StyleTarget,
         strength: Tensor,
         own: dict[str, Statistics] | None,
         regions: Tensor | None,
     ) -> Tensor:
         """Paint a picture, or a tile of one with `own`, the statistics of the whole picture.
 
-        Args:  weights: (B, S); strength: (B,); regions: as of `_regions`.
+        Args:  target: a batch of one; strength: (); regions: as of `_regions`.
         """
-        photo = as_float(photo).to(self.device)
-        weights, strength = weights.to(self.device), strength.to(self.device)
-        features = encode(self.vgg, photo)
+        photo, strength = as_float(photo).to(self.device), strength.to(self.device)
+        features, style = encode(self.vgg, photo), statistics_in(target)
         own = own or statistics_of(features, regions)
         restyled = {}
         for layer, value in features.items():
-            goal = toward(own[layer], blended_statistics(styles, weights, layer), strength)
+            mean, std = toward(own[layer], style[layer], strength[None])
             near = value if regions is None else value.clamp(*_limits(*own[layer], value.dtype))
-            restyled[layer] = adain(near, own[layer], *goal)
-        return self._decoded(photo, features, restyled, strength.view(-1, 1, 1, 1))
+            restyled[layer] = known_instance_norm(near, std, mean, own[layer])
+        return self._decoded(photo, features, restyled, strength)
 
     def _paint_regions(
         self,
         photo: Tensor,
-        styles: Sequence[Style],
+        targets: StyleTarget,
         shares: Tensor,
         degree: Tensor,
         own: dict[str, Statistics] | None,
@@ -152,7 +162,8 @@ class AdainStylizer:
     ) -> Tensor:
         """Paint each style in its region, whose statistics it gives what it wants; `own` as for `_paint`.
 
-        Args:  shares: (S, H, W), of the styles; degree: (H, W), the strength; regions: as of `_regions`.
+        Args:  targets: of S styles; shares: (S, H, W), of the styles; degree: (H, W), the strength; regions: as
+               of `_regions`.
         """
         photo = as_float(photo).to(self.device)
         shares, degree = with_rim(shares.to(self.device), degree.to(self.device))
@@ -160,7 +171,7 @@ class AdainStylizer:
         features, restyled = encode(self.vgg, photo), {}
         for layer, value in features.items():
             measured = own[layer] if own else regional_statistics(value, at(layer, regions))
-            means, stds = (part.to(self.device) for part in stacked(styles, layer))
+            means, stds = targets.means[layer], targets.stds[layer]  # (S, C)
             here = at(layer, painted)
             least, most = _limits(*measured, value.dtype)  # (1, S, C)
             near = value.clamp(least.amin(dim=1)[..., None, None], most.amax(dim=1)[..., None, None])
@@ -192,15 +203,3 @@ def _limits(means: Tensor, stds: Tensor, dtype: torch.dtype) -> tuple[Tensor, Te
     """Between which values features are restyled; what is beyond them is taken for these."""
     room = MOST_DEVIATIONS * stds
     return (means - room).to(dtype), (means + room).to(dtype)
-
-
-def blended_statistics(styles: Sequence[Style], weights: Tensor, layer: str) -> Statistics:
-    """Statistics of a mix of styles at a layer; weights: (B, S)."""
-    means, stds = (blend(part.to(weights.device), weights) for part in stacked(styles, layer))  # (B, C)
-    return means[:, :, None, None], stds[:, :, None, None]
-
-
-def stacked(styles: Sequence[Style], layer: str) -> tuple[Tensor, Tensor]:
-    """Means and stds of the styles at a layer, (S, C) each."""
-    means, stds = [style.means[layer] for style in styles], [style.stds[layer] for style in styles]
-    return torch.stack(means), torch.stack(stds)

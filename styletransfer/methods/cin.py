@@ -10,9 +10,8 @@ from styletransfer.convolution import STRIDE, compute_in
 from styletransfer.core import Cost, OnStep, Style, blend
 from styletransfer.images import as_float
 from styletransfer.masks import counted
-from styletransfer.memory import release_freed_memory
-from styletransfer.methods.regions import as_maps, coarse_regions, with_rim
-from styletransfer.methods.tiles import Sampling, Tiling, Window, paint_tiles, sample_weights
+from styletransfer.methods.regions import coarse_regions, with_rim
+from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights
 from styletransfer.networks import TransformerNetwork
 from styletransfer.rows import NormStatistics, with_identity
 from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
@@ -53,7 +52,7 @@ class CinStylizer:
         int8: bool = False,
     ) -> None:
         self.sha256, self.device, self.dtype, self.int8 = sha256, device, dtype, int8
-        self.batch_pixels = 0 if int8 else TOGETHER_PIXELS
+        self.batch_pixels, self.paints_over = 0 if int8 else TOGETHER_PIXELS, True
         self.network = network.to(device)
         if int8:
             network.use_int8()
@@ -76,24 +75,22 @@ class CinStylizer:
         if weights.ndim == 1:
             rows, weights = blend(rows, weights[None]), torch.ones(1, dtype=torch.float32)  # (1, 2, N)
         rows = rows.to(self.device)
-        planned = TILING.plan((content.shape[2], content.shape[3]))
-        statistics = None
-        if len(planned) > 1:
-            statistics = self._measured(content, rows, weights, strength, visible)
-            release_freed_memory()  # of all the parts at once, before that of a tile is added to it
 
-        def paint(window: Window) -> Tensor:
+        def measure() -> NormStatistics:
+            return self._measured(content, rows, weights, strength, visible)
+
+        def paint(window: Window, statistics: NormStatistics | None) -> Tensor:
             photo, painted, regions = self._inputs(window, content, weights, strength, visible)
             return self.network(photo, rows, *painted, _place(window), statistics, regions).clamp(0, 1)
 
-        return paint_tiles(content, planned, paint, on_step)
+        return TILING.paint(content, measure, paint, on_step)
 
     def _measured(
         self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, visible: Tensor | None
     ) -> NormStatistics:
         """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
-        maps = as_maps(weights, strength)
+        maps = (weights, strength) if weights.ndim == 3 else None
         windows = sampling.windows(content.shape[2], content.shape[3], coarse_regions(maps, visible))
         parts = [self._inputs(window, content, weights, strength, visible) for window in windows]
         photos = torch.cat([photo for photo, _, _ in parts])
@@ -115,10 +112,9 @@ class CinStylizer:
         """Photo (B, 3, h, w) of a window, what is painted, and the regions where that takes its statistics."""
         photo = as_float(window.cut(content)).to(self.device, self.dtype)
         seen = None if visible is None else counted(window.cut(visible)).to(self.device)
-        maps = as_maps(weights, strength)
-        if maps is None:
+        if weights.ndim == 1:
             return photo, self._on_device(weights, strength), seen
-        shares, degree = map(window.cut, maps)
+        shares, degree = window.cut(weights), window.cut(strength)
         regions = with_identity(*self._on_device(shares, degree))
         painted = self._on_device(*with_rim(shares, degree))
         return photo, painted, regions if seen is None else regions * seen

@@ -13,13 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from styletransfer import images
-from styletransfer.core import Cost, OnStep, Progress, Style, blend
+from styletransfer.core import Cost, OnStep, Progress, Style
 from styletransfer.errors import Cancelled, InvalidInput, MissingWeights
 from styletransfer.masks import counted
 from styletransfer.methods import cin
 from styletransfer.methods.coarse_to_fine import HISTORY, CoarseToFine
 from styletransfer.methods.objective import Goal, Objective
-from styletransfer.methods.regions import as_maps
 from styletransfer.methods.schedule import Schedule, plan_sizes
 from styletransfer.settings import STYLE_SIDE, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
@@ -69,7 +68,7 @@ class GatysStylizer:
     """
 
     def __init__(self, vgg: VGG19, fast: cin.CinStylizer | None, dtype: torch.dtype) -> None:
-        self.sha256, self.batch_pixels = oxford_sha256(), 0
+        self.sha256, self.batch_pixels, self.paints_over = oxford_sha256(), 0, False
         self.device, self.fast = vgg.mean.device, fast
         self._exact = self.vgg = vgg
         if vgg.dtype != dtype:
@@ -185,19 +184,19 @@ class GatysStylizer:
         size: tuple[int, int],
         visible: Tensor | None = None,
     ) -> list[Goal]:
-        """One blended style, or, where weights or strength are maps, each style where it belongs.
+        """One blended style, or, where weights and strength are maps, each style where it belongs.
 
         Args:  side: pixels of the short side at which style pictures are looked at; size: of the picture;
                the others as for `stylize`.
         """
-        targets, maps = [self._target(style, side) for style in styles], as_maps(weights, strength)
-        if maps is None:
-            target, weight = _blended(targets, weights).to(self.device), strength.item() ** 3
+        targets = [self._target(style, side) for style in styles]
+        if weights.ndim == 1:
+            target, weight = as_batch(targets, len(targets)).blended(weights), strength.item() ** 3
+            target = target.to(self.device)
             if visible is None:
                 return [Goal(target, weight)]
             return [Goal(target, weight, _seen(visible, size).to(self.device))]
-        shares, degree = maps
-        regions = (shares * degree**3)[:, None]  # (S, 1, H, W)
+        regions = (weights * strength**3)[:, None]  # (S, 1, H, W)
         masks = F.interpolate(regions if visible is None else regions * counted(visible), size, mode="area")
         area = 1.0 if visible is None else _seen(visible, size).mean().item()
         return [
@@ -219,7 +218,3 @@ class GatysStylizer:
 def _seen(visible: Tensor, size: tuple[int, int]) -> Tensor:
     """How much each pixel counts at a size, (1, 1, H, W)."""
     return F.interpolate(counted(visible), size, mode="area")
-
-
-def _blended(targets: Sequence[StyleTarget], weights: Tensor) -> StyleTarget:
-    return as_batch(targets, len(targets)).map(lambda value: blend(value, weights[None]))

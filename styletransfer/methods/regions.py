@@ -13,15 +13,6 @@ WEAK = (
 )
 
 
-def as_maps(weights: Tensor, strength: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Weights (S,) or (S, H, W) and strength () or (H, W), both as maps; None where neither is one."""
-    size = weights.shape[1:] or strength.shape
-    if not size:
-        return None
-    shares = weights if weights.ndim == 3 else weights[:, None, None].expand(-1, *size)
-    return shares, strength.expand(size)
-
-
 def with_rim(shares: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
     """Both maps continued around what is painted; each style goes on around its own regions."""
     near = _widened(strength[None])[0]
@@ -43,7 +34,7 @@ def _widened(maps: Tensor) -> Tensor:
 def coarse_regions(maps: tuple[Tensor, Tensor] | None, visible: Tensor | None) -> Tensor | None:
     """What statistics are measured of, (R, h, w), at every COARSE_STEP-th pixel; None for all of the picture.
 
-    Args:  maps: as of `as_maps`: each style has statistics where it belongs, and the photo where it stays;
+    Args:  maps: shares and strength: each style has statistics where it belongs, and the photo where it stays;
            visible: as for `Stylizer.stylize`.
     """
     every = (..., slice(None, None, COARSE_STEP), slice(None, None, COARSE_STEP))

@@ -1,7 +1,8 @@
 """Large pictures in parts: tiles that are painted one by one, and samples that the statistics come from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -11,12 +12,15 @@ from styletransfer.convolution import computed_pixels
 from styletransfer.core import OnStep, Progress
 from styletransfer.images import as_bytes, as_float, empty_like
 from styletransfer.masks import counted
+from styletransfer.memory import release_freed_memory
 
 COARSE_STEP = 8  # pixels; every COARSE_STEP-th one is looked at to see how typical a sample is of the picture
 EQUAL_WEIGHT = 0.01  # of keeping the samples' shares equal, beside fitting the picture's mean colours
 LEAST_SHARE = 0.1  # of a sample, relative to an equal share
 LEAST_SEEN = 0.01  # how much a pixel counts, relative to the one that counts most, to be sampled
 LEAST_COVERED = 0.25  # of the pixels of a sample: a region needs as many for its statistics
+
+Statistics = TypeVar("Statistics")  # of a picture, as its method has them
 
 
 @dataclass(frozen=True)
@@ -163,20 +167,28 @@ class Tiling:
         measured = sum(window.height * window.width for window in self.sampling.windows(*size))
         return sum(areas) + measured, max(*areas, measured)
 
+    def paint(
+        self,
+        content: Tensor,
+        measure: Callable[[], Statistics],
+        paint: Callable[[Window, Statistics | None], Tensor],
+        on_step: OnStep | None,
+    ) -> Tensor:
+        """A painting of `content` (B, 3, H, W), in its dtype, at once or put together from tiles.
 
-def paint_tiles(
-    content: Tensor, planned: Sequence[Tile], paint: Callable[[Window], Tensor], on_step: OnStep | None
-) -> Tensor:
-    """A painting of `content` (B, 3, H, W), in its dtype, put together from tiles.
-
-    Args:  paint: returns the painting (B, 3, h, w) in [0, 1] of a window.
-    """
-    result = empty_like(content)
-    for step, tile in enumerate(planned, 1):
-        tile.inner.paste(tile.own(paint(tile.outer)).cpu(), result)
-        if on_step:
-            on_step(Progress(step, len(planned)))
-    return result
+        Args:  measure: returns the statistics of the whole picture, which tiles are painted with;
+               paint: returns the painting (B, 3, h, w) in [0, 1] of a window, with these, or of all with None.
+        """
+        planned, statistics = self.plan((content.shape[2], content.shape[3])), None
+        if len(planned) > 1:
+            statistics = measure()
+            release_freed_memory()  # of all the parts at once, before that of a tile is added to it
+        result = empty_like(content)
+        for step, tile in enumerate(planned, 1):
+            tile.inner.paste(tile.own(paint(tile.outer, statistics)).cpu(), result)
+            if on_step:
+                on_step(Progress(step, len(planned)))
+        return result
 
 
 def sample_weights(
