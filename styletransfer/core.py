@@ -112,11 +112,15 @@ class Clock:
 
 @dataclass(frozen=True)
 class Cost:
-    """The multiply-adds and the bytes of memory that painting a picture takes, or the `seconds` it is given."""
+    """The multiply-adds and the bytes of memory that painting a picture takes, or the `seconds` it is given.
+
+    `steps` are those that `on_step` is told of, where they can be known.
+    """
 
     multiply_adds: float
     memory: float
     seconds: float | None = None
+    steps: int = 1
 
 
 class Stylizer(Protocol):

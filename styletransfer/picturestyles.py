@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import deque
 from dataclasses import replace
 from os.path import isfile
 from pathlib import Path
@@ -40,7 +39,7 @@ class PictureStyles:
         self._vgg: VGG19 | None = None
         self._predictor: tuple[object, _Predictor | None] | None = None  # with the version of the weight files
         # The same picture is asked for again and again while a slider moves.
-        self._kept: deque[tuple[object, Style]] = deque(maxlen=KEPT)
+        self._kept: dict[object, Style] = {}
 
     def get(self, source: ImageSource, title: str, mask: ImageSource | None = None) -> Style:
         """The style of a picture, or of the part of it where a `mask` is white.
@@ -51,12 +50,14 @@ class PictureStyles:
             return self._look_at(source, title, mask)
         wanted = str(source), title, version_of(source), self._version()
         with self._lock:
-            for kept, style in self._kept:
-                if kept == wanted:
-                    return style
+            if wanted in self._kept:
+                self._kept[wanted] = self._kept.pop(wanted)  # as the one last used
+                return self._kept[wanted]
         style = self._look_at(source, title, None)
         with self._lock:
-            self._kept.append((wanted, style))
+            self._kept[wanted] = style
+            while len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
         return style
 
     def _version(self) -> tuple[int, int, int] | None:

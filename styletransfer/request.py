@@ -62,7 +62,7 @@ class Request:
     """What to paint with. Raises InvalidInput or InvalidStyleFile for what the method cannot do.
 
     `weights` style name -> share, in the order of `styles`; `masks` style name -> (1, 1, H, W) in [0, 1], at
-    most one a style.
+    most one a style; `kept`: whether they are made from a mask of what is kept.
     """
 
     method: str
@@ -71,6 +71,7 @@ class Request:
     weights: Mapping[str, float]
     masks: Mapping[str, Tensor]
     options: Options
+    kept: bool = False
 
     def __post_init__(self) -> None:
         self.stylizer.check(self.styles, self.options.optimization)
@@ -78,8 +79,14 @@ class Request:
     def parameters(self) -> dict[str, object]:
         """The settings that are embedded in the result; of masks and style pictures only the names."""
         options = {name: value for name, value in asdict(self.options).items() if name != "optimization"}
-        if self.masks:
+        if self.kept:
+            options["keep"] = True
+        elif self.masks:
             options["masks"] = sorted(self.masks)
+        named = zip(self.weights, self.styles, strict=True)
+        style_masks = sorted(name for name, style in named if style.picture_mask is not None)
+        if style_masks:
+            options["style_masks"] = style_masks
         if self.options.optimization and self.method == "gatys":  # other methods ignore it
             chosen = asdict(self.options.optimization)
             start = encodable(Path(chosen["start"]).name)  # where it lies is private
@@ -131,19 +138,20 @@ class Request:
     def _painted(
         self, pictures: Sequence[Picture], size: tuple[int, int], on_step: OnStep | None
     ) -> list[Painting]:
-        """The photos, painted at `size` and brought back to their own."""
+        """The photos, painted at `size`, brought back to their own, and painted over where that is of use."""
         photos = [images.resize_within(picture.rgb, size) for picture in pictures]
         photo = photos[0] if len(photos) == 1 else torch.cat([images.as_float(each) for each in photos])
         weights, strength = shares_of(self.weights, self.options.strength, self.masks, size)
-        large, stopped = photo.dtype == torch.uint8, False
+        own, stopped, done = pictures[0].size, False, 0
+        large = torch.uint8 in (photo.dtype, pictures[0].rgb.dtype)
         twice = _paints_over(self.stylizer, self.options.stroke_size)
-        before, steps = 0, 0  # steps of the passes that are over, and of this one
+        first, over = (self.stylizer.cost(each).steps if twice else 0 for each in (size, own))
 
         def watch(progress: Progress) -> None:
-            nonlocal stopped, steps
-            steps = progress.steps
-            more = before + (1 if twice and not before else 0)  # of the second pass the number is not known yet
-            progress = replace(progress, step=before + progress.step, steps=steps + more)
+            nonlocal stopped
+            if twice:
+                steps = first + over * len(pictures)
+                progress = replace(progress, step=done + progress.step, steps=steps)
             if large:
                 images.release()  # parts of a large picture come and go tile by tile
             if on_step and progress.preview is not None:
@@ -161,30 +169,32 @@ class Request:
             photo, self.styles, weights, strength, watching, self.options.optimization, _visible(pictures, size)
         ).split(1)
         parameters = self.parameters() | ({"stopped": True} if stopped else {})
+        if self.options.stroke_size > 1:
+            weights, strength = shares_of(self.weights, self.options.strength, self.masks, own)
         paintings = []
-        for picture, each, one in zip(pictures, photos, painted, strict=True):
-            rgb = self._in_own_size(one, picture, each)
+        for index, (picture, each, one) in enumerate(zip(pictures, photos, painted, strict=True)):
+            rgb = self._in_own_size(one, picture, each, strength)
             if twice:
-                before += steps
-                rgb = self._painted_over(rgb, picture, watching)
+                done = first + index * over
+                rgb = self._painted_over(rgb, picture, weights, strength, watching)
             paintings.append(Painting(self._finished(rgb, picture), picture.alpha, parameters))
         return paintings
 
-    def _in_own_size(self, painted: Tensor, picture: Picture, photo: Tensor) -> Tensor:
+    def _in_own_size(self, painted: Tensor, picture: Picture, photo: Tensor, strength: Tensor) -> Tensor:
         """A painting in the size of its picture, of which `photo` is what was painted.
 
         A weak one gets the fine detail back that the smaller photo lacks: strength begins at the photo itself.
         """
         rgb = images.resize_within(painted, picture.size)
-        if self.options.stroke_size <= 1 or (self.options.strength == 1 and not self.masks):
+        if self.options.stroke_size <= 1 or bool((strength == 1).all()):
             return rgb
-        _, strength = shares_of(self.weights, self.options.strength, self.masks, picture.size)
         share = (1 - strength).expand(1, 1, *picture.size)
         return give_back(rgb, picture.rgb, images.resize_within(photo, picture.size), share)
 
-    def _painted_over(self, rgb: Tensor, picture: Picture, on_step: OnStep | None) -> Tensor:
+    def _painted_over(
+        self, rgb: Tensor, picture: Picture, weights: Tensor, strength: Tensor, on_step: OnStep | None
+    ) -> Tensor:
         """An enlarged painting with fine strokes on its broad ones, which are blurred without."""
-        weights, strength = shares_of(self.weights, self.options.strength, self.masks, picture.size)
         strength = strength * PAINTED_OVER * min(1.0, math.log2(self.options.stroke_size))
         visible = _visible([picture], picture.size)
         return self.stylizer.stylize(rgb, self.styles, weights, strength, on_step, None, visible)
@@ -216,7 +226,7 @@ def cost_of(
     if not _paints_over(stylizer, stroke_size):
         return cost
     over = stylizer.cost(size, optimization)
-    return Cost(cost.multiply_adds + over.multiply_adds, over.memory)
+    return Cost(cost.multiply_adds + over.multiply_adds, max(cost.memory, over.memory))
 
 
 def _paints_over(stylizer: Stylizer, stroke_size: float) -> bool:

@@ -100,3 +100,8 @@ def test_painting_over_is_part_of_the_estimate(transfer):
     )
     assert broad.memory == over.memory
     assert broad.seconds == pytest.approx(first.seconds + over.seconds)
+
+
+def test_a_small_picture_that_is_painted_whole_may_need_more_memory_than_its_tiles_when_enlarged(transfer):
+    broad, first = transfer.estimate((5400, 8200), stroke_size=2), transfer.estimate((2700, 4100))
+    assert broad.memory == first.memory > transfer.estimate((5400, 8200)).memory

@@ -71,6 +71,17 @@ def test_networks_are_given_back_with_their_owner(tiny_models, tmp_path):
         gc.enable()
 
 
+def test_the_two_pictures_that_were_used_last_are_kept(transfer, photo, tmp_path, monkeypatch):
+    files = {name: tmp_path / f"{name}.png" for name in "abc"}
+    for seed, file in enumerate(files.values()):
+        make_photo(60, 60, seed=seed).save(file)
+    looks, look_at = [], transfer._pictures._look_at
+    monkeypatch.setattr(transfer._pictures, "_look_at", lambda *given: looks.append(given) or look_at(*given))
+    for name in "abaca":
+        transfer.stylize(photo, files[name])
+    assert len(looks) == 3
+
+
 def test_a_picture_is_looked_at_anew_when_the_weight_files_change(tiny_models, tmp_path):
     models = shutil.copytree(tiny_models, tmp_path / "models")
     make_photo(60, 60).save(tmp_path / "painting.png")

@@ -131,7 +131,7 @@ class CinStylizer:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
-        return Cost(work * painted, memory * at_once)
+        return Cost(work * painted, memory * at_once, steps=len(TILING.plan(size)))
 
 
 def _place(window: Window) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def train_style(
     thumbnail = images.to_jpeg(images.resize_long_side(picture, THUMBNAIL_SIDE))
     style = looked.targets.style(info, fitter.row(), thumbnail)
     save_style(job.folder / f"{info.slug}{SUFFIX}", style)
-    job.checkpoint.unlink(missing_ok=True)
+    _forget(job, fingerprint)
     return style
 
 
@@ -121,7 +122,6 @@ def _fit(
     recent: deque[dict[str, float]] = deque(maxlen=10)
     clock = Clock()
     began = saved = shown = clock.now()
-    written = False  # a checkpoint of this fit, and not of another by the same name
 
     def save(elapsed: float) -> None:
         state = {"fingerprint": fingerprint, "seconds": elapsed, "fit": fitter.whole}
@@ -148,7 +148,7 @@ def _fit(
                 preview, shown = _preview(fitter), clock.now()
             if clock.now() - saved > CHECKPOINT_SECONDS:
                 save(elapsed)
-                saved, written = clock.now(), True
+                saved = clock.now()
             if on_step:
                 steps = steps_by(spent + clock.now() - began)
                 try:
@@ -156,8 +156,7 @@ def _fit(
                 except Cancelled:
                     break
                 except Exception:  # nobody will go on with it
-                    if written:
-                        job.checkpoint.unlink(missing_ok=True)
+                    _forget(job, fingerprint)
                     raise
     except KeyboardInterrupt:
         save(spent + clock.now() - began)
@@ -165,6 +164,13 @@ def _fit(
     means = mean_losses(recent) if recent else {}
     means.pop("objective", None)
     return means, spent + clock.now() - began
+
+
+def _forget(job: StyleJob, fingerprint: str) -> None:
+    """Remove the checkpoint of this fit; that of another one by the same name stays."""
+    with suppress(FileNotFoundError, InvalidInput):
+        if load_checkpoint(job.checkpoint).get("fingerprint") == fingerprint:
+            job.checkpoint.unlink()
 
 
 def _resume(job: StyleJob, fitter: StyleFitter, fingerprint: str) -> float:
