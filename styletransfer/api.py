@@ -362,7 +362,7 @@ class StyleTransfer:
             shades[name] = images.read_mask(mask)
         if method == "gatys" and options.optimization and options.optimization.start_picture is not None:
             images.read_on_white(options.optimization.start_picture)  # an error now, not of every photo
-        return Request(method, self._stylizer(method), used, weights, shades, options)
+        return Request(method, self._stylizer(method), used, weights, shades, options, kept=keep is not None)
 
     def _slug(self, name: StyleName) -> str | None:
         """The name that a style goes by; None for a picture."""

@@ -50,6 +50,7 @@ COLOR_MODES = {
     "luminance": "the photo's colours under the painting's brightness",
     "statistics": "the painting, its palette moved to the photo's",
 }
+SMALL_STROKES = 2000  # pixels, the long side from which usual strokes look small
 WORKERS = Range(2, 1, 64, "How many photos of a batch are read at a time, while another is painted.")
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 

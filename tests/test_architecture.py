@@ -1,6 +1,7 @@
 """How the code hangs together: who imports whom, and what must not happen at import."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,21 @@ def test_importing_does_nothing_but_define(tmp_path):
 def test_help_and_completion_need_no_pytorch(module):
     code = f"import {module}, sys; assert not {{'torch', 'numpy', 'PIL', 'safetensors'}} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("option", ["--method", "--style"])
+def test_completion_of_names_needs_no_pytorch(option):
+    code = (
+        "import sys\nfrom styletransfer import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'numpy', 'PIL', 'safetensors'} & {*sys.modules}"
+    )
+    words = f"styletransfer stylize photo.jpg {option} "
+    env = {"_STYLETRANSFER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"}
+    offered = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | env, check=True, capture_output=True, text=True
+    ).stdout
+    assert ("gatys" if option == "--method" else "udnie") in offered.split()
 
 
 def test_the_public_names_are_few():

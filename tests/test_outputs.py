@@ -10,7 +10,7 @@ from conftest import soon
 
 from styletransfer import images
 from styletransfer.batches import BatchResult
-from styletransfer.cli.outputs import is_finished, plan_outputs, write_results
+from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing_any, write_results
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.files import check_place
 
@@ -68,6 +68,17 @@ def test_a_file_that_was_not_named_is_not_replaced_unless_it_is_a_painting():
     Path("IMG_1-amber.png").write_text("")
     assert plan_outputs(given, ".", "amber") == {given[0]: Path("IMG_1.png")}
     assert plan_outputs(given, None, "amber") == {given[0]: Path("IMG_1-amber.png")}
+
+
+def test_previews_replace_no_picture_that_is_not_of_this_program():
+    previews = Path("previews")
+    write_painting(previews / "00001.png")
+    photos("previews/1234.png", "previews/00002.jpg", "previews/notes.png")
+    refuse_replacing_any({}, [], None, None, previews)
+    refuse_replacing_any({}, [], None, None, Path("new"))
+    photos("previews/00003.PNG")
+    with pytest.raises(InvalidInput, match=r"would replace previews.00003\.PNG"):
+        refuse_replacing_any({}, [], None, None, previews)
 
 
 @pytest.mark.parametrize("names", [("a/x.jpg", "b/x.jpg"), ("a/y.jpg", "b/Y.jpg")])

@@ -5,9 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from styletransfer.cli.shared import Device, app, console, progress, say
-
-FAST_METHODS = ("cin", "adain")
+from styletransfer.cli.shared import FAST_METHODS, Device, app, console, progress, say
 
 
 @app.command()

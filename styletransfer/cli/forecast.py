@@ -6,23 +6,23 @@ from pathlib import Path
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.shared import say
+from styletransfer.cli.shared import errors, say
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.settings import Optimization
+from styletransfer.settings import MAX_PIXELS, SMALL_STROKES, STROKE_SIZE, Optimization
 
 LEAST_PIXELS = 10_000_000  # below that, the estimate could take as long as the painting
 LONG = 10.0  # seconds
 MUCH = 2e9  # bytes
-LARGE = 2000  # pixels, the long side at which a photo is painted; its strokes have a fixed size in pixels
 
 
 def result_sizes(photos: Iterable[Path], size: int | None) -> dict[Path, tuple[int, int]]:
-    """Photo -> height and width of its painting. Photos that cannot be read are left out here."""
+    """Photo -> height and width of its painting. Photos that cannot be read, or are too large, are left out."""
     sizes = {}
     for photo in photos:
         with suppress(UnreadableImage):
             found = images.read_size(photo)
-            sizes[photo] = images.with_long_side(found, size) if size else found
+            if found[0] * found[1] <= MAX_PIXELS:
+                sizes[photo] = images.with_long_side(found, size) if size else found
     return sizes
 
 
@@ -35,15 +35,19 @@ def announce(
 ) -> None:
     """Say how long paintings of these sizes will take and how much memory they need, if either is much.
 
-    Also say where strokes will look small; gatys begins with a small picture, and its strokes grow with it.
+    Also tell who gave no stroke size where strokes will look small; gatys begins with a small picture, and its
+    strokes grow with it.
     """
     sizes = list(sizes)
-    if method != "gatys" and any(max(size) > LARGE * stroke_size for size in sizes):
-        say(
+    usual = method != "gatys" and stroke_size == STROKE_SIZE.default
+    if usual and any(max(size) > SMALL_STROKES for size in sizes):
+        errors.print(
             "strokes look small in pictures this large: --stroke-size 2 makes them broader, and so does a "
-            "smaller --size"
+            "smaller --size",
+            soft_wrap=True,
+            highlight=False,
         )
-    if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS * stroke_size**2:
+    if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS:
         return
     found = []
     for each in sizes:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ from styletransfer.files import attempt, make_folder, real
 from styletransfer.text import encodable
 
 LONGEST_MADE_NAME = 200  # bytes, of names that are made from styles
+_PREVIEW = re.compile(r"[0-9]{5,}\.png", re.IGNORECASE)  # the names that `watch.Watch` gives
 
 
 def plan_outputs(
@@ -95,6 +97,15 @@ def _refuse_replacing_others(target: Path) -> None:
         )
 
 
+def _refuse_replacing_in(previews: Path) -> None:
+    """Raise InvalidInput where another picture has the name of a preview."""
+    for path in previews.iterdir() if previews.is_dir() else ():
+        if _PREVIEW.fullmatch(path.name) and _is_there(path) and not _is_painting(path):
+            raise InvalidInput(
+                f"--previews would replace {path}, which this program did not make; name another folder"
+            )
+
+
 def refuse_replacing(given: Path, target: Path, what: str = "photo") -> None:
     """Raise InvalidInput where a result would replace a file, by whichever of its names."""
     if real(given) == real(target) or (target.exists() and given.exists() and target.samefile(given)):
@@ -122,6 +133,8 @@ def refuse_replacing_any(
         for source, target in outputs.items():
             refuse_replacing(source, other)
             refuse_replacing(target, other, "painting")
+    if previews:
+        _refuse_replacing_in(previews)
     kept_apart = (*outputs, *outputs.values(), *looked_at)
     if previews and real(previews) in {real(path.parent) for path in kept_apart}:
         raise InvalidInput(

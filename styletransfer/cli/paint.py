@@ -1,11 +1,12 @@
 """The command `stylize`, which paints photos."""
 
 import inspect
+import re
 from contextlib import nullcontext
 from dataclasses import asdict
 from os.path import isfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,8 @@ from styletransfer import settings
 from styletransfer.cli.shared import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
+    METHODS,
+    WITH_OPTIONS,
     Device,
     PreserveColor,
     Quiet,
@@ -22,7 +25,6 @@ from styletransfer.cli.shared import (
     as_option,
     beginning,
     errors,
-    method_names,
     pairs,
     parse_settings,
     progress,
@@ -32,6 +34,24 @@ from styletransfer.cli.shared import (
 )
 from styletransfer.errors import InvalidInput
 from styletransfer.text import encodable
+
+
+def _explain_settings(context: typer.Context, given: list[str] | None) -> list[str] | None:
+    """For --set help: print what --set can change, and end."""
+    if context.resilient_parsing or "help" not in (given or []):  # the former is when Tab is pressed
+        return given
+    usual = settings.Optimization()
+    _, _, told = (inspect.getdoc(usual) or "").partition("Args:")
+    fields, _, _ = told.partition("Raises:")
+    explained = [  # a field begins with its name, or the names of several, and a colon
+        " ".join(field.split())
+        for field in re.split(r"\n *(?=[\w, ]+: )", fields.strip())
+        if field.partition(":")[0] not in WITH_OPTIONS
+    ]
+    defaults = [f"{name}={value}" for name, value in asdict(usual).items() if name not in WITH_OPTIONS]
+    say("\n".join([*explained, f"Defaults: {', '.join(defaults)}"]))
+    raise typer.Exit
+
 
 Styles = Annotated[
     list[str],
@@ -94,7 +114,7 @@ def stylize(
         typer.Option(
             help="cin: fast. adain: another network, which follows a picture's palette more than its "
             "brushwork. gatys: finest, a minute or more; Ctrl-C keeps the result so far.",
-            autocompletion=method_names,
+            autocompletion=lambda incomplete: beginning(incomplete, METHODS),
         ),
     ] = "cin",
     mask: Annotated[
@@ -147,6 +167,8 @@ def stylize(
             help="gatys: another setting, as name=value, such as start=photo, content_layer=relu4_1, "
             "style_weight=5, statistic=wasserstein, optimizer=lbfgs or least_side=128. Repeatable; --set help "
             "explains all.",
+            callback=_explain_settings,
+            is_eager=True,
         ),
     ] = None,
     styles_dir: StylesDir = None,
@@ -160,12 +182,9 @@ def stylize(
     from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing_any, write_results
     from styletransfer.cli.watch import Watch
 
-    if setting and "help" in setting:
-        _explain_settings()
-        return
     mix = _parse_mix(style)
     named = {"steps": steps, "seconds": seconds, "style_scale": style_scale}
-    chosen = {name: value for name, value in named.items() if value is not None}
+    chosen: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     given = {**named, "plot": plot, "previews": previews, "set": setting}
     only = [as_option(name) for name, value in given.items() if value is not None]
     if method != "gatys" and only:
@@ -176,8 +195,7 @@ def stylize(
         raise InvalidInput("--color-mode needs --preserve-color; give how much of the colours to keep, up to 1")
     optimization = None
     if setting or chosen:
-        usual = parse_settings([f"{name}={value}" for name, value in chosen.items()], settings.Optimization())
-        optimization = parse_settings(setting or [], usual, named)
+        optimization = parse_settings(setting or [], settings.Optimization(**chosen), named)
     names = {encodable(Path(name).name) for name in mix}
     masks = pairs(mask, "--mask", "STYLE=MASK", names)
     if masks and keep:
@@ -241,15 +259,6 @@ def stylize(
         say(f"wrote {len(outputs) - failed} of {planned} pictures{there}")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
-
-
-def _explain_settings() -> None:
-    """Print what --set can change."""
-    usual = settings.Optimization()
-    _, _, told = (inspect.getdoc(usual) or "").partition("Args:")
-    fields, _, _ = told.partition("Raises:")
-    defaults = ", ".join(f"{name}={value}" for name, value in asdict(usual).items())
-    say("\n".join([*map(str.strip, fields.strip().splitlines()), f"Defaults: {defaults}"]))
 
 
 def _start_pictures(optimization: settings.Optimization | None) -> list[str]:

@@ -8,14 +8,15 @@ import typer
 
 from styletransfer import settings
 from styletransfer.cli.shared import (
+    FAST_METHODS,
     Device,
     PreserveColor,
     Quiet,
     StrokeSize,
     StylesDir,
     app,
+    beginning,
     errors,
-    method_names,
     print_json,
     progress,
     report,
@@ -47,7 +48,11 @@ def sheet(
     stroke_size: StrokeSize = settings.STROKE_SIZE.default,
     preserve_color: PreserveColor = settings.PRESERVE_COLOR.default,
     method: Annotated[
-        str, typer.Option(help="cin, adain or gatys, as for stylize.", autocompletion=method_names)
+        str,
+        typer.Option(
+            help="cin or adain, as for stylize.",
+            autocompletion=lambda incomplete: beginning(incomplete, FAST_METHODS),
+        ),
     ] = "cin",
     columns: Annotated[int, typer.Option(help="Pictures in a row, without --strengths.", min=1)] = 6,
     with_photo: Annotated[
@@ -62,7 +67,12 @@ def sheet(
     from styletransfer.api import StyleTransfer
     from styletransfer.cli.outputs import refuse_replacing
 
+    if method not in FAST_METHODS:
+        raise InvalidInput(f"--method {method}: the pictures of a sheet are painted with cin or adain")
     settings.SIZE.check("size", size)
+    steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
+    for strength in steps:
+        settings.STRENGTH.check("strength", strength)
     images.check_writable(output)
     refuse_replacing(photo, output)
     for name in filter(isfile, style or []):
@@ -75,7 +85,6 @@ def sheet(
     for name in style or []:  # an error now, not after the others are painted
         transfer.stylize_batch([], name, method=method, stroke_size=stroke_size, preserve_color=preserve_color)
     names = style or list(transfer.styles)
-    steps = _parse_numbers(strengths) if strengths else [settings.STRENGTH.default]
     across = len(steps) if len(steps) > 1 else columns
     photos = [("photo", original)] if with_photo and len(steps) == 1 else []
     height, width = images.sheet_size(small, len(photos) + len(names) * len(steps), across)
@@ -115,8 +124,9 @@ def sheet(
 def info(
     picture: Annotated[Path, typer.Argument(help="A picture made by this program.")],
     command: Annotated[
-        bool, typer.Option("--command", help="Print the command that paints a photo so, instead.")
+        bool, typer.Option("--command", help="Print instead the command that paints a photo in the same way.")
     ] = False,
+    styles_dir: StylesDir = None,
 ) -> None:
     """Print how a picture was made, as JSON."""
     from styletransfer import images
@@ -130,7 +140,7 @@ def info(
     if not command:
         print_json(parameters)
         return
-    told, notes = command_for(parameters)
+    told, notes = command_for(parameters, styles_dir)
     say(told)
     for note in notes:
         errors.print(shown(note), soft_wrap=True, highlight=False, markup=False)

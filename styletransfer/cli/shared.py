@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+# Completion offers these at once; `methods`, which has them too, needs PyTorch.
+FAST_METHODS = ("cin", "adain")
+METHODS = (*FAST_METHODS, "gatys")
+WITH_OPTIONS = ("steps", "seconds", "style_scale")  # of the settings of "gatys"; --set is for the others
 Settings = TypeVar("Settings", BaseTraining, AdainTraining, PredictorTraining, settings.Optimization)
 
 app = typer.Typer(
@@ -86,6 +93,11 @@ def as_option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def quoted(text: str) -> str:
+    """As one word of a command line."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
+
+
 def pairs(options: list[str] | None, name: str, expected: str, known: Collection[str]) -> dict[str, str]:
     """The parts before and after the "=" of a repeatable option `name`. Raises InvalidInput.
 
@@ -110,16 +122,11 @@ def beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def method_names(incomplete: str) -> list[str]:
-    """Methods that begin so."""
-    from styletransfer.methods import METHODS
-
-    return beginning(incomplete, METHODS)
-
-
 def style_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names of styles that begin so, of the folder that the line names or of the user's own."""
-    return beginning(incomplete, known_styles(context.params.get("styles_dir")))
+    folder = context.params.get("styles_dir")
+    # A shell hands "~" on as it was typed. Path's own raises where it knows no home.
+    return beginning(incomplete, known_styles(folder and Path(os.path.expanduser(folder))))  # noqa: PTH111
 
 
 def known_styles(styles_dir: Path | None = None) -> list[str]:

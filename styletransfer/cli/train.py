@@ -1,8 +1,5 @@
 """Commands that train: `train-style`, `train-base`, `train-adain`, `train-predictor`."""
 
-import os
-import shlex
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +17,7 @@ from styletransfer.cli.shared import (
     errors,
     parse_settings,
     progress,
+    quoted,
     say,
     show_losses,
     with_limits,
@@ -112,7 +110,7 @@ def train_style(
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:
         folder = out or styles_dir
-        where = f" --styles-dir {_quoted(str(folder))}" if folder else ""
+        where = f" --styles-dir {quoted(str(folder))}" if folder else ""
         say(f"ready for use: styletransfer stylize PHOTO --style {style.info.slug}{where}")
 
 
@@ -196,11 +194,6 @@ def train_predictor(
     job = PredictorJob(content, styles, out, base=base, start=start)
     usual = PredictorTraining(steps=steps, seed=seed)
     _train("train-predictor", train_predictor, job, usual, setting, device, quiet)
-
-
-def _quoted(text: str) -> str:
-    """As one word of a command line."""
-    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
 
 
 def _train(

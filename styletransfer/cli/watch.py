@@ -45,7 +45,8 @@ class Watch:
         def stop(number: int, _: object) -> None:
             self._stopped.set()
             self.is_told_to_end |= number != signal.SIGINT  # a closed terminal cannot press Ctrl-C again
-            signal.signal(signal.SIGINT, before)  # so that the second time ends the command
+            if number in (signal.SIGINT, signal.SIGTERM):  # shell and system tell of a closed terminal twice
+                signal.signal(signal.SIGINT, before)  # so that the second time ends the command
 
         signal.signal(signal.SIGINT, stop)
         try:

@@ -18,6 +18,8 @@ from styletransfer.images.resizing import as_bytes, as_float, resize, resize_wit
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 _PLANES, _APART = 0x011C, 2  # a TIFF tag, and its value for a plane for each channel
+# Of a mask, in shades of 0 to 1: more colour than a lossy format gives to greys, and more than its noise.
+_COLORED, _DIFFERENT = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,28 @@ def read_on_white(source: ImageSource) -> Tensor:
 
 
 def read_mask(source: ImageSource) -> Tensor:
-    """How bright a picture is (1, 1, H, W), float32 in [0, 1], or how visible where any of it is transparent.
+    """How bright a picture is (1, 1, H, W), float32 in [0, 1], with transparent parts on black.
 
-    So what was cut out of a photo is a mask, whatever its colours. Otherwise like `read_on_white`.
+    Of a cut-out in colours, and of strokes of one shade, only how visible each pixel is. Otherwise like
+    `read_on_white`.
     """
     picture = read_picture(source)
-    if picture.alpha is not None and not picture.is_opaque:
-        return _of_whole_pixels(picture.alpha)
-    return _of_whole_pixels(picture.rgb).mean(dim=1, keepdim=True)
+    rgb = _of_whole_pixels(picture.rgb)
+    bright = rgb.mean(dim=1, keepdim=True)  # (1, 1, H, W)
+    if picture.alpha is None or picture.is_opaque:
+        return bright
+    alpha = _of_whole_pixels(picture.alpha)
+    return bright * alpha if _is_drawn(rgb, bright, alpha) else alpha
+
+
+def _is_drawn(rgb: Tensor, bright: Tensor, alpha: Tensor) -> bool:
+    """Whether what is visible of a picture is a mask in different greys, such as one that was rotated."""
+    visible = alpha >= 0.5  # soft edges have odd colours
+    if not visible.any():
+        return False
+    colors = (rgb.amax(dim=1, keepdim=True) - rgb.amin(dim=1, keepdim=True))[visible]
+    shades = bright[visible]
+    return bool(colors.max() <= _COLORED and shades.max() - shades.min() >= _DIFFERENT)
 
 
 def is_for_libvips(source: ImageSource) -> TypeGuard[str | Path]:
