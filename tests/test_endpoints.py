@@ -9,14 +9,14 @@ import pytest
 from conftest import make_photo, soon
 from gradio.queueing import Queue
 from gradio_client import Client, handle_file
+from pages import at_work
 
 from styletransfer import images
-from styletransfer.page import work
 from styletransfer.page.endpoints import MOST_SECONDS
-from styletransfer.page.learn import SECONDS
+from styletransfer.page.learn import SECONDS, TAUGHT_SIZE
 from styletransfer.page.uploads import LARGEST_UPLOAD
-from styletransfer.page.visitors import MOST_VISITORS
-from styletransfer.settings import STYLE_SIDE, STYLE_SIZE
+from styletransfer.page.visitors import KEPT_SECONDS, MOST_VISITORS
+from styletransfer.settings import STYLE_SIDE
 
 PAGE = (Path(__file__).parent.parent / "docs" / "page.md").read_text(encoding="utf-8")
 
@@ -64,15 +64,21 @@ def test_the_docs_name_what_a_style_is_learned_by_its_defaults_and_its_limits(cl
     [told] = re.findall(r"`/train_style` takes (.*?) If the page asks", PAGE.replace("\n", " "))
     assert re.findall(r"`(\w+)`", told) == list(found)
     assert f"`seconds`, {SECONDS} unless given, at most {MOST_SECONDS}" in told
-    assert f"`style_side`, {STYLE_SIDE} unless given, {STYLE_SIZE.least} to {STYLE_SIZE.most}" in told
+    assert f"`style_side`, {STYLE_SIDE} unless given, {TAUGHT_SIZE.least} to {TAUGHT_SIZE.most}" in told
 
 
 def test_the_docs_say_how_many_visitors_are_known_at_most():
     assert re.findall(r"more than (\d+)\s+clients", PAGE) == [str(MOST_VISITORS)]
 
 
+def test_the_docs_say_how_long_the_styles_of_a_client_are_kept():
+    assert f"until {({3600: 'an hour'})[KEPT_SECONDS]} after the client leaves" in PAGE
+
+
 def test_programs_are_told_which_strokes_can_be_learned(client, photo_file):
-    with pytest.raises(Exception, match="style size is 20; it must be from 64 to 2048"):
+    with pytest.raises(Exception, match="style_side is 2048; it must be from 64 to 1024"):
+        client.predict(handle_file(photo_file), "Broad", 1, 2048, api_name="/train_style")
+    with pytest.raises(Exception, match="style_side is 20; it must be from 64 to 1024"):
         client.predict(handle_file(photo_file), "Broad", 1, 20, api_name="/train_style")
 
 
@@ -165,6 +171,9 @@ def test_nothing_is_fetched_for_those_who_give_an_address(client, site):
     told = httpx.get(f"{site}/gradio_api/file={address}")
     assert told.status_code == 403
     assert "addresses are not fetched" in told.text
+
+
+def test_nobody_can_look_at_the_history_of_runs(site):
     assert httpx.get(f"{site}/gradio_api/runs").status_code == 404
     assert httpx.get(f"{site}/gradio_api/run-history/buckets").status_code == 404
 
@@ -200,8 +209,8 @@ def test_what_a_program_that_is_gone_asked_for_is_dropped(site, photo_file):
         lines = connection.iter_lines()  # kept, as the connection ends with it
         next(lines)
         httpx.post(f"{site}/gradio_api/call/stylize", json=order)
-        assert soon(lambda: work._turns._taken)
-    assert soon(lambda: not work._turns._taken, 20)  # long before it would be done
+        assert soon(at_work)
+    assert soon(lambda: not at_work(), 20)  # long before it would be done
 
 
 def test_programs_can_teach_a_style(client, photo_file, own_styles):

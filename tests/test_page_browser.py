@@ -7,18 +7,18 @@ import re
 import shutil
 import zipfile
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
-from conftest import make_photo, soon
+from conftest import make_photo, soon, with_info
+from pages import at_work
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NothingCame
 
 from styletransfer import StyleTransfer, images
-from styletransfer.page import build_page, visitors, work
+from styletransfer.page import build_page, visitors
 from styletransfer.page.appearance import appearance
 from styletransfer.page.visitors import SHOWN_SIDE
 from styletransfer.stylefile import save_style
@@ -674,9 +674,9 @@ def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     fill(leaving.get_by_label("Name of the style"), "Unfinished")
     leaving.locator("#learn").click()
     expect(leaving.locator("#learning")).to_contain_text("Step", timeout=2 * SLOW)
-    assert work._turns._taken
+    assert at_work()
     leaving.close()
-    assert soon(lambda: not work._turns._taken, 20)  # long before the time for learning is over
+    assert soon(lambda: not at_work(), 20)  # long before the time for learning is over
     paint_first(page, photo_file)
     assert not list(own_styles.iterdir())
 
@@ -751,9 +751,7 @@ def test_what_a_visitor_brought_goes_when_they_leave(new_page, site, visitors_fo
 @needs_browser
 def test_styles_outlive_a_reload_of_a_page_that_others_use(new_page, transfer, tmp_path):
     style = transfer._bank.load("amber")
-    save_style(
-        tmp_path / "mine.safetensors", replace(style, info=replace(style.info, slug="mine", title="Mine"))
-    )
+    save_style(tmp_path / "mine.safetensors", with_info(style, slug="mine", title="Mine"))
     page = build_page(transfer, shared_styles=False)
     _, address, _ = page.queue().launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **appearance())
     mine = "#styles button[aria-label^=Mine]"
@@ -805,6 +803,47 @@ def test_any_size_can_be_typed(page, photo_file):
 
 
 @needs_browser
+def test_a_size_typed_at_the_keyboard_is_taken_as_it_is(page, photo_file):
+    paint_first(page, photo_file)
+    box = page.get_by_label("Size (long side)")
+    for typed, keys, side in (("256", [], 256), ("20", ["ArrowDown"], 2048), ("38", ["4", "Enter"], 384)):
+        box.click()
+        box.press("Control+a")
+        box.press_sequentially(typed)
+        for key in (*keys, "Enter"):
+            page.keyboard.press(key)
+        expect(page.locator("#note")).to_contain_text(f"{side} x", timeout=SLOW)
+        expect(box).to_have_value(re.compile(f"^{side}( px)?$"))
+
+
+@needs_browser
+def test_a_size_that_is_none_disables_nothing_that_needs_no_size(page, photo_file):
+    give(page, "#photo", photo_file)
+    box = page.get_by_label("Size (long side)")
+    fill(box, "large")
+    box.press("Enter")
+    choose(page, 0)
+    expect(page.locator(".toast-body").first).to_contain_text("give the long side in pixels, 1 to 16384")
+    expect(page.locator("#styles button.thumbnail-item").nth(0)).to_have_attribute("aria-pressed", "true")
+
+
+@needs_browser
+def test_a_size_that_came_back_from_a_painting_can_be_typed_over(page, transfer, tmp_path):
+    painted = transfer.stylize(make_photo(20, 30), "amber", size=300)
+    images.save_picture(painted, tmp_path / "painted.png")
+    give(page, "#photo", tmp_path / "painted.png")
+    box = page.get_by_label("Size (long side)")
+    expect(box).to_have_value("300 px", timeout=SLOW)
+    wait_painted(page)
+    box.click()
+    box.press("ArrowRight")  # before anything is typed
+    box.press("Control+a")
+    box.press_sequentially("200")
+    box.press("Enter")
+    expect(page.locator("#note")).to_contain_text("200 x", timeout=SLOW)
+
+
+@needs_browser
 def test_who_gives_a_photo_without_a_style_is_told_of_no_wait(page, photo_file):
     note = page.locator("#note")
     page.evaluate(
@@ -828,6 +867,11 @@ def test_who_gives_a_photo_without_a_style_is_told_of_no_wait(page, photo_file):
 def test_a_page_of_a_server_that_was_started_anew_is_loaded_anew_when_it_is_looked_at(page):
     focus = "window.dispatchEvent(new Event('focus'))"
     page.evaluate("window.before = true")
+    with page.expect_response("**/app_id"):
+        page.evaluate(focus)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.before")
+    page.route("**/app_id", lambda route: route.fulfill(json={"error": "no answer"}))  # as of a gateway
     with page.expect_response("**/app_id"):
         page.evaluate(focus)
     page.wait_for_timeout(500)

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 import torch
-from conftest import make_photo, same
+from conftest import full_disk, make_photo, same
 from gradio.state_holder import SessionState
 from pages import VISITOR, click_on, listeners, page_of
 from PIL import Image, ImageChops, ImageStat
@@ -291,6 +291,8 @@ def test_what_the_finest_method_lacks_is_told_before_it_waits(paint_tab):
         ({it.chosen: []}, "Choose a style"),
         (without, "give at least one"),
         ({it.size: 16_384}, "choose a smaller size"),
+        ({it.size: "large"}, "the size is 'large'; give the long side in pixels, 1 to 16384"),
+        ({it.size: 20_000}, "the size is 20000; it must be from 1 to 16384"),
     ):
         with pytest.raises(gr.Error, match=message):
             ordered.fn(values | lacking, VISITOR)
@@ -453,9 +455,12 @@ def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
     shown = tab.results.show_earlier(values, click_on(first.small), VISITOR)
     assert shown[it.reuse]["visible"]
     updates = tab.restorer.restore_shown(values | {it.chosen: ["coral"]}, VISITOR)
-    wished = {it.chosen: ["blue"], it.strength: 0.4, it.size: 300, it.preserve_color: 0.5}
+    wished = {it.chosen: ["blue"], it.strength: 0.4, it.size: "300 px", it.preserve_color: 0.5}
     assert {each: updates[each] for each in wished} == wished
     assert updates[it.color_mode] == "statistics"
+    first.file.unlink()
+    with pytest.raises(gr.Error, match="no painting is shown"):
+        tab.restorer.restore_shown(values, VISITOR)
 
 
 def test_the_way_colours_are_kept_counts_where_any_are_kept(paint_tab):
@@ -496,11 +501,7 @@ def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):
 
 def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monkeypatch):
     tab, values = paint_tab
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("styletransfer.page.belongings.shutil.copy", full)
+    monkeypatch.setattr("styletransfer.page.belongings.shutil.copy", full_disk)
     *_, told = tab.painter.paint(values, VISITOR)
     assert "painted in" in told[tab.controls.note]
     assert told[tab.controls.earlier] == gr.update(value=[], visible=False)
@@ -514,7 +515,7 @@ def test_a_full_disk_is_told_by_the_gallery_and_costs_no_picture_when_there_is_r
 
     def full(self, *_):
         self.touch()
-        raise OSError(28, "No space left on device")
+        full_disk()
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
@@ -529,27 +530,19 @@ def test_a_full_disk_is_told_by_the_gallery_and_costs_no_picture_when_there_is_r
 def test_a_picture_to_look_at_that_finds_no_room_is_told(paint_tab, monkeypatch, handler):
     tab, values = paint_tab
     it = tab.controls
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
     handlers = {
         "styles_on_photo": lambda: tab.choices.styles_on_photo(values | {it.on_photo: True}, VISITOR),
         "without_region": lambda: tab.choices.without_region(values[it.photo], VISITOR),
         "preview": lambda: tab.painter.preview(values, VISITOR),
     }
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(Image.Image, "save", full_disk)
     with pytest.raises(gr.Error, match=r"^'cannot write a picture to look at: No space left on device'$"):
         handlers[handler]()
 
 
 def test_a_folder_that_cannot_be_emptied_on_a_full_disk_is_told(paint_tab, monkeypatch):
     tab, values = paint_tab
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "mkdir", full)
+    monkeypatch.setattr(Path, "mkdir", full_disk)
     with pytest.raises(gr.Error, match=r"cannot create the folder .*: No space left on device"):
         tab.choices.styles_on_photo(values | {tab.controls.on_photo: True}, VISITOR)
 
@@ -559,11 +552,7 @@ def test_what_cannot_be_shown_on_a_full_disk_costs_nothing_that_was_painted(pain
     list(tab.painter.paint(values, VISITOR))
     visitor = tab.visitors.of(VISITOR)
     painted = visitor.painted
-
-    def full(**_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("tempfile.mkdtemp", full)
+    monkeypatch.setattr("tempfile.mkdtemp", full_disk)
     other = values | {tab.controls.strength: 0.5}
     with pytest.warns(UserWarning, match="cannot make a folder for the next picture: No space left"):
         *_, told = tab.painter.paint(other, VISITOR)

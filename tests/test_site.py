@@ -17,12 +17,12 @@ import pytest
 from conftest import free_port
 from gradio import route_utils, routes
 from gradio.state_holder import StateHolder
-from pages import VISITOR
+from pages import VISITOR, at_work
 
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidInput
 from styletransfer.estimate import matrix_rate
-from styletransfer.page import serve, work
+from styletransfer.page import serve
 from styletransfer.page import site as site_module
 
 pytestmark = pytest.mark.usefixtures("uploads_folder")
@@ -72,7 +72,8 @@ def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_me
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     files[-1].unlink()
-    page = SimpleNamespace(blocks={1: SimpleNamespace(keep_in_cache={str(files[2])}), 2: SimpleNamespace()})
+    blocks = {1: SimpleNamespace(keep_in_cache={str(files[2])}), 2: SimpleNamespace()}
+    page = SimpleNamespace(blocks=blocks, temp_file_sets=[{str(files[0])}])
     site_module.tidy(tmp_path, page, 3600)
     assert all(file.exists() for file in files[:4])
     time.sleep(0.1)
@@ -80,8 +81,9 @@ def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_me
     site_module.tidy(tmp_path, page, 0.05)
     assert [file.exists() for file in files] == [True, False, True, False, False]
     assert (tmp_path / "old").exists()  # as a copy may be on its way there
-    site_module.tidy(tmp_path, page, None)
-    assert sorted(tmp_path.rglob("*")) == [tmp_path / "kept", files[2]]
+    assert page.temp_file_sets == [set()]  # it would grow for ever
+    site_module.tidy(tmp_path, page, None)  # as the page ends
+    assert files[0].exists()
 
 
 @pytest.mark.parametrize("given", [False, True])
@@ -123,21 +125,19 @@ def test_who_is_back_after_the_connection_was_cut_keeps_what_they_chose(transfer
     assert session[state._id] == ["blue"]
 
 
-def test_the_speed_of_the_machine_is_measured_before_anybody_paints(
-    tiny_models, tiny_styles, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("styletransfer.api.package_folder", lambda _: tiny_styles)
+def test_the_speed_of_the_machine_is_measured_before_anybody_paints(ship, tmp_path):
+    ship()
     matrix_rate.cache_clear()
-    site_module._load_networks(StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path))
+    site_module._load_networks(StyleTransfer(device="cpu", styles_dir=tmp_path))
     assert matrix_rate.cache_info().currsize == 1
 
 
 def test_networks_are_loaded_while_nobody_paints():
     alone = []
-    steps = dict.fromkeys(("estimate", "stylize"), lambda *_: alone.append(work._turns._taken))
+    steps = dict.fromkeys(("estimate", "stylize"), lambda *_: alone.append(at_work()))
     site_module._load_networks(SimpleNamespace(styles=["amber"], **steps))
     assert alone == [True] * 3
-    assert not work._turns._taken
+    assert not at_work()
 
 
 def test_a_page_with_a_password_shows_nothing_without_it(transfer, photo_file):

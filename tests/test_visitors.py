@@ -5,17 +5,16 @@ import threading
 import time
 from collections import deque
 from contextlib import nullcontext
-from dataclasses import replace
 
 import gradio as gr
 import pytest
-from conftest import make_photo, soon, visitor_with
-from pages import VISITOR, click_on
+from conftest import make_photo, soon, visitor_with, with_info
+from pages import VISITOR, at_work, click_on, short_work_waits
 from PIL import Image
 
 from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
-from styletransfer.page import visitors, work
+from styletransfer.page import belongings, visitors
 from styletransfer.page.belongings import Belongings, Painted
 from styletransfer.page.events import show_error, telling
 from styletransfer.page.learn import LearnTab
@@ -68,14 +67,14 @@ def test_what_is_short_and_stopped_while_it_waits_never_begins():
     halt, done = Halt(), []
 
     def long_work(on_step):
-        assert soon(lambda: work._turns._waiting)
+        assert soon(short_work_waits)
         halt.stopped = True
         on_step(Progress(0, 2))
 
     events = follow(long_work, Halt())
     worker = threading.Thread(target=list, args=(events,))
     worker.start()
-    assert soon(lambda: work._turns._taken)
+    assert soon(at_work)
     with pytest.raises(Cancelled):
         list(follow(done.append, halt, short=True))
     worker.join()
@@ -170,7 +169,7 @@ def test_short_works_pass_between_the_steps_of_long_ones():
             order.append(f"step {step}")
             going.set()
             if step == 0:
-                assert soon(lambda: work._turns._waiting)
+                assert soon(short_work_waits)
             on_step(Progress(step, 3))
 
     events = follow(long_work, Halt())
@@ -187,7 +186,7 @@ def test_a_long_work_that_lets_short_ones_pass_is_not_overtaken_by_long_ones():
 
     def first(on_step):
         going.set()
-        assert soon(lambda: work._turns._waiting)
+        assert soon(short_work_waits)
         on_step(Progress(0, 2))
         order.append("first")
 
@@ -253,7 +252,20 @@ def test_the_painting_of_who_left_is_kept_unless_a_file_has_all_of_it(tmp_path):
     assert painted.painting is shown  # the oldest files are removed
     shown.save(file)
     painted.rest()
-    assert painted.painting is None
+    assert painted.painting == file
+
+
+@pytest.mark.parametrize(
+    ("mode", "limit", "rests"), [("RGB", 15, True), ("RGB", 16, False), ("RGBA", 15, False)]
+)
+def test_a_large_painting_without_transparency_rests_in_any_file(tmp_path, monkeypatch, mode, limit, rests):
+    monkeypatch.setattr(belongings, "WHOLE_PIXELS", limit)
+    shown, file = Image.new(mode, (4, 4)), tmp_path / "painted.webp"
+    shown.save(file)
+    painted = Painted("photo.png", Wish({}), shown, "note", {"WebP": file, "PNG": tmp_path / "gone.png"})
+    painted.rest()
+    assert painted.painting == (file if rests else shown)
+    assert painted.picture().size == (4, 4)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
@@ -272,7 +284,7 @@ def test_the_painting_of_who_left_is_saved_in_another_format_as_it_was_when_they
     visitor.paint_halts.clear()
     tab.visitors.leave(VISITOR)
     assert visitor.painted is painted
-    assert (painted.painting is None) == (file_format == "PNG")  # a JPEG is only nearly the same
+    assert (painted.painting is not whole) == (file_format == "PNG")  # a JPEG is only nearly the same
     again = painted.picture()
     assert (again.size, again.info) == (whole.size, whole.info)
     assert again.tobytes() == whole.tobytes()
@@ -343,6 +355,10 @@ def test_only_those_last_seen_have_their_photo_in_memory(transfer, monkeypatch):
         visitor._scaled = {("photo.png", 10): None}
     known.of(gr.Request(session_hash="a"))
     assert [bool(visitor._scaled) for visitor in everybody] == [True, False, True]
+    everybody[2].short.working = True
+    for name in "ab":
+        known.of(gr.Request(session_hash=name))
+    assert everybody[2]._scaled  # it is being painted
     known.close()
 
 
@@ -390,7 +406,7 @@ def test_short_work_that_comes_without_end_does_not_stop_long_work():
     done, given_up = threading.Event(), threading.Event()
 
     def short(_):  # ends when the next one waits, so that one always does
-        while not (work._turns._waiting or done.is_set() or given_up.is_set()):
+        while not (short_work_waits() or done.is_set() or given_up.is_set()):
             time.sleep(0.001)
 
     def busy():
@@ -494,7 +510,7 @@ def test_a_tab_that_the_server_forgot_imports_a_style_among_what_is_its_owners(l
     tab.visitors.shared_styles = False
     file = tmp_path / "mine.safetensors"
     style = load_style(transfer._bank.find("amber"))
-    save_style(file, replace(style, info=replace(style.info, slug="mine")))
+    save_style(file, with_info(style, slug="mine"))
     own = tab.visitors.of(VISITOR).own
     values = values | {tab.paint_tab.controls.key: own.key, tab.add: str(file)}
     assert "Amber" in tab._add(values, BACK)
@@ -539,11 +555,12 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     visitor.short.stopped = visitor.long.stopped = False
     tab.visitors.stop_painting(VISITOR)  # nothing is painted
     assert not visitor.long.stopped
+    stop, off, on = tab.controls.stop_button, *(gr.update(interactive=each) for each in (False, True))
     for told in (fast, finest):
-        assert told[-2][tab.controls.stop_button] == gr.update(interactive=False)
+        assert [update[stop] for update in told if stop in update][-1] == off
     visitor.paint_halts.append(visitor.long)  # the finest is at work
-    *_, before_last, _ = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
-    assert before_last[tab.controls.stop_button] == gr.update(interactive=True)
+    beside = tab.painter.paint(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert [update[stop] for update in beside if stop in update][-1] == on
 
 
 def test_a_job_that_is_dropped_is_no_accident_of_the_server():

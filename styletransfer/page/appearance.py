@@ -79,12 +79,25 @@ SCRIPT = """
     target.value = target.dataset.before;
     target.dispatchEvent(new InputEvent('input', {bubbles: true}));
   }, {capture: true});
+  // Gradio takes what was typed for a choice that contains it: 256 for 2560.
+  document.addEventListener('input', ({target}) => {
+    if (target.closest?.('#size')) target.dataset.typed = true;
+  }, {capture: true});
+  document.addEventListener('keydown', (event) => {
+    const {target, key} = event;
+    if (!target.closest?.('#size') || !/^(ArrowUp|ArrowDown|Home|End|Enter)$/.test(key)) return;
+    if (key === 'Enter' && target.dataset.typed) {
+      event.stopPropagation();
+      target.blur();
+    }
+    delete target.dataset.typed;
+  }, {capture: true});
   // A page that was served before the server was started anew can do nothing there any more.
   window.addEventListener('focus', async () => {
     const {root, api_prefix, app_id} = window.gradio_config ?? {};
     const path = new URL(root || '/', location).pathname.replace(/[/]$/, '');
     const told = await fetch(`${path}${api_prefix}/app_id`).then((answer) => answer.json()).catch(() => null);
-    if (told && app_id && told.app_id !== app_id) location.reload();
+    if (told?.app_id && app_id && told.app_id !== app_id) location.reload();
   });
   // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
   document.addEventListener('touchstart', (event) => {

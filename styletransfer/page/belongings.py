@@ -1,5 +1,6 @@
 """What visitors make here: the painting that the page shows, earlier ones, and own styles."""
 
+import math
 import secrets
 import shutil
 from collections import deque
@@ -13,6 +14,7 @@ from styletransfer.api import StyleTransfer
 from styletransfer.errors import UnwritableOutput
 from styletransfer.files import attempt
 from styletransfer.page.wish import Wish
+from styletransfer.settings import WHOLE_PIXELS
 
 KEPT_PAINTINGS = 12
 THUMBNAIL_SIDE = 256  # pixels
@@ -22,27 +24,30 @@ THUMBNAIL_SIDE = 256  # pixels
 class Painted:
     """A full painting, with its photo, its wish, the note that was shown, and its files by format.
 
-    The painting is None where it can be read from its PNG.
+    Instead of the painting there may be the file that it is read from.
     """
 
     photo: str
     wish: Wish
-    painting: Image.Image | None
+    painting: Image.Image | Path
     note: str
     files: dict[str, Path] = field(default_factory=dict)
 
     def rest(self) -> None:
-        """Keep the painting on disk alone, if there is a file that has all of it."""
-        if self.painting is not None and "PNG" in self.files and self.files["PNG"].exists():
-            self.painting = None
+        """Keep the painting on disk alone: in its PNG, or if it is large and opaque in any of its files."""
+        if isinstance(self.painting, Path):
+            return
+        large = math.prod(self.painting.size) > WHOLE_PIXELS and self.painting.mode == "RGB"
+        formats = ("PNG", "WebP", "JPEG") if large else ("PNG",)
+        files = [self.files[each] for each in formats if each in self.files]
+        self.painting = next((file for file in files if file.exists()), self.painting)
 
     def picture(self) -> Image.Image:
         """The painting, read again if need be. Raises UnreadableImage."""
         found = self.painting
-        if found is None:
-            file = self.files["PNG"]
-            picture = images.read_picture(file)
-            found = images.to_pil(picture.rgb, picture.alpha, images.read_metadata(file))
+        if isinstance(found, Path):
+            picture = images.read_picture(found)
+            return images.to_pil(picture.rgb, picture.alpha, images.read_metadata(found))
         return found
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 from styletransfer import images
 from styletransfer.errors import InvalidInput
 from styletransfer.page.events import LONG, telling
-from styletransfer.page.learn import SECONDS
+from styletransfer.page.learn import SECONDS, TAUGHT_SIZE
 from styletransfer.page.photo import photo_input
 from styletransfer.page.visitors import Visitors
 from styletransfer.page.wish import Wish, readable_size
@@ -127,6 +127,7 @@ class Endpoints:
             if not isinstance(name, str):
                 raise InvalidInput(f"the name of the style is {name!r}; give text")
             seconds, style_side = _within_reason(seconds), int(_number("style_side", style_side))
+            TAUGHT_SIZE.check("style_side", style_side)
             readable_size(painting)
             visitor = self.visitors.of(request)
             with alone(visitor.long, short=False) as on_step:

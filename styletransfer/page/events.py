@@ -24,13 +24,18 @@ WAITING = "Waiting to start…"
 
 
 def tell_waiting(
-    listener: Callable[..., Any], shown: Any, stop_button: Any, *, needed: Sequence[Any] = (), script: str = ""
+    listener: Callable[..., Any],
+    shown: Any,
+    stop_button: Any,
+    *,
+    needed: Sequence[Any] = (),
+    script: str = "true",
 ) -> None:
     """Say at once that a job waits to start, unless the visitor has such a job under way.
 
     Args:  needed: components; script: JavaScript that tells by their values in `needed` whether any job starts.
     """
-    _show_text(listener, shown, WAITING, stop_button, needed, script or "true")
+    _show_text(listener, shown, WAITING, stop_button, needed, script)
 
 
 def _show_text(

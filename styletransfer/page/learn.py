@@ -1,6 +1,7 @@
 """The tab that learns a style from one picture, and manages the visitor's own styles."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import readable_size
 from styletransfer.page.work import Finished, follow
-from styletransfer.settings import STYLE_SIDE
+from styletransfer.settings import STYLE_SIDE, STYLE_SIZE
 from styletransfer.stylefolders import SUFFIX
 
 SECONDS = 40  # enough, see docs/benchmarks.md
+TAUGHT_SIZE = replace(STYLE_SIZE, most=1024)  # VGG holds all of the picture in memory
 CURVE = ["step", "loss", "distance from"]
 SMOOTHED_STEPS = 10  # every step sees another crop, and some are harder than others
 LOSSES = {"content": "photo", "style": "painting"}
@@ -48,7 +50,7 @@ class LearnTab:
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = slider(10, 300, SECONDS, 5, "Learning time (seconds)", elem_id="learn-for")
                 self.style_side = slider(
-                    *(128, 1024, STYLE_SIDE, 16),
+                    *(128, TAUGHT_SIZE.most, STYLE_SIDE, 16),
                     "Stroke size",
                     info="The short side, in pixels, at which the picture is looked at; more: broader strokes",
                     elem_id="learn-strokes",

@@ -1,6 +1,7 @@
 """The tab for many photos, painted alike into a zip."""
 
 import math
+import os
 import secrets
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ from styletransfer.errors import (
 from styletransfer.files import attempt
 from styletransfer.images import Picture
 from styletransfer.page.appearance import progress_bar
+from styletransfer.page.belongings import made
 from styletransfer.page.controls import PICTURES, Values
 from styletransfer.page.events import long_work, telling
 from styletransfer.page.paint import PaintTab
@@ -91,6 +93,7 @@ class ManyTab:
             raise InvalidInput("add photos here, and choose a style on the Paint tab")
         normalise_weights(wish.styles)
         wish.check_pictures()
+        wish.side()
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
@@ -131,11 +134,12 @@ def paint_to_zip(
     with (
         attempt("write the zip"),
         _new_archive() as archive,
-        tempfile.TemporaryDirectory(dir=visitor.folder) as scratch,
+        tempfile.TemporaryDirectory(dir=made(visitor.folder)) as scratch,
         zipfile.ZipFile(archive, "w") as target,
         ThreadPoolExecutor(2, initializer=compute_on_one_core) as beside,
     ):
         sources = photos_of(files, Path(scratch))
+        pictures = [path for path in map(Path, wish.styles) if path.is_absolute()]
 
         def read(source: Path) -> Picture:
             check_format(file_format, wish.painted_size(source))
@@ -168,6 +172,9 @@ def paint_to_zip(
         for index, source in enumerate(sources):
             so_far, reading = Progress(index, len(sources)), coming
             coming = read_ahead(sources[index + 1 :])
+            for needed in (*sources[index + 1 :], *pictures):
+                with suppress(OSError):  # it is missed when its turn comes
+                    os.utime(needed)  # or uploads that wait for a day would be tidied up
 
             def within(_: Progress, so_far: Progress = so_far) -> None:
                 on_step(so_far)  # may stop it: the finest method takes minutes for a photo

@@ -22,9 +22,9 @@ from styletransfer.page.results import Results, check_format, compare, saved
 from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, alone, follow
+from styletransfer.settings import SMALL_STROKES
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
-SMALL_STROKES = 2000  # pixels of the long side, from which strokes of the usual size look small
 
 
 class Painter:
@@ -83,7 +83,8 @@ class Painter:
             nonlocal began
             began = time.monotonic()  # without the time that it waited
             # A small one is in memory, mostly: decoding takes as long as painting.
-            source = visitor.scaled(photo, wish.size) if wish.size and wish.size <= SHOWN_SIDE else photo
+            side = wish.side()
+            source = visitor.scaled(photo, side) if side and side <= SHOWN_SIDE else photo
             return wish.paint(visitor.transfer, source, on_step)
 
         halt = visitor.long if wish.optimises else visitor.short

@@ -10,10 +10,11 @@ import gradio as gr
 
 from styletransfer import images
 from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.page.belongings import Earlier
 from styletransfer.page.choices import Choices, next_step
 from styletransfer.page.controls import FAST, METHOD_BY_LABEL, MOST_STYLES, Controls, Updates, Values
-from styletransfer.page.events import WAITING, telling
-from styletransfer.page.results import saved
+from styletransfer.page.events import telling
+from styletransfer.page.size import listed
 from styletransfer.page.slider import Slider
 from styletransfer.page.visitors import Visitors
 from styletransfer.settings import COLOR_MODES, SIZE, Optimization, is_finite
@@ -33,27 +34,26 @@ class Restorer:
             return {**fresh, it.note: "Choose a photo and a style."}
         found = images.read_metadata(Path(photo))
         if not _weights_in(found):
-            return {**fresh, it.note: WAITING if values[it.chosen] or values[it.picture] else next_step(True)}
+            return fresh if values[it.chosen] or values[it.picture] else {**fresh, it.note: next_step(True)}
         settings = self._settings_of(found, values, request)
         if settings:
             gr.Info("Settings restored from this painting.")
-        return {**fresh, it.note: WAITING, **settings}
+        return {**fresh, **settings}
 
-    def restore(self, values: Values, request: gr.Request) -> Updates:
+    def restore(self, values: Values, request: gr.Request) -> Any:
         """Settings of the painting that was given for them."""
         it = self.controls
         return self._restored(Path(values[it.restore]), values, request)
 
-    def restore_shown(self, values: Values, request: gr.Request) -> Updates:
-        """Settings of the painting that the page shows."""
-        visitor = self.visitors.of(request, values[self.controls.key])
+    def restore_shown(self, values: Values, request: gr.Request) -> Any:
+        """Settings of the earlier painting that the page shows."""
+        shown = self.visitors.of(request, values[self.controls.key]).painted
         with telling():
-            if visitor.painted is None:
+            if not isinstance(shown, Earlier) or not shown.file.exists():
                 raise InvalidInput("no painting is shown; click one of the earlier paintings")
-            file = saved(visitor, visitor.painted)
-        return self._restored(file, values, request)
+        return self._restored(shown.file, values, request)
 
-    def _restored(self, painting: Path, values: Values, request: gr.Request) -> Updates:
+    def _restored(self, painting: Path, values: Values, request: gr.Request) -> Any:
         it = self.controls
         with telling():
             found = images.read_metadata(painting)
@@ -62,8 +62,9 @@ class Restorer:
                     "this picture contains no settings; choose a painting that was made with this program"
                 )
         settings = self._settings_of(found, values, request)
-        fresh = self.choices.without_region(values[it.photo], request) if settings else {}
-        return {**fresh, **settings}
+        if not settings:
+            return gr.skip()  # Gradio takes no empty updates
+        return {**self.choices.without_region(values[it.photo], request), **settings}
 
     def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
         """Updates that set the controls as these parameters of a painting say, except for regions.
@@ -118,10 +119,12 @@ def _method_in(found: Mapping[str, Any]) -> str:
     return next((name for name, used in METHOD_BY_LABEL.items() if used == found.get("method")), FAST)
 
 
-def _size_in(found: Mapping[str, Any]) -> int:
-    """The long side in pixels; 0 is the photo's own."""
+def _size_in(found: Mapping[str, Any]) -> int | str:
+    """The long side in pixels as the page shows it; 0 is the photo's own."""
     size = found.get("size")
-    return size if isinstance(size, int) and SIZE.least <= size <= SIZE.most else 0
+    if not isinstance(size, int) or isinstance(size, bool) or not SIZE.least <= size <= SIZE.most:
+        return 0
+    return listed(size)
 
 
 def _color_mode_in(found: Mapping[str, Any]) -> str:
@@ -144,7 +147,7 @@ def not_restored(found: Mapping[str, Any], styles: int) -> list[str]:
     """What the page cannot restore, as texts; `styles`: how many known ones there are."""
     lost = {
         f"styles beyond the first {MOST_STYLES}": styles > MOST_STYLES,
-        "regions": bool(found.get("masks")),
+        "regions": any(found.get(name) for name in ("masks", "keep", "style_masks")),
         "advanced settings of the optimisation": _differs(found.get("optimization")),
     }
     return [what for what, is_lost in lost.items() if is_lost]

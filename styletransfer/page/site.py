@@ -204,11 +204,13 @@ def _replace(module: ModuleType, name: str, replacement: Callable[..., Any]) -> 
 
 
 def tidy(folder: Path, page: gr.Blocks, age: float | None) -> None:
-    """Remove what lies in Gradio's folder for longer than `age` seconds, or all, except what the page keeps.
+    """Remove what lies in Gradio's folder for longer than `age` seconds, except what the page keeps.
 
     In place of Gradio's own, which knows neither broken uploads nor folders, and ends for good where another
-    file comes while it looks.
+    file comes while it looks. Without an age it does nothing: the page ends, and the folder goes with it.
     """
+    if age is None:
+        return
     kept = {str(path) for block in page.blocks.values() for path in getattr(block, "keep_in_cache", ())}
     for parent, folders, files in os.walk(folder, topdown=False):  # what a folder holds before the folder
         for path in (Path(parent, name) for name in (*files, *folders)):
@@ -216,8 +218,10 @@ def tidy(folder: Path, page: gr.Blocks, age: float | None) -> None:
                 found = path.lstat()
                 # A folder changed when it was emptied, and stays for now: a copy may be on its way there.
                 since = max(found.st_ctime, found.st_mtime)
-                if str(path) not in kept and (age is None or time.time() - since > age):
+                if str(path) not in kept and time.time() - since > age:
                     path.rmdir() if path.name in folders else path.unlink()
+    for names in page.temp_file_sets:  # which only Gradio's own reads, and would grow for ever
+        names.clear()
 
 
 def _is_local(host: str) -> bool:

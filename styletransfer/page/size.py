@@ -4,8 +4,6 @@ import re
 
 import gradio as gr
 
-from styletransfer.errors import InvalidInput
-from styletransfer.page.events import telling
 from styletransfer.page.quick_import import no_stubs
 from styletransfer.settings import SIZE
 
@@ -16,13 +14,15 @@ SIZES = [(AS_THE_PHOTO, 0), *((f"{side} px", side) for side in SIDES)]
 with no_stubs():
 
     class SizeInput(gr.Dropdown):
-        """Its value is the long side in pixels, 0 for the photo's own. Raises gradio.Error for other texts."""
+        """Its value is the long side in pixels, 0 for the photo's own; a text that means no number stays one.
+
+        It raises nothing, as it is an input of nearly all events, most of which need no size.
+        """
 
         is_template = True  # for the browser it is an ordinary dropdown
 
-        def preprocess(self, payload: str | float | list[str | int | float] | None) -> int:
-            with telling():
-                return side_in("" if payload is None else str(payload))
+        def preprocess(self, payload: str | float | list[str | int | float] | None) -> int | str:
+            return side_in("" if payload is None else str(payload))
 
 
 def size_input(label: str, elem_id: str) -> SizeInput:
@@ -38,10 +38,15 @@ def size_input(label: str, elem_id: str) -> SizeInput:
     )
 
 
-def side_in(text: str) -> int:
+def listed(side: int) -> int | str:
+    """A side as the dropdown takes it, whose script fails at numbers that are not in its list."""
+    return side if side in SIDES else f"{side} px"
+
+
+def side_in(text: str) -> int | str:
     """The long side in pixels that a text means, 0 for the photo's own; the default if nothing is typed.
 
-    Raises InvalidInput.
+    A text that means none is returned as it is.
     """
     plain = text.strip().casefold()
     if not plain:
@@ -49,8 +54,4 @@ def side_in(text: str) -> int:
     if plain in ("0", AS_THE_PHOTO.casefold()):
         return 0
     found = re.fullmatch(r"([0-9]{1,6})\s*(px|pixels?)?", plain)
-    if found is None:
-        raise InvalidInput(f"the size is {text!r}; give the long side in pixels, such as 1920")
-    side = int(found[1])
-    SIZE.check("the size", side)
-    return side
+    return int(found[1]) if found else text

@@ -21,7 +21,7 @@ KEPT_FOLDERS = 50  # Gradio keeps copies of what the browser shows
 SHOWN_SIDE = 1024  # pixels; the full size is sent for download only
 KEPT_SIDES = 3  # in how many sizes a photo is kept in memory, up to 17 MB each
 MOST_VISITORS = 200  # at a time; programs do not say when they leave
-AWAKE = 20  # visitors, those last seen, who have their photo and painting in memory
+AWAKE = 20  # visitors, those last seen, whose photo and painting stay in memory
 KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also cuts the connection
 
 
@@ -180,7 +180,8 @@ class Visitors:
             for each in others[: max(0, len(self._known) - MOST_VISITORS)]:
                 self._forget(each)
             for idle in list(self._known.values())[:-AWAKE]:
-                idle.rest()
+                if not idle.working:
+                    idle.rest()
         return visitor
 
     def _new_visitor(self) -> Visitor:

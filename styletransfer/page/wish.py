@@ -24,6 +24,7 @@ class Wish:
 
     `styles` style name, or path of a picture, -> weight; `places` the same -> one of PLACES; `region` a grey
     picture, white where the visitor painted; `elsewhere` how strong the painting is outside of it, 0 to 1;
+    `size` the long side in pixels, None for the photo's own, or a text that is none, as the visitor typed it;
     `method` and `color_mode` as in the API; `seconds` for the method "gatys".
     """
 
@@ -35,7 +36,7 @@ class Wish:
     preserve_color: float = PRESERVE_COLOR.default
     color_mode: str = "luminance"
     stroke_size: float = STROKE_SIZE.default
-    size: int | None = None
+    size: int | str | None = None
     method: str = "cin"
     seconds: float = 60.0
 
@@ -50,13 +51,20 @@ class Wish:
         Raises InvalidInput or UnreadableImage if either, or a picture among the styles, is too large here.
         """
         self.check_pictures()
-        if self.size is not None:
-            SIZE.check("size", self.size)
-        size = readable_size(photo)
-        height, width = images.with_long_side(size, self.size) if self.size else size
+        side, size = self.side(), readable_size(photo)
+        height, width = images.with_long_side(size, side) if side else size
         if height * width > MAX_PIL_PIXELS:
             raise InvalidInput(f"a painting of {width}x{height} pixels is too large; choose a smaller size")
         return height, width
+
+    def side(self) -> int | None:
+        """The long side in pixels, None for the photo's own. Raises InvalidInput."""
+        if isinstance(self.size, str):
+            told = f"give the long side in pixels, {SIZE.least} to {SIZE.most}"
+            raise InvalidInput(f"the size is {self.size!r}; {told}")
+        if self.size is not None:
+            SIZE.check("the size", self.size)
+        return self.size
 
     def check_pictures(self) -> None:
         """Raise UnreadableImage if a style is a picture that is too large for the page, or none."""
@@ -69,7 +77,7 @@ class Wish:
     ) -> Image.Image:
         """The painting of a photo, which may have been read before, and brought to the wanted size.
 
-        Raises UnreadableImage as `check_pictures` does.
+        Raises UnreadableImage as `check_pictures` does, and InvalidInput as `side` does.
         """
         self.check_pictures()
         optimization = Optimization(seconds=self.seconds) if self.optimises else None
@@ -78,7 +86,7 @@ class Wish:
             list(self.styles.items()),
             method=self.method,
             strength=self.strength,
-            size=self.size,
+            size=self.side(),
             stroke_size=self.stroke_size,
             preserve_color=self.preserve_color,
             color_mode=self.color_mode,
