@@ -1,15 +1,22 @@
 """Tiny random networks and styles: all but the beauty of pictures can be tested on them in milliseconds."""
 
+import errno
+import gc
+import importlib.util
 import os
+import random
 import socket
+import struct
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
@@ -72,11 +79,26 @@ def narrow_network() -> vgg.VGG19:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folders of visitors, most of whom never leave here, are removed with those of the tests."""
+    folder = tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
-        yield
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("TMPDIR", str(folder))  # where large pictures are mapped from
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_large_picture_is_left(temporary_folder: Path) -> Iterator[None]:
+    """The temporary files of large pictures go with them."""
+
+    def left() -> list[Path]:
+        return [file for file in temporary_folder.glob("styletransfer-*") if file.is_file()]
+
+    yield
+    if left():
+        gc.collect()
+    assert not left()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -105,6 +127,15 @@ def crops_made_once() -> Iterator[None]:
 
 
 @pytest.fixture
+def one_core() -> Iterator[None]:
+    """For tests that compute in several threads, each of which would otherwise take all cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
@@ -127,6 +158,11 @@ def random_style(slug: str, sha256: str, seed: int) -> Style:
         stds={layer: torch.rand(channels(layer), generator=generator) + 0.1 for layer in GRAM_LAYERS},
         preview=b"preview",
     )
+
+
+def with_info(style: Style, **changes: object) -> Style:
+    """A style with another name, network or whatever else is told of it."""
+    return replace(style, info=replace(style.info, **changes))
 
 
 def random_predictor() -> RowPredictor:
@@ -173,6 +209,20 @@ def transfer(tiny_models: Path, tiny_styles: Path) -> StyleTransfer:
 
 
 @pytest.fixture
+def ship(
+    tiny_models: Path, tiny_styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path | None], None]:
+    """Makes the tiny models, and the tiny styles or those of a folder, what came with the package."""
+
+    def ship(styles: Path | None = None) -> None:
+        folders = {"models": tiny_models, "styles": styles or tiny_styles}
+        for module in ("api", "cli.shared"):
+            monkeypatch.setattr(f"styletransfer.{module}.package_folder", folders.__getitem__)
+
+    return ship
+
+
+@pytest.fixture
 def photo() -> Image.Image:
     """A picture with edges, a gradient and noise."""
     return make_photo(48, 64)
@@ -190,6 +240,28 @@ def make_photo(height: int, width: int, seed: int = 0) -> Image.Image:
     picture = np.stack((columns * 255 / width, rows * 255 / height, (rows // 8 + columns // 8) % 2 * 200), 2)
     picture = np.roll(picture, seed, axis=2)  # other colours, or "another picture" is the same with other noise
     return Image.fromarray((picture * 0.9 + rng.random((height, width, 3)) * 25).astype(np.uint8))
+
+
+def photo_path(name: str) -> Path:
+    """A real photograph: one of those that come inside the gradio package."""
+    spec = importlib.util.find_spec("gradio")
+    assert spec
+    assert spec.origin
+    return Path(spec.origin).parent / "media_assets" / "images" / name
+
+
+def png_file(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of such chunks, by name and content, with its end."""
+    written = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in (*chunks, (b"IEND", b""))
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+def full_disk(*_: object, **__: object) -> NoReturn:
+    """In the place of what writes."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture
@@ -331,9 +403,11 @@ def calls_by_two_threads(
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """One below those that the system gives to connections, or one of them could take it meanwhile."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def soon(is_so: Callable[[], bool], seconds: float = 60) -> bool:

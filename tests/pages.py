@@ -4,7 +4,19 @@ from pathlib import Path
 
 import gradio as gr
 
+from styletransfer.page import work
+
 VISITOR = gr.Request(session_hash="a")
+
+
+def at_work() -> bool:
+    """Whether the page computes for anybody."""
+    return work._turns._taken
+
+
+def short_work_waits() -> bool:
+    """Whether a short work waits for the long one that is under way."""
+    return work._turns._waiting > 0
 
 
 def click_on(picture):

@@ -11,7 +11,6 @@ from trainers import ADAIN, CPU, adain_trainer, look_small, write_pictures
 
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, at, encode, statistics_in, statistics_of, toward
-from styletransfer.errors import MissingWeights
 from styletransfer.methods import adain
 from styletransfer.norm import channel_statistics, known_instance_norm
 from styletransfer.targets import StyleTarget, as_batch
@@ -139,11 +138,6 @@ def test_pictures_of_one_colour_stay_of_one_colour(stylizer, styles, value):
     painted = stylizer.stylize(torch.full((1, 3, 64, 64), value), styles[:1], torch.ones(1), torch.tensor(1.0))
     assert painted.isfinite().all()
     assert painted[..., 24:40, 24:40].std(dim=(2, 3)).max() < 1e-3
-
-
-def test_a_missing_decoder_says_what_to_do(tmp_path):
-    with pytest.raises(MissingWeights, match="train-adain"):
-        load_decoder(tmp_path)
 
 
 def test_a_training_can_begin_with_a_trained_decoder(vgg, tiny_models):

@@ -1,13 +1,24 @@
 import json
 import math
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, calls_by_two_threads, make_photo, near, random_predictor, random_style, same
+from conftest import (
+    TINY,
+    calls_by_two_threads,
+    make_photo,
+    near,
+    random_predictor,
+    random_style,
+    same,
+    with_info,
+)
 from PIL import Image, ImageChops, ImageStat
 
 from styletransfer import (
@@ -41,10 +52,8 @@ FEW = Optimization(steps=2, least_side=64, start="photo")
 
 
 def test_a_style_of_an_earlier_network_is_refused_before_the_first_photo(tiny_models, tiny_styles, tmp_path):
-    stale = load_style(tiny_styles / "amber.safetensors")
-    save_style(
-        tmp_path / "old.safetensors", replace(stale, info=replace(stale.info, slug="old", base_sha256="0" * 64))
-    )
+    stale = with_info(load_style(tiny_styles / "amber.safetensors"), slug="old", base_sha256="0" * 64)
+    save_style(tmp_path / "old.safetensors", stale)
     transfer = StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tmp_path)
     with pytest.raises(InvalidStyleFile, match="different base network"):
         transfer.stylize_batch([], "old")
@@ -101,8 +110,7 @@ def test_a_file_that_is_called_like_a_start_is_not_taken_for_one(transfer, photo
 
 
 def test_a_style_may_be_called_like_a_picture_that_has_no_name(transfer, photo, styles, tmp_path):
-    own = replace(styles[0], info=replace(styles[0].info, slug="picture"))
-    save_style(tmp_path / "picture.safetensors", own)
+    save_style(tmp_path / "picture.safetensors", with_info(styles[0], slug="picture"))
     transfer = transfer.with_styles(tmp_path)
     for mix in ([(photo, 0.5), ("picture", 0.5)], [("picture", 0.5), (photo, 0.5)]):
         painted = json.loads(transfer.stylize(photo, mix).info["styletransfer"])
@@ -130,6 +138,19 @@ def test_what_was_cut_out_of_a_picture_is_a_mask_whatever_its_colours(transfer, 
     assert same(found, expected)
 
 
+def test_what_was_cut_out_in_colours_counts_by_what_is_there_alone(shade):
+    alpha = np.asarray(shade)
+    cut_out = Image.fromarray(np.dstack((make_photo(48, 64), alpha)))
+    np.testing.assert_array_equal(images.read_mask(cut_out)[0, 0] * 255, alpha)
+
+
+def test_a_mask_with_transparent_corners_keeps_its_black(shade):
+    alpha = np.full((48, 64), 255, np.uint8)
+    alpha[:15, :30] = 0
+    turned = Image.merge("LA", [shade, Image.fromarray(alpha)])
+    np.testing.assert_array_equal(images.read_mask(turned)[0, 0] * 255, np.minimum(shade, alpha))
+
+
 def test_the_photo_stays_as_it_is_where_it_is_to_be_kept(transfer, photo, shade):
     kept = transfer.stylize(photo, MIX, keep=shade)
     around = ImageChops.invert(shade)
@@ -138,6 +159,18 @@ def test_the_photo_stays_as_it_is_where_it_is_to_be_kept(transfer, photo, shade)
     assert same(kept.crop(middle), photo.convert("RGB").crop(middle))
     [result] = transfer.stylize_batch([photo], MIX, keep=shade)
     assert same(result.image, kept)
+
+
+def test_a_painting_tells_which_masks_there_were(transfer, photo, shade):
+    for given, told in (
+        ({"masks": {"amber": shade}}, {"masks": ["amber"]}),
+        ({"keep": shade}, {"keep": True}),
+        ({"style_masks": {"picture": shade}}, {"style_masks": ["picture"]}),
+        ({}, {}),
+    ):
+        painted = transfer.stylize(photo, [("amber", 1), (photo, 1)], **given)
+        found = json.loads(painted.info["styletransfer"])
+        assert {name: found[name] for name in ("masks", "keep", "style_masks") if name in found} == told
 
 
 def test_masks_and_what_is_to_be_kept_exclude_each_other(transfer, photo, shade):
@@ -157,24 +190,18 @@ def test_a_painting_that_was_stopped_says_so(transfer, photo):
             raise Cancelled
 
     wish = {"steps": 5, "least_side": 64, "start": "photo"}
-    painted = [
-        transfer.stylize(photo, "amber", method="gatys", optimization=wish, on_step=on_step)
-        for on_step in (stop, lambda progress: None)
-    ]
-    assert ["stopped" in json.loads(each.info["styletransfer"]) for each in painted] == [True, False]
+    painted = transfer.stylize(photo, "amber", method="gatys", optimization=wish, on_step=stop)
+    assert json.loads(painted.info["styletransfer"])["stopped"]
 
 
-def test_other_folders_of_own_styles_keep_those_that_are_for_all(
-    tiny_models, tiny_styles, tmp_path, monkeypatch
-):
+def test_other_folders_of_own_styles_keep_those_that_are_for_all(ship, tiny_styles, tmp_path):
     """Visitors of the page learn into folders of their own, and all use what its owner names."""
     shipped, owners, visitors = (tmp_path / name for name in ("shipped", "owners", "visitors"))
     for folder in (shipped, owners, visitors):
         folder.mkdir()
     shutil.copy(tiny_styles / "amber.safetensors", shipped)
     shutil.copy(tiny_styles / "blue.safetensors", owners)
-    folders = {"models": tiny_models, "styles": shipped}
-    monkeypatch.setattr("styletransfer.api.package_folder", folders.__getitem__)
+    ship(shipped)
     transfer = StyleTransfer(device="cpu", styles_dir=owners).with_styles(visitors)
     assert list(transfer.styles) == ["amber", "blue"]
     assert transfer.own_styles == []
@@ -361,8 +388,6 @@ def test_a_stop_at_strength_zero_is_one_as_at_any_other(transfer, photo):
 
     with pytest.raises(Cancelled):
         transfer.stylize(photo, "amber", strength=0, on_step=stop)
-    painted = transfer.stylize(photo, "amber", method="gatys", strength=0, on_step=stop)  # returns what it has
-    assert painted.tobytes() == photo.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -503,8 +528,8 @@ def test_the_method_is_told_what_is_visible_of_photos_that_are_painted_together(
     opaque = photo.convert("RGBA")
     told = []
 
-    def stylize(self, content, *given):
-        told.append(given[-1])
+    def stylize(self, content, styles, weights, strength, on_step=None, optimization=None, visible=None):
+        told.append(visible)
         return content
 
     monkeypatch.setattr(cin.CinStylizer, "stylize", stylize)
@@ -672,13 +697,38 @@ def test_what_cin_has_enlarged_is_painted_over_in_part(transfer, monkeypatch, st
     assert [(each.step, each.steps) for each in steps] == ([(1, 2), (2, 2)] if share else [(1, 1)])
 
 
-def test_what_is_painted_over_keeps_to_its_mask(transfer):
-    photo, left = make_photo(64, 80), Image.new("L", (80, 64))
+def test_what_is_painted_over_keeps_to_its_mask(transfer, monkeypatch):
+    left, strengths = Image.new("L", (80, 64)), []
     left.paste(255, (0, 0, 40, 64))
-    broad = transfer.stylize(photo, "amber", stroke_size=2, masks={"amber": left})
-    right = (41, 0, 80, 64)
-    assert near(broad.crop(right), photo.convert("RGB").crop(right))
-    assert not near(broad, transfer.stylize(photo, "amber", stroke_size=1.2, masks={"amber": left}))
+
+    def stylize(self, content, styles, weights, strength, *_):
+        strengths.append(strength)
+        return content
+
+    monkeypatch.setattr(cin.CinStylizer, "stylize", stylize)
+    transfer.stylize(make_photo(64, 80), "amber", stroke_size=2, masks={"amber": left})
+    _, over = strengths
+    torch.testing.assert_close(over[:, :38], torch.full((64, 38), 0.7))
+    assert not over[:, 42:].any()
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+def test_the_steps_of_both_passes_are_counted_together(transfer, monkeypatch, photos):
+    monkeypatch.setattr("styletransfer.methods.computes_int8", lambda device: False)
+    if photos == 1:
+        monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=280))
+    steps = []
+    list(
+        transfer.stylize_batch(
+            [make_photo(300, 320, seed=seed) for seed in range(photos)],
+            "amber",
+            stroke_size=2,
+            on_step=steps.append,
+        )
+    )
+    [total] = {each.steps for each in steps}
+    assert [each.step for each in steps] == list(range(1, total + 1))
+    assert total > 2
 
 
 def test_finer_strokes_count_as_pixels(transfer, photo, monkeypatch):
@@ -714,6 +764,43 @@ def test_a_large_file_is_painted_to_a_file(transfer, photo, monkeypatch, tmp_pat
     assert read_metadata(tmp_path / "painted.png") == result.painting.parameters
     with Image.open(tmp_path / "painted.png") as painted:
         assert painted.tobytes() == transfer.stylize(photo, "amber").tobytes()
+
+
+def test_a_large_painting_lies_in_a_mapped_file_whose_pages_are_let_go_tile_by_tile(
+    transfer, monkeypatch, tmp_path
+):
+    make_photo(300, 320).save(tmp_path / "photo.png")
+    monkeypatch.setattr("styletransfer.images.reading.WHOLE_PIXELS", 100)
+    monkeypatch.setattr(cin, "TILING", replace(cin.TILING, whole=100, side=280))
+    map_file, mapped, released = images.mapped.map_file, [], []
+
+    def noting(path, height, width, channels):
+        mapped.append(map_file(path, height, width, channels))
+        return mapped[-1]
+
+    monkeypatch.setattr(images.mapped, "map_file", noting)
+    monkeypatch.setattr(images, "release", lambda: released.append(len(mapped)))
+    [result] = transfer.stylize_batch([tmp_path / "photo.png"], "amber")
+    assert result.painting.rgb.data_ptr() in [each.data_ptr() for each in mapped]
+    assert len(released) == len(cin.TILING.plan((300, 320))) > 1
+
+
+@pytest.mark.usefixtures("one_core")
+def test_threads_that_share_it_paint_what_each_would_alone(tiny_models, tiny_styles):
+    def shared():
+        return StyleTransfer(device="cpu", models_dir=tiny_models, styles_dir=tiny_styles)
+
+    def painted(transfer, wish, wait=lambda: None):
+        style, method = wish
+        wait()
+        return transfer.stylize(make_photo(48, 64), style, method=method, optimization=FEW).tobytes()
+
+    wishes = [(style, method) for method in ("cin", "cin", *METHODS) for style in (MIX, "coral")]
+    alone, together, both = shared(), shared(), threading.Barrier(2)
+    expected = [painted(alone, wish) for wish in wishes]
+    with ThreadPoolExecutor(2) as threads:
+        found = threads.map(lambda wish: painted(together, wish, lambda: both.wait(60)), wishes)
+        assert list(found) == expected
 
 
 def test_a_painting_too_large_for_pil_is_refused_before_it_is_painted(transfer, photo, monkeypatch):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Intruder
+from conftest import Intruder, full_disk
 
 from styletransfer.checkpoints import load_checkpoint
 from styletransfer.errors import InvalidInput, UnwritableOutput
@@ -19,7 +19,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     def fail():
         with replacing(path) as temporary:
             temporary.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
+            full_disk()
 
     with pytest.raises(UnwritableOutput, match="No space left"):
         fail()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import pyvips
 import torch
-from conftest import make_photo
+from conftest import full_disk, make_photo, png_file
 from PIL import Image, ImageCms, PngImagePlugin
 
 from styletransfer import images
@@ -748,11 +748,7 @@ def test_no_room_for_a_large_painting_is_said_in_one_line(tmp_path, monkeypatch)
     with pytest.raises(UnwritableOutput, match="set TMPDIR"):
         images.empty_like(large)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-    def full(*given):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    monkeypatch.setattr("os.posix_fallocate", full_disk, raising=False)
     with pytest.raises(UnwritableOutput, match="No space left on device; set TMPDIR"):
         images.empty_like(large)
     assert list(tmp_path.iterdir()) == []
@@ -897,17 +893,13 @@ def test_a_tiff_of_any_compression_is_read(tmp_path, compression):
 )
 @pytest.mark.usefixtures("decoder")
 def test_the_transparent_shade_of_a_png_is_alpha_at_any_depth(tmp_path, kind, bits, clear):
-    def chunk(name, data):
-        body = name + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
     channels = 3 if kind == 2 else 1
     row = [*(8 * channels * [0]), *(8 * channels * [clear])]
     packed = int("".join(f"{shade:0{bits}b}" for shade in row), 2).to_bytes(2 * bits * channels, "big")
     header = struct.pack(">2I5B", 16, 2, bits, kind, 0, 0, 0)
     transparent = channels * struct.pack(">H", clear)
-    chunks = ((b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(2 * (b"\0" + packed))))
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in (*chunks, (b"IEND", b"")))
+    rows = zlib.compress(2 * (b"\0" + packed))
+    content = png_file((b"IHDR", header), (b"tRNS", transparent), (b"IDAT", rows))
     (tmp_path / "clear.png").write_bytes(content)
     alpha = images.read_picture(tmp_path / "clear.png").alpha
     assert images.as_float(alpha)[0, 0, 0].tolist() == 8 * [1] + 8 * [0]

@@ -1,12 +1,13 @@
 """Many photos on the page: zips in, a zip out."""
 
-import errno
+import os
+import time
 import zipfile
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from conftest import make_photo, soon, visitor_with
+from conftest import full_disk, make_photo, soon, visitor_with
 from pages import VISITOR
 from PIL import Image
 
@@ -17,17 +18,34 @@ from styletransfer.page import many, unpacking
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 
+AMBER = Wish({"amber": 1.0})
 
-def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_path, monkeypatch):
+
+@pytest.fixture
+def paint(transfer, tmp_path):
+    """Paints files into a zip for somebody on the page."""
+
+    def paint(files, file_format="PNG", wish=AMBER, on_step=lambda _: None, visitor=None):
+        visitor = visitor or visitor_with(transfer, tmp_path)
+        return many.paint_to_zip(visitor, wish, files, file_format, on_step)
+
+    return paint
+
+
+@pytest.fixture
+def photo(tmp_path):
+    make_photo(30, 40).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_many_photos_keep_what_is_painted_when_the_disk_is_full(paint, tmp_path, monkeypatch):
     files = []
     for index in range(4):
         make_photo(30, 40, index).save(tmp_path / f"{index}.png")
         files.append(tmp_path / f"{index}.png")
     free = iter([10**9, 10**9, 1000])
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=next(free)))
-    outcome = many.paint_to_zip(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "PNG", lambda _: None
-    )
+    outcome = paint(files)
     with zipfile.ZipFile(outcome.archive) as archive:
         assert archive.namelist() == ["0-painted.png", "1-painted.png"]
         assert archive.testzip() is None
@@ -35,8 +53,7 @@ def test_many_photos_keep_what_is_painted_when_the_disk_is_full(transfer, tmp_pa
     assert (outcome.painted, outcome.count) == (2, 4)
 
 
-def test_many_photos_end_where_a_painting_cannot_be_written(transfer, tmp_path, monkeypatch):
-    make_photo(30, 40).save(tmp_path / "photo.png")
+def test_many_photos_end_where_a_painting_cannot_be_written(paint, photo, monkeypatch):
     painted = []
 
     def full(picture, path):
@@ -44,79 +61,64 @@ def test_many_photos_end_where_a_painting_cannot_be_written(transfer, tmp_path, 
         raise UnwritableOutput(f"cannot write {path}: No space left on device") from OSError(28)
 
     monkeypatch.setattr("styletransfer.images.save_picture", full)
-    outcome = many.paint_to_zip(
-        visitor_with(transfer, tmp_path),
-        Wish({"amber": 1.0}),
-        [tmp_path / "photo.png"] * 3,
-        "PNG",
-        lambda _: None,
-    )
+    outcome = paint([photo] * 3)
     assert len(painted) == 1
     assert outcome.failed == ["cannot write photo-painted.png: No space left on device"]
 
 
-def test_of_many_photos_the_next_is_read_and_the_last_written_while_one_is_painted(
-    transfer, tmp_path, monkeypatch
-):
-    make_photo(30, 40).save(tmp_path / "photo.png")
+def test_of_many_photos_the_next_is_read_and_the_last_written_while_one_is_painted(paint, photo, monkeypatch):
     read, save, done, painted = images.read_picture, images.save_picture, [], []
     monkeypatch.setattr(images, "read_picture", lambda source: done.append("read") or read(source))
-    monkeypatch.setattr(images, "save_picture", lambda *given: done.append("saved") or save(*given))
+    monkeypatch.setattr(images, "save_picture", lambda image, path: done.append("saved") or save(image, path))
 
-    def paint(*_):
+    def painting(*_):
         index = len(painted)
         assert soon(lambda: (done.count("read"), done.count("saved")) == (min(index + 2, 3), index), 10)
         painted.append(Image.new("RGB", (40, 30)))
         return painted[-1]
 
-    monkeypatch.setattr(Wish, "paint", paint)
-    files = [tmp_path / "photo.png"] * 3
-    outcome = many.paint_to_zip(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "PNG", lambda _: None
-    )
+    monkeypatch.setattr(Wish, "paint", painting)
+    outcome = paint([photo] * 3)
     assert (outcome.painted, outcome.failed) == (3, [])
 
 
-def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(
-    transfer, tmp_path, monkeypatch
-):
+def test_of_many_photos_those_too_large_for_the_format_are_told_and_not_painted(paint, tmp_path, monkeypatch):
     monkeypatch.setitem(LONGEST_SIDES, "WEBP", 39)
     make_photo(30, 40).save(tmp_path / "large.png")
     make_photo(20, 30).save(tmp_path / "small.png")
-    painted, paint = [], Wish.paint
-    monkeypatch.setattr(Wish, "paint", lambda *given: painted.append(given[2].size) or paint(*given))
-    files = [tmp_path / "large.png", tmp_path / "small.png"]
-    outcome = many.paint_to_zip(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), files, "WebP", lambda _: None
-    )
+    painted, painting = [], Wish.paint
+
+    def noting(wish, transfer, picture, on_step=None):
+        painted.append(picture.size)
+        return painting(wish, transfer, picture, on_step)
+
+    monkeypatch.setattr(Wish, "paint", noting)
+    outcome = paint([tmp_path / "large.png", tmp_path / "small.png"], "WebP")
     assert painted == [(20, 30)]
     [told] = outcome.failed
     assert told.startswith("large.png: WebP files cannot have 40 x 30 pixels")
 
 
-def test_many_photos_that_are_stopped_keep_what_is_painted(transfer, tmp_path):
-    make_photo(30, 40).save(tmp_path / "photo.png")
-
+def test_many_photos_that_are_stopped_keep_what_is_painted(paint, photo):
     def stop(progress):
         if progress.step == 1:
             raise Cancelled
 
-    outcome = many.paint_to_zip(
-        visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 3, "PNG", stop
-    )
+    outcome = paint([photo] * 3, on_step=stop)
     assert zipfile.ZipFile(outcome.archive).namelist() == ["photo-painted.png"]
     assert (outcome.painted, outcome.failed, outcome.count) == (1, [], 3)
 
 
-def test_other_pictures_of_the_visitor_take_nothing_from_many_photos_meanwhile(transfer, tmp_path):
-    make_photo(30, 40).save(tmp_path / "photo.png")
+def test_other_pictures_of_the_visitor_take_nothing_from_many_photos_meanwhile(
+    paint, photo, transfer, tmp_path
+):
     visitor = visitor_with(transfer, tmp_path)
 
     def on_step(_):
         for _ in range(KEPT_FOLDERS):
             visitor.new_folder()
 
-    outcome = many.paint_to_zip(visitor, Wish({"amber": 1.0}), [tmp_path / "photo.png"] * 2, "PNG", on_step)
+    outcome = paint([photo] * 2, on_step=on_step, visitor=visitor)
     assert (outcome.painted, outcome.failed) == (2, [])
     assert outcome.archive.exists()
 
@@ -162,59 +164,42 @@ def test_a_zip_with_a_damaged_photo_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("function", ["tempfile.TemporaryDirectory", "zipfile.ZipFile"])
-def test_a_zip_that_cannot_be_begun_is_told(transfer, tmp_path, monkeypatch, function):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(function, full)
+def test_a_zip_that_cannot_be_begun_is_told(paint, monkeypatch, function):
+    monkeypatch.setattr(function, full_disk)
     with pytest.raises(UnwritableOutput, match=r"^cannot write the zip: No space left on device$"):
-        many.paint_to_zip(visitor_with(transfer, tmp_path), Wish({"amber": 1.0}), [], "PNG", lambda _: None)
+        paint([])
 
 
 def test_a_full_disk_is_not_told_as_a_broken_zip(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.writestr("trip/a.png", "a")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("shutil.copyfileobj", full)
+    monkeypatch.setattr("shutil.copyfileobj", full_disk)
     with pytest.raises(UnwritableOutput, match=r"^cannot unpack a\.png: No space left on device$"):
         unpacking.photos_of([tmp_path / "photos.zip"], tmp_path)
 
 
-def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(tmp_path, transfer):
-    make_photo(40, 40).save(tmp_path / "photo.png")
+def test_names_in_a_zip_lead_to_no_other_disk_and_two_paintings_are_never_one_file(paint, photo, tmp_path):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.mkdir("trip.png")
         for name in ("D:b.png", "trip.png/A.png", "a.png"):
-            archive.write(tmp_path / "photo.png", name)
-    wish = Wish({"blue": 1.0}, size=40)
-    files = [tmp_path / "photos.zip"]
-    found = many.paint_to_zip(visitor_with(transfer, tmp_path), wish, files, "PNG", lambda _: None)
+            archive.write(photo, name)
+    found = paint([tmp_path / "photos.zip"])
     names = zipfile.ZipFile(found.archive).namelist()
     assert (names, found.failed) == (["D_b-painted.png", "A-painted.png", "a-painted-2.png"], [])
 
 
-def test_photos_with_long_names_are_painted_too(tmp_path, transfer):
-    make_photo(40, 40).save(tmp_path / "photo.png")
+def test_photos_with_long_names_are_painted_too(paint, photo, tmp_path):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for name in ("a" * 300, "ä" * 120):
-            archive.write(tmp_path / "photo.png", f"{name}.png")
-    visitor = visitor_with(transfer, tmp_path)
-    wish = Wish({"blue": 1.0}, size=40)
-    found = many.paint_to_zip(visitor, wish, [tmp_path / "photos.zip"], "JPEG", lambda _: None)
+            archive.write(photo, f"{name}.png")
+    found = paint([tmp_path / "photos.zip"], "JPEG")
     assert not found.failed
     assert len(zipfile.ZipFile(found.archive).namelist()) == 2
 
 
-def test_a_style_that_is_gone_ends_many_photos_at_once(tmp_path, transfer):
-    make_photo(40, 40).save(tmp_path / "photo.png")
-    wish = Wish({"gone": 1.0}, size=40)
+def test_a_style_that_is_gone_ends_many_photos_at_once(paint, photo):
     with pytest.raises(UnknownStyle):
-        many.paint_to_zip(
-            visitor_with(transfer, tmp_path), wish, [tmp_path / "photo.png"] * 3, "PNG", lambda _: None
-        )
+        paint([photo] * 3, wish=Wish({"gone": 1.0}))
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -237,18 +222,16 @@ def test_many_photos_that_are_stopped_before_they_begin_are_not_painted(paint_ta
     assert "0 of 1 painted" in told
 
 
-def test_the_zip_lies_where_gradio_sends_it_from_and_goes_where_its_job_fails(transfer, tmp_path, monkeypatch):
+def test_the_zip_lies_where_gradio_sends_it_from_and_goes_where_its_job_fails(
+    paint, photo, tmp_path, monkeypatch
+):
     uploads = tmp_path / "uploads"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
-    make_photo(30, 40).save(tmp_path / "photo.png")
-    visitor, files = visitor_with(transfer, tmp_path), [tmp_path / "photo.png"]
-    archives = [
-        many.paint_to_zip(visitor, Wish({"amber": 1.0}), files, "PNG", lambda _: None).archive for _ in range(2)
-    ]
+    archives = [paint([photo]).archive for _ in range(2)]
     assert {archive.parent.parent for archive in archives} == {uploads}
     assert len({archive.parent for archive in archives}) == 2  # one may be on its way
     with pytest.raises(UnknownStyle):
-        many.paint_to_zip(visitor, Wish({"gone": 1.0}), files, "PNG", lambda _: None)
+        paint([photo], wish=Wish({"gone": 1.0}))
     assert len(list(uploads.iterdir())) == 2
 
 
@@ -262,6 +245,32 @@ def test_many_photos_need_photos_and_a_style(paint_tab, lacking):
     component = several.files if lacking == "files" else tab.controls.chosen
     with pytest.raises(InvalidInput, match="add photos here, and choose a style on the Paint tab"):
         several._check(given | {component: []}, VISITOR)
+
+
+def test_many_photos_need_a_size(paint_tab):
+    tab, values = paint_tab
+    with gr.Blocks():
+        several = many.ManyTab(tab.visitors, tab)
+    with pytest.raises(InvalidInput, match="give the long side in pixels, 1 to 16384"):
+        several._check(values | {several.files: ["photo.png"], tab.controls.size: "large"}, VISITOR)
+
+
+def test_many_photos_outlive_the_folder_of_their_visitor(paint, photo, transfer, tmp_path):
+    visitor = visitor_with(transfer, tmp_path)
+    visitor.folder = tmp_path / "gone"
+    assert paint([photo], visitor=visitor).painted == 1
+
+
+def test_of_many_photos_those_that_wait_are_not_tidied_up(paint, photo, tmp_path):
+    make_photo(40, 40).save(tmp_path / "style.png")
+    later, began = tmp_path / "later.png", time.time() - 60
+    make_photo(30, 40).save(later)
+    waiting, seen = (later, tmp_path / "style.png"), []
+    for file in waiting:
+        os.utime(file, (0, 0))
+    wish = Wish({str(tmp_path / "style.png"): 1.0})
+    paint([photo, later], wish=wish, on_step=lambda _: seen.append([each.stat().st_mtime for each in waiting]))
+    assert min(seen[0]) > began
 
 
 def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):

@@ -1,13 +1,12 @@
 """The shipped weights and styles, on real photographs: those that come inside the gradio package."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import photo_path
 from PIL import Image
 
 from styletransfer import StyleTransfer, device, images
@@ -36,11 +35,6 @@ FEATURES = [CONTENT_LAYER, *STYLE_LAYERS]
 @pytest.fixture(scope="module")
 def vgg_weights():
     """The real ones."""
-
-
-def photo_path(name: str) -> Path:
-    spec = importlib.util.find_spec("gradio")
-    return Path(spec.origin).parent / "media_assets" / "images" / name
 
 
 @pytest.fixture(scope="module")

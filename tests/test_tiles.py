@@ -102,7 +102,8 @@ def test_margins_end_at_the_picture():
 def test_samples_are_of_one_size_and_reach_all_borders(size):
     windows = Sampling(5, 256).windows(*size)
     assert {(w.height, w.width) for w in windows} == {(min(256, size[0]), min(256, size[1]))}
-    assert min(w.top for w in windows) == 0
+    assert min(w.top for w in windows) == min(w.left for w in windows) == 0
+    assert max(w.top + w.height for w in windows) == size[0]
     assert max(w.left + w.width for w in windows) == size[1]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, make_photo
+from conftest import TINY, make_photo, with_info
 from PIL import Image
 from trainers import BASE, base_trainer, look_small, random_looks, random_pictures, write_pictures
 
@@ -280,8 +280,7 @@ def test_photographs_that_are_too_many_for_a_gpu_stay_where_they_are(monkeypatch
 def test_a_run_begins_with_styles_of_its_network_alone(tiny_job, tmp_path):
     run_job(tiny_job, lambda progress: None)
     path = tiny_job.out / "styles" / "first.safetensors"
-    style = load_style(path)
-    save_style(path, dataclasses.replace(style, info=dataclasses.replace(style.info, base_sha256="0" * 64)))
+    save_style(path, with_info(load_style(path), base_sha256="0" * 64))
     with pytest.raises(InvalidStyleFile, match="different base network"):
         run_job(dataclasses.replace(tiny_job, out=tmp_path / "second", start=tiny_job.out), lambda _: None)
 

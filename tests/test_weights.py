@@ -11,7 +11,14 @@ from safetensors.torch import save_file
 from styletransfer.errors import MissingWeights
 from styletransfer.files import sha256_of
 from styletransfer.networks import TransformerNetwork
-from styletransfer.weights import BASE_FILE, MANIFEST_FILE, load_base, save_base
+from styletransfer.weights import (
+    BASE_FILE,
+    MANIFEST_FILE,
+    load_base,
+    load_decoder,
+    load_predictor,
+    save_base,
+)
 
 
 def test_the_network_comes_back_in_half_precision(tmp_path):
@@ -60,9 +67,13 @@ def test_the_same_weights_stay_the_same_file(tmp_path):
     assert save_base(tmp_path, network, {"command": "train"}) not in digests
 
 
-def test_a_missing_file_is_said_so(tmp_path):
-    with pytest.raises(MissingWeights, match="is missing"):
-        load_base(tmp_path)
+@pytest.mark.parametrize(
+    ("load", "command"),
+    [(load_base, "train-base"), (load_decoder, "train-adain"), (load_predictor, "train-predictor")],
+)
+def test_a_missing_file_is_said_so_and_how_it_is_made(tmp_path, load, command):
+    with pytest.raises(MissingWeights, match=f"is missing.*{command}"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("manifest", ["[]", '{"cin-base.safetensors": 1}', "{"])
