@@ -114,7 +114,7 @@ class Clock:
 class Cost:
     """The multiply-adds and the bytes of memory that painting a picture takes, or the `seconds` it is given.
 
-    `steps` are those that `on_step` is told of, where they can be known.
+    `steps`: how often `on_step` is called, by methods that paint over.
     """
 
     multiply_adds: float

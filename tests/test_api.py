@@ -19,7 +19,7 @@ from conftest import (
     same,
     with_info,
 )
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from styletransfer import (
     Optimization,
@@ -149,6 +149,22 @@ def test_a_mask_with_transparent_corners_keeps_its_black(shade):
     alpha[:15, :30] = 0
     turned = Image.merge("LA", [shade, Image.fromarray(alpha)])
     np.testing.assert_array_equal(images.read_mask(turned)[0, 0] * 255, np.minimum(shade, alpha))
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_a_stroke_with_a_soft_edge_is_a_mask_whatever_its_ink(ink):
+    paper = Image.new("RGBA", (128, 128), (*[255 - ink] * 3, 0))
+    ImageDraw.Draw(paper).ellipse((32, 32, 96, 96), fill=(ink, ink, ink, 255))
+    soft = images.read_mask(paper.filter(ImageFilter.GaussianBlur(8)))  # which mixes ink and paper
+    assert soft[0, 0, 64, 64] > 0.95
+    assert soft[0, 0, 64, 32] > 0.4
+
+
+def test_a_faint_mask_that_was_rotated_keeps_its_black():
+    mask = Image.new("L", (64, 64))
+    mask.paste(60, (0, 0, 32, 64))
+    turned = images.read_mask(mask.convert("RGBA").rotate(10))
+    assert turned[0, 0, 32, 50] < 0.05
 
 
 def test_the_photo_stays_as_it_is_where_it_is_to_be_kept(transfer, photo, shade):

@@ -563,13 +563,15 @@ def test_the_settings_of_an_optimisation_are_explained_by_set_help_alone(run):
         ),
         ("-s", "amber", "--method", "gatys", "--strength", 0, "--steps", 60),
         ("-s", "mine", "-s", "amber=0.5", "--styles-dir", "my own"),
+        ("-s", "हिन्दी", "--styles-dir", "my own"),  # it is spelled with marks
     ],
 )
 def test_the_command_that_info_prints_paints_with_the_same_parameters(
     run, photo_file, tiny_styles, tmp_path, wishes
 ):
     (tmp_path / "my own").mkdir()
-    shutil.copy(tiny_styles / "blue.safetensors", tmp_path / "my own" / "mine.safetensors")
+    for name in ("mine", "हिन्दी"):
+        shutil.copy(tiny_styles / "blue.safetensors", tmp_path / "my own" / f"{name}.safetensors")
     assert run("stylize", photo_file, "-o", "out.png", *wishes)[0] == 0
     where = ("--styles-dir", "my own") if "--styles-dir" in wishes else ()
     code, out, err = run("info", "out.png", "--command", *where)
@@ -907,6 +909,7 @@ def test_a_style_is_learned_used_given_away_and_removed(run, refused, photo_file
         (["import", "none.safetensors"], "no such style file"),
         (["import", "painting.png"], "not a style file"),
         (["info", "photo.png"], "carries no parameters"),
+        (["info", "photo.png", "--styles-dir", "none"], "none is not a folder of styles"),
         (["sheet", "photo.png", "-o", "all.png", "--size", "0"], "size is 0"),
         (["sheet", "photo.png", "-o", "all.png", "--method", "gatys"], "with cin or adain"),
         (["sheet", "photo.png", "-o", "photo.png"], "would replace the photo"),
@@ -959,6 +962,14 @@ def test_what_takes_long_is_said_beforehand(run, photo_file, tmp_path, monkeypat
     slow = run("stylize", photo_file, "--style", "amber", "-o", tmp_path / "b.png")
     assert "this takes about" not in quick[1]
     assert "this takes about" in slow[1]
+
+
+def test_fine_strokes_are_more_work_and_broad_ones_are_no_less(run, photo_file, monkeypatch):
+    with Image.open(photo_file) as photo:
+        monkeypatch.setattr("styletransfer.cli.forecast.LEAST_PIXELS", 2 * photo.width * photo.height)
+    monkeypatch.setattr("styletransfer.cli.forecast.LONG", 0)
+    wish = ("stylize", photo_file, "--style", "amber", "-o", "out.png", "--stroke-size")
+    assert ["this takes about" in run(*wish, size)[1] for size in (0.5, 1, 2)] == [True, False, False]
 
 
 def test_that_strokes_look_small_in_a_large_picture_is_said_beforehand(run, photo_file, monkeypatch):

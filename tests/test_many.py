@@ -17,6 +17,7 @@ from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import many, unpacking
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
+from styletransfer.picturestyles import PictureStyles
 
 AMBER = Wish({"amber": 1.0})
 
@@ -271,6 +272,14 @@ def test_of_many_photos_those_that_wait_are_not_tidied_up(paint, photo, tmp_path
     wish = Wish({str(tmp_path / "style.png"): 1.0})
     paint([photo, later], wish=wish, on_step=lambda _: seen.append([each.stat().st_mtime for each in waiting]))
     assert min(seen[0]) > began
+
+
+def test_of_many_photos_a_style_picture_is_looked_at_once(paint, photo, tmp_path, monkeypatch):
+    make_photo(40, 40).save(tmp_path / "style.png")
+    looks, look_at = [], PictureStyles._look_at
+    monkeypatch.setattr(PictureStyles, "_look_at", lambda *given: looks.append(given) or look_at(*given))
+    assert paint([photo] * 3, wish=Wish({str(tmp_path / "style.png"): 1.0})).painted == 3
+    assert len(looks) == 1
 
 
 def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):

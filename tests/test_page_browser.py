@@ -344,12 +344,15 @@ def test_what_is_typed_beside_a_slider_is_no_error_on_the_way(page, photo_file):
 
 @needs_browser
 @pytest.mark.parametrize("key", ["Enter", "Tab"])
-def test_a_box_beside_a_slider_that_is_left_empty_holds_what_it_held(page, photo_file, key):
+@pytest.mark.parametrize(
+    ("label", "held"), [("number input for Strength", "1"), ("Size (long side)", "1024 px")]
+)
+def test_a_box_that_is_left_empty_holds_what_it_held(page, photo_file, key, label, held):
     paint_first(page, photo_file)
-    box = page.get_by_label("number input for Strength", exact=True)
+    box = page.get_by_label(label, exact=True)
     fill(box, "")
     box.press(key)
-    expect(box).to_have_value("1")
+    expect(box).to_have_value(held)
     choose(page, 1)
     assert soon(lambda: "blue" in settings_of(download(page))["styles"])
     assert settings_of(download(page))["strength"] == 1
@@ -814,6 +817,25 @@ def test_a_size_typed_at_the_keyboard_is_taken_as_it_is(page, photo_file):
             page.keyboard.press(key)
         expect(page.locator("#note")).to_contain_text(f"{side} x", timeout=SLOW)
         expect(box).to_have_value(re.compile(f"^{side}( px)?$"))
+    for key in ("Control", "Enter"):  # 384 is part of 3840 as well
+        box.press(key)
+    expect(box).to_have_value("384")
+
+
+@needs_browser
+def test_leaving_the_size_box_paints_nothing(page, photo_file):
+    paint_first(page, photo_file)
+    choose(page, 1)
+    expect(page.locator("#earlier button.thumbnail-item")).to_have_count(2, timeout=SLOW)
+    page.locator("#earlier button.thumbnail-item").nth(1).click()
+    expect(page.locator("#note")).to_contain_text("An earlier painting")
+    shown = page.locator("#result img").last.get_attribute("src")
+    box = page.get_by_label("Size (long side)")
+    box.click()
+    box.press("Tab")
+    page.wait_for_timeout(1000)
+    assert page.locator("#result img").last.get_attribute("src") == shown
+    expect(page.locator("#earlier button.thumbnail-item")).to_have_count(2)
 
 
 @needs_browser

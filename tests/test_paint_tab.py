@@ -22,7 +22,6 @@ from styletransfer.images.formats import LONGEST_SIDES
 from styletransfer.page import belongings, painter
 from styletransfer.page.gallery import ON_PHOTO_SIDE
 from styletransfer.page.mix import YOURS, mix_text, titles_of
-from styletransfer.page.size import SizeInput
 from styletransfer.page.slider import Slider
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
@@ -239,7 +238,7 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     changes = [(it.gallery, "select"), (it.pad, "release"), (it.restore, "upload"), (it.paint_button, "click")]
     changes += [(it.region, "apply"), (it.region, "clear"), (it.photo, "change"), (it.picture, "input")]
     changes += [(it.reuse, "click")]
-    events = {Slider: "release", gr.Radio: "input", SizeInput: "input"}
+    events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "change"}
     not_painted = {it.key, it.search, it.file_format}
     kept = {it.chosen, it.named, it.region_mask}  # what the gallery and the region set
     pictures = {it.photo, it.picture}
@@ -446,7 +445,7 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
 def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
     tab, values = paint_tab
     it = tab.controls
-    with pytest.raises(gr.Error, match="no painting is shown"):
+    with pytest.raises(gr.Error, match="no longer here"):
         tab.restorer.restore_shown(values, VISITOR)
     mode = {it.preserve_color: 0.5, it.color_mode: "statistics"}
     for wished in ({it.strength: 0.4, it.size: 300} | mode, {it.strength: 0.7}):
@@ -459,7 +458,7 @@ def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
     assert {each: updates[each] for each in wished} == wished
     assert updates[it.color_mode] == "statistics"
     first.file.unlink()
-    with pytest.raises(gr.Error, match="no painting is shown"):
+    with pytest.raises(gr.Error, match="no longer here"):
         tab.restorer.restore_shown(values, VISITOR)
 
 

@@ -1,6 +1,7 @@
 """The command that makes a painting again, from the parameters in its file. Anybody may have written them."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -69,9 +70,14 @@ def command_for(parameters: Mapping[str, Any], styles_dir: Path | None = None) -
 
 def _written(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """What stands in the command for each style: its name where that is `known` and plain."""
-    odd = [name for name in names if name not in known or not _PLAIN.fullmatch(name)]
+    odd = [name for name in names if name not in known or not _is_plain(name)]
     numbers = {name: f"-{number}" if len(odd) > 1 else "" for number, name in enumerate(odd, 1)}
     return {name: f"PICTURE{numbers[name]}" if name in numbers else name for name in names}
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name needs no quotes in any shell; some scripts spell with marks, which are no letters."""
+    return bool(_PLAIN.fullmatch("".join(each for each in name if unicodedata.category(each)[0] != "M")))
 
 
 def _texts(value: object) -> list[str]:

@@ -47,7 +47,8 @@ def announce(
             soft_wrap=True,
             highlight=False,
         )
-    if method != "gatys" and sum(height * width for height, width in sizes) < LEAST_PIXELS:
+    painted = sum(height * width for height, width in sizes) / min(1, stroke_size) ** 2
+    if method != "gatys" and painted < LEAST_PIXELS:
         return
     found = []
     for each in sizes:

@@ -121,7 +121,7 @@ def stylize(
         list[str] | None,
         typer.Option(
             help="STYLE=MASK: a picture that is white where the style is painted, black where not, or what was "
-            "cut out of a picture; greys of different masks add up. A style without a mask is painted "
+            "cut out of a colour picture; greys of different masks add up. A style without a mask is painted "
             "everywhere. A picture used as a style goes by its file name: painting.jpg=mask.png. Repeatable."
         ),
     ] = None,
@@ -129,7 +129,7 @@ def stylize(
         Path | None,
         typer.Option(
             help="Instead of masks: a picture that is white where the photo stays as it is, or what was cut "
-            "out of the photo, such as a person."
+            "out of a colour photo, such as a person."
         ),
     ] = None,
     style_mask: Annotated[

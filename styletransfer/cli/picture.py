@@ -132,6 +132,8 @@ def info(
     from styletransfer import images
     from styletransfer.cli.again import command_for
 
+    if styles_dir and not styles_dir.is_dir():
+        raise InvalidInput(f"{styles_dir} is not a folder of styles")
     parameters = images.read_metadata(picture)
     if not parameters:
         raise InvalidInput(

@@ -19,7 +19,7 @@ from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 _PLANES, _APART = 0x011C, 2  # a TIFF tag, and its value for a plane for each channel
 # Of a mask, in shades of 0 to 1: more colour than a lossy format gives to greys, and more than its noise.
-_COLORED, _DIFFERENT = 0.1, 0.25
+_COLORED, _DIFFERENT = 0.1, 0.15
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,7 @@ def read_mask(source: ImageSource) -> Tensor:
 
 def _is_drawn(rgb: Tensor, bright: Tensor, alpha: Tensor) -> bool:
     """Whether what is visible of a picture is a mask in different greys, such as one that was rotated."""
-    visible = alpha >= 0.5  # soft edges have odd colours
-    if not visible.any():
-        return False
+    visible = alpha >= 0.95 * alpha.max()  # soft edges have odd colours
     colors = (rgb.amax(dim=1, keepdim=True) - rgb.amin(dim=1, keepdim=True))[visible]
     shades = bright[visible]
     return bool(colors.max() <= _COLORED and shades.max() - shades.min() >= _DIFFERENT)

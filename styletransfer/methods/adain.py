@@ -196,7 +196,7 @@ class AdainStylizer:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY
-        return Cost(work * painted, memory * at_once, steps=len(TILING.plan(size)))
+        return Cost(work * painted, memory * at_once)
 
 
 def _limits(means: Tensor, stds: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

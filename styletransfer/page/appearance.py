@@ -70,27 +70,26 @@ SCRIPT = """
       target.dispatchEvent(new PointerEvent('pointerup', {bubbles: true}));
     if (target.matches?.('input[type=number]') && key === 'Enter') target.blur();
   });
-  // Gradio takes a box that is left empty for the least number.
+  // Gradio takes a box that is left empty for the least number, or for none.
+  const boxes = 'input[type=number], #size input';
   document.addEventListener('focusin', ({target}) => {
-    if (target.matches?.('input[type=number]')) target.dataset.before = target.value;
+    if (target.matches?.(boxes)) target.dataset.before = target.value;
   });
   document.addEventListener('blur', ({target}) => {
-    if (!target.matches?.('input[type=number]') || target.value !== '') return;
+    if (!target.matches?.(boxes) || target.value !== '') return;
     target.value = target.dataset.before;
     target.dispatchEvent(new InputEvent('input', {bubbles: true}));
   }, {capture: true});
-  // Gradio takes what was typed for a choice that contains it: 256 for 2560.
-  document.addEventListener('input', ({target}) => {
-    if (target.closest?.('#size')) target.dataset.typed = true;
-  }, {capture: true});
+  // On Enter Gradio takes a choice that contains the text, 2560 for 256: it may only after one was moved to.
+  let moved = false;
   document.addEventListener('keydown', (event) => {
     const {target, key} = event;
-    if (!target.closest?.('#size') || !/^(ArrowUp|ArrowDown|Home|End|Enter)$/.test(key)) return;
-    if (key === 'Enter' && target.dataset.typed) {
+    if (!target.closest?.('#size')) return;
+    if (key === 'Enter' && !moved) {
       event.stopPropagation();
       target.blur();
     }
-    delete target.dataset.typed;
+    moved = /^(ArrowUp|ArrowDown|Home|End)$/.test(key);
   }, {capture: true});
   // A page that was served before the server was started anew can do nothing there any more.
   window.addEventListener('focus', async () => {

@@ -38,7 +38,7 @@ class Painted:
         if isinstance(self.painting, Path):
             return
         large = math.prod(self.painting.size) > WHOLE_PIXELS and self.painting.mode == "RGB"
-        formats = ("PNG", "WebP", "JPEG") if large else ("PNG",)
+        formats = ("PNG", "JPEG", "WebP") if large else ("PNG",)
         files = [self.files[each] for each in formats if each in self.files]
         self.painting = next((file for file in files if file.exists()), self.painting)
 

@@ -12,7 +12,7 @@ from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
 from styletransfer.page.region import RegionEditor
-from styletransfer.page.size import size_input
+from styletransfer.page.size import side_in, size_input
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.uploads import FileButton
 from styletransfer.page.visitors import Visitors
@@ -228,7 +228,7 @@ class Controls:
             # Where none are kept it is all the same, and the wish too, so that nothing is painted again.
             color_mode=values[self.color_mode] if values[self.preserve_color] else next(iter(COLOR_MODES)),
             stroke_size=values[self.stroke_size],
-            size=values[self.size] or None,
+            size=side_in(values[self.size]) or None,
             method=METHOD_BY_LABEL[values[self.method]],
             seconds=values[self.seconds],
         )

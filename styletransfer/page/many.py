@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,7 @@ from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Finished, follow
 from styletransfer.settings import WHOLE_PIXELS
 
+LONG_AGO = 3600  # seconds; what Gradio keeps is tidied up after a day
 SPARE = 2**20  # bytes of disk space for the end of a zip
 
 
@@ -174,7 +176,8 @@ def paint_to_zip(
             coming = read_ahead(sources[index + 1 :])
             for needed in (*sources[index + 1 :], *pictures):
                 with suppress(OSError):  # it is missed when its turn comes
-                    os.utime(needed)  # or uploads that wait for a day would be tidied up
+                    if time.time() - needed.stat().st_mtime > LONG_AGO:  # a touched style is looked at anew
+                        os.utime(needed)  # or uploads that wait for a day would be tidied up
 
             def within(_: Progress, so_far: Progress = so_far) -> None:
                 on_step(so_far)  # may stop it: the finest method takes minutes for a photo

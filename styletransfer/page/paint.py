@@ -67,7 +67,7 @@ class PaintTab:
         restored = it.restore.upload(self.restorer.restore, {it.restore, *it.all}, restorable, **QUIET)
         used = it.reuse.click(self.restorer.restore_shown, it.all, restorable, **QUIET)
         for event in (chosen, photo, restored, used):
-            self.painted_by(event.then)
+            self.painted_by(event.success)
         self._gallery_events(photo)
         self._region_events(region)
         self._setting_events()
@@ -145,9 +145,10 @@ class PaintTab:
         methods = [it.seconds, it.paint_button, it.finest_button]
         it.method.change(choices.method_chosen, it.method, methods, **QUIET)
         # Of visitors only, not of settings that are restored: what restores them paints, once.
-        one_of_several: tuple[Any, ...] = (it.method, it.size, it.color_mode, *it.places, it.picture_place)
+        one_of_several: tuple[Any, ...] = (it.method, it.color_mode, *it.places, it.picture_place)
         for each in (*one_of_several, it.picture):
             self.painted_by(each.input)
+        self.painted_by(it.size.change)  # `input` comes whenever the box is left
         self.painted_by(it.seconds.release)
 
     def _result_events(self) -> None:

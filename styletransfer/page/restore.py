@@ -40,20 +40,20 @@ class Restorer:
             gr.Info("Settings restored from this painting.")
         return {**fresh, **settings}
 
-    def restore(self, values: Values, request: gr.Request) -> Any:
+    def restore(self, values: Values, request: gr.Request) -> Updates:
         """Settings of the painting that was given for them."""
         it = self.controls
         return self._restored(Path(values[it.restore]), values, request)
 
-    def restore_shown(self, values: Values, request: gr.Request) -> Any:
+    def restore_shown(self, values: Values, request: gr.Request) -> Updates:
         """Settings of the earlier painting that the page shows."""
         shown = self.visitors.of(request, values[self.controls.key]).painted
         with telling():
             if not isinstance(shown, Earlier) or not shown.file.exists():
-                raise InvalidInput("no painting is shown; click one of the earlier paintings")
+                raise InvalidInput("this painting is no longer here; click another of the earlier ones")
         return self._restored(shown.file, values, request)
 
-    def _restored(self, painting: Path, values: Values, request: gr.Request) -> Any:
+    def _restored(self, painting: Path, values: Values, request: gr.Request) -> Updates:
         it = self.controls
         with telling():
             found = images.read_metadata(painting)
@@ -63,7 +63,7 @@ class Restorer:
                 )
         settings = self._settings_of(found, values, request)
         if not settings:
-            return gr.skip()  # Gradio takes no empty updates
+            raise gr.Error("None of the styles of this painting is available here.", print_exception=False)
         return {**self.choices.without_region(values[it.photo], request), **settings}
 
     def _settings_of(self, found: dict, values: Values, request: gr.Request) -> Updates:
