@@ -23,32 +23,21 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = "Waiting to start…"
 
 
-def tell_waiting(
+def tell(
     listener: Callable[..., Any],
     shown: Any,
     stop_button: Any,
+    text: str = WAITING,
     *,
     needed: Sequence[Any] = (),
     script: str = "true",
 ) -> None:
-    """Say at once that a job waits to start, unless the visitor has such a job under way.
+    """Say at once at an event, such as that a job waits, unless one is under way, which the stop button tells.
 
-    Args:  needed: components; script: JavaScript that tells by their values in `needed` whether any job starts.
+    Args:  needed: components; script: JavaScript that tells by their values in `needed` whether to say it.
     """
-    _show_text(listener, shown, WAITING, stop_button, needed, script)
-
-
-def _show_text(
-    listener: Callable[..., Any],
-    shown: Any,
-    text: str,
-    stop_button: Any,
-    needed: Sequence[Any] = (),
-    condition: str = "true",
-) -> None:
-    """Show a text at an event, unless such a job is under way, which the stop button tells."""
     idle = f"document.getElementById('{stop_button.elem_id}')?.disabled"
-    script = f"(told, ...needed) => {idle} && ({condition}) ? {json.dumps(text)} : told"
+    script = f"(told, ...needed) => {idle} && ({script}) ? {json.dumps(text)} : told"
     listener(None, [shown, *needed], shown, js=script, queue=False, **QUIET)
 
 
@@ -69,9 +58,9 @@ def long_work(
     Args:  check: raises InvalidInput, before the job waits, if something is missing in the inputs;
            told: the output that says that the job waits; idle: its value when the job has failed.
     """
-    tell_waiting(begin.click, told, end)
+    tell(begin.click, told, end)
     ordered, order = keep_order(begin.click, inputs, check)
-    _show_text(ordered.failure, told, idle, end)
+    tell(ordered.failure, told, end, idle)
     done = ordered.success(work, order, outputs, **QUIET, **LONG)
     done.failure(lambda: (idle, gr.update(interactive=False)), None, [told, end], queue=False, **QUIET)
     end.click(stop, None, None, queue=False, **QUIET)

@@ -70,7 +70,10 @@ class ManyTab:
             "regions."
         )
         self.files = FileInput(
-            label="Photos, or a zip", file_count="multiple", file_types=[*PICTURES, ".zip"], elem_id="photos"
+            label="Photos, or zips of them",
+            file_count="multiple",
+            file_types=[*PICTURES, ".zip"],
+            elem_id="photos",
         )
         with gr.Row():
             self.start = gr.Button("Paint all", variant="primary", elem_id="paint-all")

@@ -6,7 +6,7 @@ from typing import Any
 
 from styletransfer.page.choices import Choices
 from styletransfer.page.controls import Controls
-from styletransfer.page.events import LONG, QUIET, SHORT, keep_order, tell_waiting
+from styletransfer.page.events import LONG, QUIET, SHORT, keep_order, tell
 from styletransfer.page.gallery import StylePictures
 from styletransfer.page.painter import Painter
 from styletransfer.page.restore import Restorer
@@ -29,7 +29,7 @@ class PaintTab:
     def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
         """Paint when the event fires; `differently` overrides arguments of the listener."""
         controls = self.controls
-        tell_waiting(
+        tell(
             listener,
             controls.note,
             controls.stop_button,
