@@ -225,8 +225,8 @@ class StyleTransfer:
                  fine strokes on the broad ones;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
-                 masks: style name -> a mask, white where the style belongs and black where it does not, or what
-                 was cut out of a colour picture, which is transparent where the style does not belong. It is
+                 masks: style name -> a mask, white where the style belongs and black where it does not, or a
+                 cut-out of a colour picture, transparent where the style does not belong. It is
                  scaled to the photo; where all are black the photo stays as it is, and greys of different masks
                  add up. A style without a mask belongs everywhere. A picture goes by the name of its file,
                  "painting.jpg"; a PIL image by "picture", a second one by "picture-2";

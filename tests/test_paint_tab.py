@@ -445,7 +445,7 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
 def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
     tab, values = paint_tab
     it = tab.controls
-    with pytest.raises(gr.Error, match="no longer here"):
+    with pytest.raises(gr.Error, match="no earlier painting is shown"):
         tab.restorer.restore_shown(values, VISITOR)
     mode = {it.preserve_color: 0.5, it.color_mode: "statistics"}
     for wished in ({it.strength: 0.4, it.size: 300} | mode, {it.strength: 0.7}):

@@ -35,8 +35,8 @@ def announce(
 ) -> None:
     """Say how long paintings of these sizes will take and how much memory they need, if either is much.
 
-    Also tell who gave no stroke size where strokes will look small; gatys begins with a small picture, and its
-    strokes grow with it.
+    Also say where strokes of the usual size will look small; those of gatys, which begins with a small picture,
+    grow with it.
     """
     sizes = list(sizes)
     usual = method != "gatys" and stroke_size == STROKE_SIZE.default

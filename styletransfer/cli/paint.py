@@ -120,16 +120,17 @@ def stylize(
     mask: Annotated[
         list[str] | None,
         typer.Option(
-            help="STYLE=MASK: a picture that is white where the style is painted, black where not, or what was "
-            "cut out of a colour picture; greys of different masks add up. A style without a mask is painted "
-            "everywhere. A picture used as a style goes by its file name: painting.jpg=mask.png. Repeatable."
+            help="STYLE=MASK: a picture that is white where the style is painted and black where not, or a "
+            "cut-out of a colour picture: the style is painted where it is not transparent. Greys of different "
+            "masks add up. A style without a mask is painted everywhere. A picture used as a style goes by its "
+            "file name: painting.jpg=mask.png. Repeatable."
         ),
     ] = None,
     keep: Annotated[
         Path | None,
         typer.Option(
-            help="Instead of masks: a picture that is white where the photo stays as it is, or what was cut "
-            "out of a colour photo, such as a person."
+            help="Instead of masks: a picture that is white where the photo stays as it is, or a cut-out of a "
+            "colour photo, such as a person, who then stays as in the photo."
         ),
     ] = None,
     style_mask: Annotated[

@@ -18,7 +18,7 @@ from styletransfer.images.resizing import as_bytes, as_float, resize, resize_wit
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 _PLANES, _APART = 0x011C, 2  # a TIFF tag, and its value for a plane for each channel
-# Of a mask, in shades of 0 to 1: more colour than a lossy format gives to greys, and more than its noise.
+# Differences of values in [0, 1]: a colour, as a lossy format gives greys none as strong, and different greys.
 _COLORED, _DIFFERENT = 0.1, 0.15
 
 

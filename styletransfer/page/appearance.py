@@ -89,7 +89,8 @@ SCRIPT = """
       event.stopPropagation();
       target.blur();
     }
-    moved = /^(ArrowUp|ArrowDown|Home|End)$/.test(key);
+    const typed = target.value !== target.dataset.before;  // in a text that is typed these two move the cursor
+    moved = /^Arrow(Up|Down)$/.test(key) || (/^(Home|End)$/.test(key) && !typed);
   }, {capture: true});
   // A page that was served before the server was started anew can do nothing there any more.
   window.addEventListener('focus', async () => {

@@ -32,7 +32,9 @@ def tell(
     needed: Sequence[Any] = (),
     script: str = "true",
 ) -> None:
-    """Say at once at an event, such as that a job waits, unless one is under way, which the stop button tells.
+    """Show a text as soon as an event fires, such as that a job waits; not while one is under way.
+
+    That is told by the stop button, which is disabled otherwise.
 
     Args:  needed: components; script: JavaScript that tells by their values in `needed` whether to say it.
     """

@@ -148,7 +148,8 @@ class PaintTab:
         one_of_several: tuple[Any, ...] = (it.method, it.color_mode, *it.places, it.picture_place)
         for each in (*one_of_several, it.picture):
             self.painted_by(each.input)
-        self.painted_by(it.size.change)  # `input` comes whenever the box is left
+        # Its `input` comes whenever the box is left. After a restored size there is nothing left to paint.
+        self.painted_by(it.size.change)
         self.painted_by(it.seconds.release)
 
     def _result_events(self) -> None:

@@ -178,6 +178,6 @@ def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> 
         return f"{told} Press Stop to end earlier and keep the picture as it is."
     found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
     told = f"Painting, about {found.seconds + 0.2:.1f} s…"
-    if max(size) > SMALL_STROKES * wish.stroke_size:
+    if max(size) > SMALL_STROKES * max(1, wish.stroke_size):
         told += " Strokes look small at this size; *Stroke size* makes them broader."
     return told

@@ -49,7 +49,9 @@ class Restorer:
         """Settings of the earlier painting that the page shows."""
         shown = self.visitors.of(request, values[self.controls.key]).painted
         with telling():
-            if not isinstance(shown, Earlier) or not shown.file.exists():
+            if not isinstance(shown, Earlier):
+                raise InvalidInput("no earlier painting is shown any more; click one of them")
+            if not shown.file.exists():
                 raise InvalidInput("this painting is no longer here; click another of the earlier ones")
         return self._restored(shown.file, values, request)
 

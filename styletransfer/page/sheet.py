@@ -62,7 +62,7 @@ class SheetTab:
             [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
-        paint_tab.painted_by(chosen.then)
+        paint_tab.painted_by(chosen.success)
 
     def _check(self, values: Values, _: gr.Request) -> None:
         if values[self.paint_tab.controls.photo] is None:
