@@ -70,8 +70,7 @@ def test_inputs_are_seen_in_units_of_what_is_usual(trainer):
 def test_a_single_look_is_enough_to_begin_with(vgg, base, styles):
     pictures, rows = random_pictures(2, 1), torch.stack([style.row for style in styles])
     looks = look(vgg, pictures[0] / 255)
-    options = {"dtype": torch.float32, "device": CPU}
-    run = PredictorTrainer(vgg, base.network, "base", rows, pictures, looks, PREDICTOR, **options)
+    run = PredictorTrainer(vgg, base.network, "base", rows, pictures, looks, PREDICTOR)
     assert math.isfinite(run.take_step()["objective"])
     assert run.is_finite()
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import TINY, make_photo
+from conftest import TINY, full_disk, make_photo
 from trainers import (
     ADAIN,
     BASE,
@@ -26,9 +26,15 @@ from trainers import (
 
 from styletransfer.checkpoints import load_checkpoint
 from styletransfer.core import Progress
-from styletransfer.errors import Cancelled, InvalidInput, TrainingDiverged, UnreadableImage
+from styletransfer.errors import (
+    Cancelled,
+    InvalidInput,
+    TrainingDiverged,
+    UnreadableImage,
+    UnwritableOutput,
+)
 from styletransfer.methods import cin
-from styletransfer.training import base_job
+from styletransfer.training import base_job, looks
 from styletransfer.training import trainer as trainer_module
 from styletransfer.training.adain_job import AdainJob, train_adain
 from styletransfer.training.base import BaseTrainer
@@ -139,6 +145,16 @@ def test_training_lowers_the_objective(name, make):
     trainer = make(dataclasses.replace(training.settings, **changes))
     objectives = [trainer.take_step()["objective"] for _ in range(40)]
     assert geometric_mean(objectives[-10:]) < training.falls * geometric_mean(objectives[:4])
+
+
+def test_a_training_follows_its_settings(name, make):
+    settings = TRAININGS[name].settings
+    for which in vars(settings).keys() & {"variation_weight", "mix_share", "wide_share"}:
+        runs = [make(dataclasses.replace(settings, **{which: value})) for value in (0.0, 1.0)]
+        for run in runs:
+            run.take_step()
+        one, other = (run.model.state_dict() for run in runs)
+        assert not all(torch.equal(one[key], other[key]) for key in one), which
 
 
 def test_without_averaging_the_average_is_the_model(name, make):
@@ -252,6 +268,13 @@ def test_a_run_with_other_paintings_is_refused_in_the_same_folder(run, picture):
         run(steps=1)
 
 
+def test_a_run_with_other_photographs_is_refused_in_the_same_folder(cancelled):
+    """Those that are held out would be others."""
+    make_photo(44, 52, 9).save(cancelled.content / "new.png")
+    with pytest.raises(InvalidInput, match=r"began with other photographs.*another --out"):
+        cancelled()
+
+
 def test_a_checkpoint_of_another_version_is_refused(cancelled):
     state = load_checkpoint(cancelled.checkpoint)
     del state["settings"]
@@ -274,12 +297,24 @@ def test_photos_of_which_all_that_are_held_out_are_broken_are_told_by_name(run):
         run(steps=1)
 
 
-def test_a_painting_that_cannot_be_read_is_told_before_all_others_are_looked_at(name, run):
-    first = "paintings-00.png" if name != "base" else "paintings-02.png"
-    (run.styles / first).write_bytes(b"broken")
-    with pytest.raises(UnreadableImage, match=first):
+@pytest.fixture
+def unseen(monkeypatch):
+    """No painting is to be looked at."""
+    monkeypatch.setattr(looks, "look", lambda *given: pytest.fail("looked at a painting"))
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_painting_that_cannot_be_read_is_told_before_all_others_are_looked_at(run):
+    (run.styles / "paintings-02.png").write_bytes(b"broken")  # the last one
+    with pytest.raises(UnreadableImage, match="paintings-02"):
         run(steps=1)
-    assert not (run.out / "looks.pt").exists()
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(run, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.touch", full_disk)
+    with pytest.raises(UnwritableOutput, match="No space left"):
+        run(steps=1)
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_checkpoint(run, monkeypatch):

@@ -56,17 +56,14 @@ def random_looks(vgg):
     return Looks(targets, torch.cat([each.repetition for each in seen]))
 
 
-def base_trainer(vgg, settings=BASE, looks=None, **given):
+def base_trainer(vgg, settings=BASE, looks=None):
     looks = looks or random_looks(vgg)
-    given = {"dtype": vgg.dtype, "device": CPU, "config": TINY, **given}
-    return BaseTrainer(vgg, random_pictures(4, 2), looks, kept=2, settings=settings, **given)
+    return BaseTrainer(vgg, random_pictures(4, 2), looks, kept=2, settings=settings, config=TINY)
 
 
 def adain_trainer(vgg, settings=ADAIN):
-    return AdainTrainer(vgg, random_pictures(4, 2), random_looks(vgg), settings, device=CPU)
+    return AdainTrainer(vgg, random_pictures(4, 2), random_looks(vgg), settings)
 
 
 def predictor_trainer(vgg, network, rows, settings=PREDICTOR):
-    pictures, looks = random_pictures(4, 2), random_looks(vgg)
-    options = {"dtype": vgg.dtype, "device": CPU}
-    return PredictorTrainer(vgg, network, "base", rows, pictures, looks, settings, **options)
+    return PredictorTrainer(vgg, network, "base", rows, random_pictures(4, 2), random_looks(vgg), settings)

@@ -19,7 +19,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -143,10 +142,12 @@ def progress(what: str, total: int, quiet: bool) -> Iterator[Progress]:
         yield bar
 
 
-def show_losses(bar: Progress, progress: "core.Progress", task: TaskID | None = None) -> None:
-    """Show the losses and the step in a line of the bar, the first one unless `task` names another."""
+def show_losses(bar: Progress, progress: "core.Progress", line: int = 0) -> None:
+    """Show the losses and the step in a line of the bar."""
     losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-    bar.update(task or bar.task_ids[0], completed=progress.step, total=progress.steps, description=losses)
+    task = bar.tasks[line]
+    task.total, task.finished_time = progress.steps, None  # at another total `update` would forget the speed
+    bar.update(task.id, completed=progress.step, description=losses)
 
 
 def shown(text: str) -> str:

@@ -14,7 +14,7 @@ from styletransfer.decoder import (
 )
 from styletransfer.losses import content_loss, total_variation
 from styletransfer.norm import known_instance_norm
-from styletransfer.training.data import near, random_crops
+from styletransfer.training.data import random_crops
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
 from styletransfer.training.settings import AdainTraining
@@ -28,17 +28,9 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
     Args:  vgg: up to relu4_1; contents: photographs; looks: at all paintings.
     """
 
-    def __init__(
-        self,
-        vgg: VGG19,
-        contents: Sequence[Tensor],
-        looks: Looks,
-        settings: AdainTraining,
-        *,
-        device: torch.device,
-    ) -> None:
-        self.vgg, self.looks = vgg, looks.near(device)
-        self.contents = near(contents, device)
+    def __init__(self, vgg: VGG19, contents: Sequence[Tensor], looks: Looks, settings: AdainTraining) -> None:
+        device = vgg.mean.device
+        self.looks = looks.near(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             decoder = AdainDecoder().to(device)
@@ -50,7 +42,7 @@ class AdainTrainer(Trainer[AdainDecoder, AdainTraining]):
             Muon(matrices, rate=settings.matrix_rate, dtype=vgg.dtype),
             torch.optim.Adam(edges, lr=settings.edge_rate, betas=(0.9, 0.99)),
         )
-        super().__init__(decoder, optimizers, settings, device)
+        super().__init__(decoder, optimizers, vgg, contents, settings)
 
     def start_from(self, decoder: AdainDecoder) -> None:
         """Begin with a trained decoder."""

@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from styletransfer.core import OnStep
-from styletransfer.decoder import AdainDecoder, encode, statistics_in, statistics_of
+from styletransfer.core import OnStep, StyleInfo
 from styletransfer.files import make_folder
-from styletransfer.norm import known_instance_norm
+from styletransfer.methods.adain import AdainStylizer
 from styletransfer.settings import LICENCE
 from styletransfer.targets import StyleTarget
 from styletransfer.training.adain import AdainTrainer
@@ -18,7 +17,7 @@ from styletransfer.training.held_out import HeldOut, Paint
 from styletransfer.training.looks import look_at_paintings
 from styletransfer.training.settings import AdainTraining
 from styletransfer.training.trainer import checkpoint_of, resume, run
-from styletransfer.vgg import STYLE_LAYERS, VGG19, load_vgg19
+from styletransfer.vgg import STYLE_LAYERS, load_vgg19
 from styletransfer.weights import load_decoder, save_decoder
 
 
@@ -63,13 +62,18 @@ def train_adain(
         textures=settings.textures,
         seed=settings.seed + 1,
     )
-    trainer = AdainTrainer(vgg, contents, looks, settings, device=device)
+    trainer = AdainTrainer(vgg, contents, looks, settings)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
 
     def painter() -> Paint:
-        decoder = trainer.averaged()
-        return lambda photo, goal: _paint(vgg, decoder, photo, goal)
+        stylizer = AdainStylizer(vgg, trainer.averaged(), "", dtype)
+
+        def paint(photo: Tensor, goal: StyleTarget) -> Tensor:
+            style = goal.style(StyleInfo("", ""), torch.zeros(2, 0))
+            return stylizer.stylize(photo, [style], torch.ones(1), torch.tensor(1.0))
+
+        return paint
 
     run(trainer, job.out, lambda: held_out.sheet(painter()), on_step)
     description = {
@@ -80,15 +84,3 @@ def train_adain(
         "licence": LICENCE,
     }
     save_decoder(job.out / "models", trainer.averaged(), description)
-
-
-def _paint(vgg: VGG19, decoder: AdainDecoder, photo: Tensor, goal: StyleTarget) -> Tensor:
-    height, width = photo.shape[-2:]
-    device = vgg.mean.device
-    with torch.inference_mode():
-        features = encode(vgg, photo.to(device))
-        own, style, restyled = statistics_of(features), statistics_in(goal.to(device)), {}
-        for layer, value in features.items():
-            mean, std = style[layer]
-            restyled[layer] = known_instance_norm(value, std, mean, own[layer])
-        return decoder(restyled).clamp(0, 1)[..., :height, :width]

@@ -20,7 +20,7 @@ from styletransfer.networks import (
     initial_row,
 )
 from styletransfer.training.chance import integer, uniform
-from styletransfer.training.data import near, random_crops
+from styletransfer.training.data import random_crops
 from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
@@ -69,12 +69,9 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         settings: BaseTraining,
         *,
         config: NetworkConfig = DEFAULT_CONFIG,
-        dtype: torch.dtype,
-        device: torch.device,
     ) -> None:
-        self.vgg, self.kept, self.dtype = vgg, kept, dtype
-        self.contents = near(contents, device)
-        self.looks = looks.to(device)
+        device = vgg.mean.device
+        self.kept, self.looks = kept, looks.to(device)
         self._queue: list[int] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -87,13 +84,13 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         # that would amplify small differences between neighbouring pixels into a grid.
         matrices = [parameter for parameter in network.parameters() if id(parameter) not in others]
         optimizers = (
-            Muon(matrices, rate=settings.matrix_rate, dtype=dtype),
+            Muon(matrices, rate=settings.matrix_rate, dtype=vgg.dtype),
             torch.optim.Adam(
                 [{"params": edges, "lr": settings.edge_rate}, {"params": rows, "lr": settings.row_rate}],
                 betas=(0.9, 0.99),
             ),
         )
-        super().__init__(model, optimizers, settings, device)
+        super().__init__(model, optimizers, vgg, contents, settings)
 
     def _step(self, share: float) -> tuple[Tensor, dict[str, float]]:
         settings = self.settings
@@ -123,7 +120,8 @@ class BaseTrainer(Trainer[BaseModel, BaseTraining]):
         weights = torch.eye(len(rows), device=self.device)
         weights = torch.cat([weights, weights[-1:].expand(len(photos) - len(rows), -1)])
         row, column = torch.randint(NOISE_SIDE, (2,), generator=self.generator).tolist()
-        return leaky_clamp(self.model.network(photos.to(self.dtype), rows, weights, strength, (row, column)))
+        photos = photos.to(self.vgg.dtype)
+        return leaky_clamp(self.model.network(photos, rows, weights, strength, (row, column)))
 
     def _choose_styles(self, count: int) -> list[int]:
         """Indices of kept styles, in shuffled rounds so that all are equally frequent, and some of others."""

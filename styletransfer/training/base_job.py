@@ -74,7 +74,7 @@ def train_base(
     vgg = load_vgg19(STYLE_LAYERS[-1], dtype=dtype).to(device)
     contents, photos = load_photographs(photographs)
     looks = _looks(job.out, infos, wide, vgg, settings)
-    trainer = BaseTrainer(vgg, contents, looks, len(infos), settings, dtype=dtype, device=device)
+    trainer = BaseTrainer(vgg, contents, looks, len(infos), settings)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started.network, _rows(started, trainer))
     run(trainer, job.out, lambda: _sample_sheet(trainer, photos[:3]), on_step)
@@ -187,7 +187,7 @@ def _sample_sheet(trainer: BaseTrainer, samples: list[Tensor]) -> Tensor:
 
 
 def _paint(trainer: BaseTrainer, model: BaseModel, photo: Tensor, index: int) -> Tensor:
-    return paint_in_row(model.network, photo, model.rows([index])[0], trainer.dtype)
+    return paint_in_row(model.network, photo, model.rows([index])[0], trainer.vgg.dtype)
 
 
 def _export(

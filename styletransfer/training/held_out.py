@@ -1,6 +1,7 @@
 """Held-out photos and paintings: a training paints them, to be looked at and measured."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -32,20 +33,18 @@ class HeldOut:
         self.paintings = [images.as_style(images.read_on_white(path), STYLE_SIDE) for path in paintings[:MOST]]
         self.goals = [style_target(vgg, painting) for painting in self.paintings]
 
-    def _photos(self) -> Iterator[Tensor]:
-        return (self.photos[index % len(self.photos)] for index in range(len(self.goals)))
-
     def sheet(self, paint: Paint) -> Tensor:
         """Each painting beside its photo and that photo painted in it, as one picture (1, 3, H, W)."""
         cells = []
-        for painting, goal, photo in zip(self.paintings, self.goals, self._photos(), strict=True):
+        together = zip(self.paintings, self.goals, itertools.cycle(self.photos), strict=False)
+        for painting, goal, photo in together:
             small = images.resize(photo, CELL)
             cells.append(torch.cat([images.resize(painting, CELL), small, paint(small, goal).cpu()], dim=2))
         return grid(cells, min(ACROSS, len(cells)))
 
     def losses(self, paint: Paint) -> dict[str, float]:
         """Content and style loss, means over the paintings."""
-        pairs = zip(self.goals, self._photos(), strict=True)
+        pairs = zip(self.goals, itertools.cycle(self.photos), strict=False)
         return measure(self.vgg, ((paint(photo, goal), photo, goal) for goal, photo in pairs))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from styletransfer import images
 from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.files import sha256_of
+from styletransfer.files import check_place, sha256_of
 from styletransfer.targets import StyleTarget, as_batch, target_of
 from styletransfer.training.chance import integer
 from styletransfer.training.data import MOST_ON_DEVICE
@@ -98,26 +98,25 @@ def name_of(painting: Path) -> str:
 
     Raises UnreadableImage.
     """
-    try:
-        return f"{painting.name} {sha256_of(painting)}"
-    except OSError as error:
-        raise UnreadableImage(f"{painting} cannot be read: {error.strerror or error}") from error
+    images.read_size(painting)  # an error now, not when the others have been looked at
+    return f"{painting.name} {sha256_of(painting)}"
 
 
 def look_at(out: Path, names: Sequence[str], pictures: Iterable[Tensor], vgg: VGG19) -> Looks:
     """Looks at pictures, which are made one after the other.
 
     They are computed once and kept in a file in the folder `out`, which is mapped into memory. Raises
-    InvalidInput where that file holds looks of other names.
+    InvalidInput where that file holds looks of other names, UnwritableOutput.
     """
     cache = out / LOOKS_FILE
+    check_place(cache)
     if not cache.exists():
         _keep_looks(cache, names, pictures, vgg)
     stored = load_checkpoint(cache, mmap=True)
     if stored.get("names") != names or not isinstance(stored.get("targets"), dict):
         raise InvalidInput(
-            f"{out} holds a run with other paintings or another seed, or of an earlier version; give this one "
-            "another --out"
+            f"{out} holds a run with other paintings, another seed or other numbers of looks (variants, "
+            "textures, techniques, wide_styles), or of an earlier version; give this one another --out"
         )
     return Looks(StyleTarget(**stored["targets"]), stored["repetition"])
 

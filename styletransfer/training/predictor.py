@@ -10,7 +10,7 @@ from styletransfer.errors import InvalidInput
 from styletransfer.losses import total_variation
 from styletransfer.networks import TransformerNetwork
 from styletransfer.predictor import RowPredictor, describe
-from styletransfer.training.data import near, random_crops
+from styletransfer.training.data import random_crops
 from styletransfer.training.judging import choose_lags, judge, look_at_photos
 from styletransfer.training.looks import Looks
 from styletransfer.training.muon import Muon
@@ -30,7 +30,7 @@ def row_std(rows: Tensor) -> Tensor:
 class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
     """Holds the state of a training and takes its steps.
 
-    Args:  network: the base network, frozen, its convolutions in `dtype`; base_sha256: of its file;
+    Args:  network: the base network, frozen, its convolutions in the format of `vgg`; base_sha256: of its file;
            rows: (S, 2, N) of the known styles; contents: photographs; looks: at all paintings.
     """
 
@@ -43,13 +43,9 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         contents: Sequence[Tensor],
         looks: Looks,
         settings: PredictorTraining,
-        *,
-        dtype: torch.dtype,
-        device: torch.device,
     ) -> None:
-        self.vgg, self.network, self.looks = vgg, network, looks.near(device)
-        self.contents, self.dtype = near(contents, device), dtype
-        self.base_sha256 = base_sha256
+        self.network, self.base_sha256 = network, base_sha256
+        self.looks = looks.near(vgg.mean.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             predictor = RowPredictor(rows.shape[2])
@@ -58,15 +54,15 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         predictor.input_spread.copy_(described.std(dim=0, correction=0).clamp_min(LEAST_INPUT_STD))
         predictor.row_mean.copy_(rows.mean(dim=0))
         predictor.row_spread.copy_(row_std(rows))
-        predictor.to(device)
+        predictor.to(vgg.mean.device)
         inner = [predictor.enter.weight, predictor.middle.weight]
         others = {id(parameter) for parameter in inner}
         rest = [parameter for parameter in predictor.parameters() if id(parameter) not in others]
         optimizers = (
-            Muon(inner, rate=settings.matrix_rate, decay=settings.decay, dtype=dtype),
+            Muon(inner, rate=settings.matrix_rate, decay=settings.decay, dtype=vgg.dtype),
             torch.optim.AdamW(rest, lr=settings.edge_rate, betas=(0.9, 0.99), weight_decay=settings.decay),
         )
-        super().__init__(predictor, optimizers, settings, device)
+        super().__init__(predictor, optimizers, vgg, contents, settings)
 
     def start_from(self, predictor: RowPredictor) -> None:
         """Begin with a trained predictor, adapted to the means and stds of this training's looks and rows.
@@ -93,7 +89,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         rows = self.model(looks.targets.means, looks.targets.stds)
         weights = torch.eye(len(photos), device=self.device)
         strength = torch.ones(len(photos), device=self.device)
-        painted = leaky_clamp(self.network(photos.to(self.dtype), rows, weights, strength))
+        painted = leaky_clamp(self.network(photos.to(self.vgg.dtype), rows, weights, strength))
         judged = judge(self.vgg, painted, seen, looks, lags, style_weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
         return loss, judged.means("content", "style", "repetition")
@@ -102,7 +98,7 @@ class PredictorTrainer(Trainer[RowPredictor, PredictorTraining]):
         return super().state() | {"base_sha256": self.base_sha256}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`. Raises InvalidInput for one that was trained with another base network."""
+        """Go on from a `state`. Raises InvalidInput for one of another base network or other photographs."""
         if state["base_sha256"] != self.base_sha256:
             raise InvalidInput("the run belongs to another base network; choose another --out")
         super().restore(state)

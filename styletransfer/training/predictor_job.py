@@ -81,9 +81,7 @@ def train_predictor(
         techniques=settings.techniques,
         photographs=split_held_out(photographs)[0],
     )
-    trainer = PredictorTrainer(
-        vgg, network, sha256, rows, contents, looks, settings, dtype=dtype, device=device
-    )
+    trainer = PredictorTrainer(vgg, network, sha256, rows, contents, looks, settings)
     if not resume(trainer, job.out) and started:
         trainer.start_from(started)
 

@@ -12,7 +12,7 @@ class _Training:
     """Checks the numbers of a training: all are finite and 0 or more, some above 0. Raises InvalidInput."""
 
     _above_zero: ClassVar = {
-        *("steps", "photos", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
+        *("steps", "contents", "styles_per_content", "variants", "crops", "side", "final_side"),
         *("style_weight_start", "style_weight", "gentle_share", "decay_share", "warmup_steps"),
         *("sheet_steps", "lags"),
     }
@@ -112,8 +112,7 @@ class StyleTraining(_Training):
     steps: int = 240
     seconds: float = 0.0  # if positive, the fit ends after that time at the latest
     style_side: int = STYLE_SIDE
-    photos: int = 1  # crops a step; many small steps learn more in the same time than fewer large ones
-    crops: int = 64  # of photographs and textures, made once; their features are kept
+    crops: int = 64  # of photographs and textures, one a step, made once; their features are kept
     side: int = 160  # pixels, of the crops
     style_weight: float = 3.0
     variation_weight: float = 5.0

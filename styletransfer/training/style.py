@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -101,15 +101,13 @@ class StyleFitter:
 
     def _try_step(self, share: float) -> dict[str, float]:
         settings = self.settings
-        chosen = self._choose_crops()
-        photos = torch.cat([self.crops[index] for index in chosen]).to(self.device)
-        seen = [self._seen(index) for index in chosen]
+        chosen = self._choose_crop()
+        photo, seen = self.crops[chosen].to(self.device), self._seen(chosen)
         lags = choose_lags(settings.lags, self.generator)
-        repeated = torch.cat([each.repetition for each in seen])[:, :, lags]
-        kept = Seen(torch.cat([each.content for each in seen]), repeated)
+        kept = replace(seen, repetition=seen.repetition[:, :, lags])
         row = self.start.row + self.start.std * self.offset
-        ones = torch.ones(len(chosen), device=self.device, dtype=torch.float32)
-        painted = self.network(photos.to(self.dtype), row[None], ones[:, None], ones)
+        one = torch.ones(1, device=self.device, dtype=torch.float32)
+        painted = self.network(photo.to(self.dtype), row[None], one[None], one)
         shown, weight = painted.clamp(0, 1), settings.style_weight
         judged = judge(self.vgg, shown, kept, self.look, lags, weight, settings.repetition_weight)
         loss = judged.loss.mean() + settings.variation_weight * total_variation(painted).mean()
@@ -121,12 +119,11 @@ class StyleFitter:
         self.optimizer.step()
         return judged.means("content", "style")
 
-    def _choose_crops(self) -> list[int]:
-        """Indices of crops, in shuffled rounds so that all are equally frequent."""
-        while len(self._queue) < self.settings.photos:
-            self._queue += torch.randperm(len(self.crops), generator=self.generator).tolist()
-        chosen, self._queue = self._queue[: self.settings.photos], self._queue[self.settings.photos :]
-        return chosen
+    def _choose_crop(self) -> int:
+        """Index of a crop, in shuffled rounds so that all are equally frequent."""
+        if not self._queue:
+            self._queue = torch.randperm(len(self.crops), generator=self.generator).tolist()
+        return self._queue.pop(0)
 
     def _seen(self, index: int) -> Seen:
         """What the losses need of a crop, at all lags; computed when it is first used."""

@@ -19,7 +19,9 @@ from styletransfer.checkpoints import load_checkpoint, save_checkpoint
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import InvalidInput, TrainingDiverged
 from styletransfer.files import attempt, replacing
+from styletransfer.training.data import near
 from styletransfer.training.settings import AdainTraining, BaseTraining, NetworkTraining
+from styletransfer.vgg import VGG19
 
 CHECKPOINT_SECONDS = 30
 LOG_STEPS = 50
@@ -40,10 +42,14 @@ class Trainer(Generic[Model, Settings]):
         self,
         model: Model,
         optimizers: Sequence[torch.optim.Optimizer],
+        vgg: VGG19,
+        contents: Sequence[Tensor],
         settings: Settings,
-        device: torch.device,
     ) -> None:
-        self.model, self.optimizers, self.settings, self.device = model, optimizers, settings, device
+        self.model, self.optimizers, self.settings = model, optimizers, settings
+        self.vgg, self.device = vgg, vgg.mean.device
+        self.contents = near(contents, self.device)
+        self._sizes = [list(photo.shape[2:]) for photo in contents]  # by which a resumed run knows them
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
         self.step = 0
@@ -95,6 +101,7 @@ class Trainer(Generic[Model, Settings]):
         """All that resuming needs, as tensors and plain values."""
         return {
             "settings": asdict(self.settings),
+            "photographs": self._sizes,
             "step": self.step,
             "generator": self.generator.get_state(),
             "model": self.model.state_dict(),
@@ -103,7 +110,9 @@ class Trainer(Generic[Model, Settings]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`. Raises InvalidInput for one that was trained on other photographs."""
+        if state["photographs"] != self._sizes:  # of which held-out ones may have been trained on
+            raise InvalidInput("the run began with other photographs; give it those, or choose another --out")
         self.step = state["step"]
         self.generator.set_state(state["generator"])
         self.model.load_state_dict(state["model"])
@@ -190,7 +199,7 @@ def run(trainer: Trainer[Any, Any], out: Path, sample_sheet: Callable[[], Tensor
 def resume(trainer: Trainer[Any, Any], out: Path) -> bool:
     """Bring the trainer to where the checkpoint in `out` stands; whether there is one.
 
-    Raises InvalidInput if its settings were others; only those in MAY_CHANGE may differ.
+    Raises InvalidInput if its photographs or settings were others; only settings in MAY_CHANGE may differ.
     """
     checkpoint = checkpoint_of(out)
     if not checkpoint.exists():
