@@ -27,22 +27,27 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Where `path` is a symbolic link, the file that it points to is replaced. Raises UnwritableOutput.
     """
-    if not path.name:
-        raise UnwritableOutput(f"{path} is a folder; name a file")
-    target = _followed(path)
-    temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with attempt(f"write {path}"):
+    with attempt(f"write {path}"):
+        target = _followed(path)
+        with _temporary_in(target.parent) as temporary:
             yield temporary
             temporary.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def real(path: Path) -> Path:
     """The path without links, absolute. Unlike `Path.resolve` it takes a link in a loop for a file."""
     return Path(os.path.realpath(path))
+
+
+@contextmanager
+def _temporary_in(folder: Path) -> Iterator[Path]:
+    """A path for a file there, which is removed after the block."""
+    path = folder / f".{os.getpid()}-{threading.get_ident()}.tmp"
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _followed(path: Path) -> Path:
@@ -59,8 +64,8 @@ def check_place(path: Path) -> None:
             raise UnwritableOutput(f"{path} is a folder; name a file")
         if not folder.is_dir():
             raise UnwritableOutput(f"the folder {folder} does not exist; create it first")
-    if not os.access(folder, os.W_OK):
-        raise UnwritableOutput(f"the folder {folder} cannot be written to")
+        with _temporary_in(folder) as trial:
+            trial.touch()  # os.access says yes to every folder of Windows
 
 
 def in_package(package: str, *parts: str) -> Path | None:

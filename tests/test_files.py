@@ -41,6 +41,24 @@ def test_how_long_a_name_may_be_is_for_the_system_to_say(tmp_path, monkeypatch):
     check_place(path)
 
 
+def test_a_name_that_is_too_long_is_told_of_what_is_written(tmp_path):
+    with pytest.raises(UnwritableOutput, match="too long"), replacing(tmp_path / ("x" * 300)):
+        pass
+
+
+def test_whether_a_folder_is_closed_is_tried_by_a_file_that_never_stays(tmp_path, monkeypatch):
+    touch = Path.touch
+
+    def interrupted(self):
+        touch(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "touch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check_place(tmp_path / "out.png")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):
     torch.save({"fit": Intruder(tmp_path / "ran")}, tmp_path / "checkpoint.pt")
     with pytest.raises(InvalidInput, match="damaged"):

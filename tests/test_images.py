@@ -83,6 +83,14 @@ def test_a_phones_heic_is_read(tmp_path):
     np.testing.assert_allclose(pixel(picture, 30, 30), RED, atol=4)
 
 
+@pytest.mark.parametrize("transfer", [b"\x10", b"\x12"])  # PQ and HLG
+def test_a_heic_whose_shades_are_those_of_hdr_is_refused(tmp_path, transfer):
+    content = RED_HEIC.replace(b"nclx\0\1\0\x0d", b"nclx\0\x09\0" + transfer)
+    (tmp_path / "camera.HIF").write_bytes(content)
+    with pytest.raises(UnreadableImage, match=r"camera\.HIF is an HDR picture; export it as JPEG"):
+        images.read_picture(tmp_path / "camera.HIF")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.usefixtures("decoder")
@@ -171,6 +179,29 @@ def test_a_fourth_channel_that_is_no_alpha_is_left_out(tmp_path):
     Image.fromarray(pixels, "RGBX").save(tmp_path / "infrared.tif")  # of ExtraSamples 0
     picture = images.read_picture(tmp_path / "infrared.tif")
     assert (pixel(picture), picture.alpha) == (list(RED), None)
+
+
+@pytest.mark.parametrize(("layers", "is_transparency"), [(None, False), (0, False), (1, False), (-1, True)])
+def test_the_fourth_channel_of_a_psd_is_transparency_if_the_number_of_layers_is_negative(
+    tmp_path, layers, is_transparency
+):
+    header = b"8BPS" + struct.pack(">H6xHIIHH8x", 1, 4, 12, 20, 8, 3)
+    described = bytes(4) if layers is None else struct.pack(">IIh", 6, 2, layers)
+    planes = b"".join(bytes([shade]) * 12 * 20 for shade in (*RED, 7))
+    (tmp_path / "saved.psd").write_bytes(header + described + bytes(2) + planes)
+    picture = images.read_picture(tmp_path / "saved.psd")
+    assert (pixel(picture), picture.alpha is not None) == (list(RED), is_transparency)
+
+
+@pytest.mark.parametrize(("shade", "is_transparency"), [(0, False), (7, True)])
+def test_alpha_of_a_tga_and_a_bmp_is_none_where_it_is_0_everywhere(tmp_path, shade, is_transparency):
+    Image.new("RGBA", (20, 12), (*RED, shade)).save(tmp_path / "made.tga")
+    header = struct.pack("<IiiHHI20x4I", 56, 20, 12, 1, 32, 3, 0xFF0000, 0xFF00, 0xFF, 0xFF << 24)
+    pixels = bytes([*RED[::-1], shade]) * 12 * 20
+    (tmp_path / "made.bmp").write_bytes(b"BM" + struct.pack("<I4xI", 70 + len(pixels), 70) + header + pixels)
+    for name in ("made.tga", "made.bmp"):
+        picture = images.read_picture(tmp_path / name)
+        assert (pixel(picture), picture.alpha is not None) == (list(RED), is_transparency)
 
 
 def test_a_phones_jpeg_with_a_second_picture_is_read_strip_by_strip(tmp_path, monkeypatch):
@@ -879,6 +910,20 @@ def test_a_camera_raw_file_is_not_painted_by_its_thumbnail(tmp_path, tags):
     red().save(tmp_path / "raw.tif", tiffinfo=tags)
     with pytest.raises(UnreadableImage, match="camera raw"):
         images.read_picture(tmp_path / "raw.tif")
+
+
+@pytest.mark.usefixtures("decoder")
+def test_a_raw_file_of_canon_is_not_painted_by_its_preview(tmp_path):
+    preview = io.BytesIO()
+    red().save(preview, "JPEG")
+    at = 16 + 2 + 6 * 12 + 4  # behind the directory
+    tags = {256: 20, 257: 12, 258: 8, 259: 6, 273: at, 279: len(preview.getvalue())}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    content = b"II*\0" + struct.pack("<I", 16) + b"CR\2\0" + bytes(4) + directory + preview.getvalue()
+    (tmp_path / "IMG_1.CR2").write_bytes(content)
+    with pytest.raises(UnreadableImage, match="camera raw"):
+        images.read_picture(tmp_path / "IMG_1.CR2")
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lzma"])

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import soon
+from conftest import full_disk, soon
 
 from styletransfer import images
 from styletransfer.batches import BatchResult
 from styletransfer.cli.outputs import is_finished, plan_outputs, refuse_replacing_any, write_results
-from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.errors import InvalidInput, UnreadableImage, UnwritableOutput
 from styletransfer.files import check_place
 
 
@@ -79,6 +79,21 @@ def test_previews_replace_no_picture_that_is_not_of_this_program():
     photos("previews/00003.PNG")
     with pytest.raises(InvalidInput, match=r"would replace previews.00003\.PNG"):
         refuse_replacing_any({}, [], None, None, previews)
+
+
+def test_a_manifest_may_lie_in_a_folder_that_is_made_for_paintings():
+    outputs = {Path("a.jpg"): Path("new/sea/a.jpg")}
+    for folder in ("new", "new/sea"):
+        refuse_replacing_any(outputs, [], Path(folder) / "done.jsonl", None, None)
+    with pytest.raises(UnwritableOutput, match="does not exist"):
+        refuse_replacing_any(outputs, [], Path("new/river/done.jsonl"), None, None)
+    assert not Path("new").exists()
+
+
+def test_a_manifest_that_exists_needs_no_further_file_in_its_folder(monkeypatch):
+    [manifest] = photos("done.jsonl")
+    monkeypatch.setattr(Path, "touch", full_disk)
+    refuse_replacing_any({}, [], manifest, None, None)
 
 
 @pytest.mark.parametrize("names", [("a/x.jpg", "b/x.jpg"), ("a/y.jpg", "b/Y.jpg")])

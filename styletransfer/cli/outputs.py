@@ -14,7 +14,7 @@ from styletransfer.batches import BatchResult
 from styletransfer.cli.shared import report
 from styletransfer.device import compute_on_one_core
 from styletransfer.errors import InvalidInput, StyleTransferError, UnreadableImage
-from styletransfer.files import attempt, make_folder, real
+from styletransfer.files import attempt, check_place, make_folder, real
 from styletransfer.text import encodable
 
 LONGEST_MADE_NAME = 200  # bytes, of names that are made from styles
@@ -121,7 +121,8 @@ def refuse_replacing_any(
 ) -> None:
     """Raise InvalidInput where something that is written would replace what is read, or is written as well.
 
-    Args:  outputs: photo -> its painting; looked_at: further pictures, such as masks.
+    Args:    outputs: photo -> its painting; looked_at: further pictures, such as masks.
+    Raises:  UnwritableOutput where the manifest has no place.
     """
     if str(manifest) == "-":
         raise InvalidInput("--manifest -: its lines are not written to the standard output; name a file")
@@ -133,6 +134,11 @@ def refuse_replacing_any(
         for source, target in outputs.items():
             refuse_replacing(source, other)
             refuse_replacing(target, other, "painting")
+    # A pipe, and a file in a closed folder, can be appended to; a new folder is made when painting begins.
+    if manifest and (manifest.is_dir() or not manifest.exists()):
+        folder = real(manifest).parent
+        if folder.is_dir() or not any(real(target).is_relative_to(folder) for target in outputs.values()):
+            check_place(manifest)
     if previews:
         _refuse_replacing_in(previews)
     kept_apart = (*outputs, *outputs.values(), *looked_at)

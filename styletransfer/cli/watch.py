@@ -43,6 +43,8 @@ class Watch:
         before = signal.getsignal(signal.SIGINT)
 
         def stop(number: int, _: object) -> None:
+            if number == signal.SIGINT and before == signal.SIG_IGN:  # as in the background of a script
+                return
             self._stopped.set()
             self.is_told_to_end |= number != signal.SIGINT  # a closed terminal cannot press Ctrl-C again
             if number in (signal.SIGINT, signal.SIGTERM):  # shell and system tell of a closed terminal twice
@@ -59,7 +61,7 @@ class Watch:
         if losses:
             self._curve.append((losses["objective"], losses["content"], losses["style"]))
         if self._bar:
-            show_losses(self._bar, progress, self._bar.task_ids[-1])
+            show_losses(self._bar, progress, -1)
         if self.previews and progress.preview is not None:
             made_here = {"preview": len(self._curve)}  # so that it is not taken for a photo later on
             picture = images.to_pil(progress.preview, metadata=made_here)

@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """Where pictures come in and go out: the only place that reads and writes image files.
 
 Inside the package a picture is a tensor (1, 3, H, W), sRGB, float32 in [0, 1], or uint8 where it is large.
@@ -29,35 +30,3 @@ from styletransfer.images.writing import (
     to_jpeg,
     to_pil,
 )
-
-__all__ = [
-    "FORMATS",
-    "PICTURE_SUFFIXES",
-    "ImageSource",
-    "Painting",
-    "Picture",
-    "as_bytes",
-    "as_float",
-    "as_style",
-    "check_fits",
-    "check_writable",
-    "contact_sheet",
-    "empty_like",
-    "find_pictures",
-    "on_white",
-    "read_mask",
-    "read_metadata",
-    "read_on_white",
-    "read_picture",
-    "read_size",
-    "release",
-    "resize",
-    "resize_long_side",
-    "resize_within",
-    "save_picture",
-    "save_preview",
-    "sheet_size",
-    "to_jpeg",
-    "to_pil",
-    "with_long_side",
-]

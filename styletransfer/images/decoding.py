@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from PIL import Image, ImageCms
+from PIL.PsdImagePlugin import PsdImageFile
 from torch import Tensor
 
 from styletransfer.images.opening import BITS, PHOTOMETRIC, exif_value
@@ -25,6 +26,7 @@ TURNS = {
 MOST_OVERSHOOT = 4  # times white, in pictures of floats: highlights and interpolation exceed it
 SHADE_FACTORS = {"L;2": 85, "L;4": 17}  # by PIL's names for greys of 2 and 4 bits
 DEEP_RGB = "RGB;16B"  # its name for colours of 16 bits
+MAY_LACK_ALPHA = ("BMP", "TGA")  # where programs that know no transparency leave it 0 everywhere
 BOX_SIDE = 1024  # pixels; more at a time would take several times the memory of the picture
 
 
@@ -35,6 +37,7 @@ def decode(image: Image.Image) -> tuple[Tensor, Tensor | None]:
     """
     _scale_transparent_shade(image)
     image.load()
+    file_format, is_selection = image.format, _is_selection(image)  # copies do not tell
     # Copies of a picture of 100 megapixels are expensive, so nothing is converted without need.
     turn = TURNS.get(orientation(image))
     if turn is not None:  # PIL's exif_transpose writes all of the EXIF anew, and fails at odd tags
@@ -42,10 +45,12 @@ def decode(image: Image.Image) -> tuple[Tensor, Tensor | None]:
     profile = image.info.get("icc_profile")
     image = _to_8_bit(image)
     alpha = None
-    if image.has_transparency_data:
+    if image.has_transparency_data and not is_selection:
         if image.mode not in ("RGBA", "LA"):
             image = image.convert("RGBA")
         alpha = _to_tensor(image.getchannel("A"))
+        if file_format in MAY_LACK_ALPHA and not alpha.any():
+            alpha = None
     return _to_tensor(_to_srgb(image, profile)), alpha
 
 
@@ -58,6 +63,19 @@ def orientation(image: Image.Image) -> int:
 def has_12_bits(image: Image.Image) -> bool:
     """Whether it is a TIFF of greys from 0 to 4095, which PIL does not scale, and libvips does not read."""
     return getattr(image, "tag_v2", {}).get(BITS) == (12,)
+
+
+def _is_selection(image: Image.Image) -> bool:
+    """Whether what PIL takes for the transparency of a PSD is a selection that was saved in it.
+
+    It is transparency where the number of layers is negative.
+    """
+    if not isinstance(image, PsdImageFile):
+        return False
+    if image._layers_position is None:
+        return True
+    image._fp.seek(image._layers_position)
+    return int.from_bytes(image._fp.read(2), "big", signed=True) >= 0
 
 
 def _scale_transparent_shade(image: Image.Image) -> None:

@@ -1,7 +1,6 @@
 """The parameters of a painting inside its file: as text of its own in PNG, elsewhere as the description."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,13 +22,8 @@ def for_pil(parameters: str, file_format: str) -> dict:
         chunks.add_itxt(METADATA_KEY, parameters)
         return {"pnginfo": chunks}
     exif = Image.Exif()
-    exif[_DESCRIPTION] = f"{METADATA_KEY} {_in_ascii(parameters)}"
+    exif[_DESCRIPTION] = f"{METADATA_KEY} {parameters}"
     return {"exif": exif}
-
-
-def _in_ascii(parameters: str) -> str:
-    """The same JSON in ASCII, which the texts of EXIF are; of any other text, other letters are escaped too."""
-    return re.sub(r"[^\0-\x7f]", lambda letter: json.dumps(letter[0])[1:-1], parameters)
 
 
 def for_libvips(parameters: Mapping[str, object], file_format: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from styletransfer.images.formats import READ_FORMATS
 ImageSource = str | Path | Image.Image
 
 PHOTOMETRIC, BITS = 0x0106, 0x0102  # two TIFF tags
+_COMPRESSION, _OLD_JPEG = 0x0103, 6  # another, and its value in Canon's CR2, which has no PHOTOMETRIC
 _DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two further ones, and the value for a thumbnail
 _OF_SENSORS = (32_803, 34_892)  # values of PHOTOMETRIC: what a camera measured, before it is a picture
 _TIFFS, _BIG_TIFFS = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # how they begin
@@ -109,7 +110,8 @@ def tiff_tags(path: str | Path) -> Mapping[int, Any]:
 def _is_raw(tags: Mapping[int, Any]) -> bool:
     """Whether it is a DNG, or one of the camera makers' formats, which begin with a thumbnail."""
     is_thumbnail, of_sensor = tags.get(_SUBFILE_TYPE) == _REDUCED, tags.get(PHOTOMETRIC) in _OF_SENSORS
-    return _DNG_VERSION in tags or is_thumbnail or of_sensor
+    of_canon = tags.get(_COMPRESSION) == _OLD_JPEG and PHOTOMETRIC not in tags
+    return _DNG_VERSION in tags or is_thumbnail or of_sensor or of_canon
 
 
 @functools.cache

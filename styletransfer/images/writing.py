@@ -58,7 +58,7 @@ def to_pil(
     planes = [Image.fromarray(plane.numpy()) for plane in pixels[0]]
     image = Image.merge("RGBA"[: len(planes)], planes)  # several times as fast as to interleave them here
     if metadata is not None:
-        image.info[METADATA_KEY] = json.dumps(dict(metadata), ensure_ascii=False, sort_keys=True)
+        image.info[METADATA_KEY] = json.dumps(dict(metadata), sort_keys=True)  # in ASCII, as in EXIF
     return image
 
 
