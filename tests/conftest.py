@@ -42,6 +42,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side share the cores
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
 
 os.environ.pop("FORCE_COLOR", None)  # with which progress is shown without a terminal
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # or it reports each page to its makers
 
 TINY = NetworkConfig(half=4, quarter=6, eighth=8, quarter_blocks=1, eighth_blocks=1)
 WIDE = vgg.CONVOLUTIONS
@@ -268,6 +269,8 @@ def full_disk(*_: object, **__: object) -> NoReturn:
 def uploads_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given, or else `serve` would give one to the whole process."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    # Where each page makes a folder as it is built; `serve` sets it for the whole process.
+    monkeypatch.setattr("gradio.routes.DEFAULT_TEMP_DIR", str(tmp_path / "gradio"))
 
 
 @pytest.fixture
@@ -275,13 +278,12 @@ def paint_tab(transfer, tmp_path, uploads_folder):
     """The first tab without a browser, and what its controls hold, a photo and a style among it."""
     import gradio as gr
 
-    from styletransfer.page.gallery import StylePictures
     from styletransfer.page.paint import PaintTab
     from styletransfer.page.visitors import Visitors
 
     make_photo(60, 80).save(tmp_path / "photo.png")
     with gr.Blocks():
-        tab = PaintTab(Visitors(transfer, shared_styles=True), StylePictures(tmp_path), [])
+        tab = PaintTab(Visitors(transfer, shared_styles=True), [])
     it = tab.controls
     values = {component: component.value for component in it.all}
     chosen = {it.chosen: ["blue"], it.named: ["blue"]}
@@ -298,7 +300,7 @@ def learn_tab(paint_tab):
 
     tab, values = paint_tab
     with gr.Blocks():
-        return LearnTab(tab.visitors, tab), values
+        return LearnTab(tab), values
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,22 @@ from styletransfer import images
 from styletransfer.page.endpoints import MOST_SECONDS
 from styletransfer.page.learn import SECONDS, TAUGHT_SIZE
 from styletransfer.page.uploads import LARGEST_UPLOAD
-from styletransfer.page.visitors import KEPT_SECONDS, MOST_VISITORS
+from styletransfer.page.visitors import KEPT_SECONDS, MOST_VISITORS, Visitors
 from styletransfer.settings import STYLE_SIDE
+from styletransfer.stylefile import load_style
 
 PAGE = (Path(__file__).parent.parent / "docs" / "page.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def client(site):
-    return Client(site, verbose=False)
+def client(site, tmp_path_factory):
+    return Client(site, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
 
 
 def test_the_python_lines_of_the_docs_run(site, own_styles, tmp_path, monkeypatch):
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     for written, tried in (
-        ("http://127.0.0.1:7860", site),
+        ('Client("http://127.0.0.1:7860")', f'Client("{site}", download_files=".")'),
         ("great-wave", "amber"),
         ("udnie", "blue"),
         ('"My style", 40', '"My style", 0.1'),
@@ -67,6 +68,17 @@ def test_the_docs_name_what_a_style_is_learned_by_its_defaults_and_its_limits(cl
     assert f"`style_side`, {STYLE_SIDE} unless given, {TAUGHT_SIZE.least} to {TAUGHT_SIZE.most}" in told
 
 
+def test_calls_are_those_of_one_client_where_they_say_so_as_the_docs_advise(site, monkeypatch):
+    assert "`session_hash`" in PAGE
+    of, known = Visitors.of, []
+    monkeypatch.setattr(Visitors, "of", lambda *given: known.append(of(*given)) or known[-1])
+    for named in ({"session_hash": "random"}, {}):
+        for _ in range(2):
+            call = httpx.post(f"{site}/gradio_api/call/styles", json={"data": [], **named}).json()["event_id"]
+            assert "event: complete" in httpx.get(f"{site}/gradio_api/call/styles/{call}").text
+    assert [known.index(each) for each in known] == [0, 0, 2, 3]
+
+
 def test_the_docs_say_how_many_visitors_are_known_at_most():
     assert re.findall(r"more than (\d+)\s+clients", PAGE) == [str(MOST_VISITORS)]
 
@@ -94,6 +106,15 @@ def test_programs_can_list_and_paint(client, photo_file):
     options = {"photo": handle_file(photo_file), "size": 64, "api_name": "/stylize"}
     path = client.predict(styles={"amber": 3, "blue": 1}, style_picture=None, **options)
     assert images.read_metadata(Path(path))["styles"] == {"amber": 0.75, "blue": 0.25}
+
+
+def test_every_option_of_a_program_counts(client, photo_file):
+    wished = {"strength": 0.5, "preserve_color": 0.25, "stroke_size": 2, "size": 64, "method": "gatys"}
+    wished["color_mode"] = "statistics"
+    options = {"styles": {"amber": 1}, "style_picture": None, "seconds": 0.1, "api_name": "/stylize"}
+    found = images.read_metadata(Path(client.predict(handle_file(photo_file), **wished, **options)))
+    assert {name: found[name] for name in wished} == wished
+    assert found["optimization"]["seconds"] == 0.1
 
 
 def test_a_picture_gets_what_the_weights_of_styles_leave(client, photo_file, tmp_path):
@@ -200,19 +221,27 @@ def test_programs_cannot_name_a_file_that_they_did_not_upload(site, photo_file, 
 
 
 @pytest.mark.usefixtures("slow_at_half_strength")
-def test_what_a_program_that_is_gone_asked_for_is_dropped(site, photo_file):
+def test_long_work_for_a_program_lets_quick_work_pass_and_is_dropped_when_the_program_is_gone(
+    site, client, photo_file
+):
     upload = httpx.post(f"{site}/gradio_api/upload", files={"files": photo_file.read_bytes()}).json()[0]
     photo = {"path": upload, "meta": {"_type": "gradio.FileData"}}
-    values = [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "cin", 60, "luminance"]
+    values = [photo, {"amber": 1}, None, 0.5, 0, 1, 0, "gatys", 60, "luminance"]
     order = {"data": values, "session_hash": "program"}
     with httpx.stream("GET", f"{site}/gradio_api/heartbeat/program") as connection:
         lines = connection.iter_lines()  # kept, as the connection ends with it
         next(lines)
         httpx.post(f"{site}/gradio_api/call/stylize", json=order)
         assert soon(at_work)
+        quick = {"photo": handle_file(photo_file), "styles": {"amber": 1}, "style_picture": None, "size": 64}
+        assert client.submit(**quick, api_name="/stylize").result(timeout=20)
     assert soon(lambda: not at_work(), 20)  # long before it would be done
 
 
 def test_programs_can_teach_a_style(client, photo_file, own_styles):
-    assert client.predict(handle_file(photo_file), "By program", 0.1, api_name="/train_style") == "by-program"
-    (own_styles / "by-program.safetensors").unlink()
+    options = {"seconds": 0.1, "style_side": 128, "api_name": "/train_style"}
+    assert client.predict(handle_file(photo_file), "By program", **options) == "by-program"
+    file = own_styles / "by-program.safetensors"
+    used = load_style(file).info.recipe["settings"]
+    assert (used["seconds"], used["style_side"]) == (0.1, 128)
+    file.unlink()

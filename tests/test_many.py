@@ -215,7 +215,7 @@ def test_a_zip_whose_packing_knows_no_bounds_is_not_unpacked(tmp_path, monkeypat
 def test_many_photos_that_are_stopped_before_they_begin_are_not_painted(paint_tab):
     tab, values = paint_tab
     with gr.Blocks():
-        several = many.ManyTab(tab.visitors, tab)
+        several = many.ManyTab(tab)
     events = several._paint(values | {several.files: [values[tab.controls.photo]]}, VISITOR)
     next(events)
     tab.visitors.stop(VISITOR)
@@ -240,7 +240,7 @@ def test_the_zip_lies_where_gradio_sends_it_from_and_goes_where_its_job_fails(
 def test_many_photos_need_photos_and_a_style(paint_tab, lacking):
     tab, values = paint_tab
     with gr.Blocks():
-        several = many.ManyTab(tab.visitors, tab)
+        several = many.ManyTab(tab)
     given = values | {several.files: ["photo.png"]}
     several._check(given, VISITOR)
     component = several.files if lacking == "files" else tab.controls.chosen
@@ -251,7 +251,7 @@ def test_many_photos_need_photos_and_a_style(paint_tab, lacking):
 def test_many_photos_need_a_size(paint_tab):
     tab, values = paint_tab
     with gr.Blocks():
-        several = many.ManyTab(tab.visitors, tab)
+        several = many.ManyTab(tab)
     with pytest.raises(InvalidInput, match="give the long side in pixels, 1 to 16384"):
         several._check(values | {several.files: ["photo.png"], tab.controls.size: "large"}, VISITOR)
 
@@ -285,7 +285,7 @@ def test_of_many_photos_a_style_picture_is_looked_at_once(paint, photo, tmp_path
 def test_many_photos_are_painted_without_the_region_of_another_one(paint_tab, monkeypatch):
     tab, values = paint_tab
     with gr.Blocks():
-        several, wishes = many.ManyTab(tab.visitors, tab), []
+        several, wishes = many.ManyTab(tab), []
 
     def paint_to_zip(visitor, wish, *_):
         wishes.append(wish)

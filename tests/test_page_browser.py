@@ -21,6 +21,7 @@ from styletransfer import StyleTransfer, images
 from styletransfer.page import build_page, visitors
 from styletransfer.page.appearance import appearance
 from styletransfer.page.visitors import SHOWN_SIDE
+from styletransfer.page.wish import Wish
 from styletransfer.stylefile import save_style
 
 SLOW = 30_000  # milliseconds, for work that loads VGG-19
@@ -286,6 +287,25 @@ def test_a_finger_on_the_painting_scrolls_the_page_unless_it_is_magnified(page, 
     page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)  # beside the divider
     page.mouse.wheel(0, -100)
     assert soon(lambda: is_stopped(1))
+
+
+@needs_browser
+def test_the_divider_between_photo_and_painting_is_moved_by_keys(page, photo_file):
+    paint_first(page, photo_file)
+    divider = page.get_by_role("slider", name="Divider between photo and painting")
+    frame = divider.locator("xpath=..").bounding_box()
+
+    def stands_at(share):
+        box = divider.bounding_box()
+        at = (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"]
+        return abs(at - share) < 0.01 and divider.get_attribute("aria-valuenow") == f"{100 * share:.0f}"
+
+    assert stands_at(0.5)
+    divider.focus()
+    for keys, share in ((["ArrowRight"] * 2, 0.6), (["ArrowLeft"], 0.55), (["Home"], 0), (["End"], 1)):
+        for key in keys:
+            divider.press(key)
+        assert soon(lambda share=share: stands_at(share), 5), keys
 
 
 @needs_browser
@@ -666,6 +686,24 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, pho
 
 
 @needs_browser
+def test_a_click_that_opens_another_tab_lands_at_what_it_is_about(page, photo_file, tmp_path):
+    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
+    give(page, "#photo", photo_file)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", tmp_path / "painting.png")
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.locator("#learn-this").click()
+    expect(page.locator("#teacher img")).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 500})  # in which all tabs can be clicked
+    page.get_by_role("tab", name="All styles").click()
+    page.set_viewport_size({"width": 390, "height": 500})
+    page.locator("#paint-sheet").click()
+    expect(page.locator("#sheet button.thumbnail-item")).to_have_count(3, timeout=SLOW)
+    page.locator("#sheet button.thumbnail-item").last.click()
+    expect(page.locator("#result")).to_be_in_viewport()
+
+
+@needs_browser
 def test_a_tab_that_is_closed_leaves_the_processor_and_no_half_learned_style(
     page, new_page, site, photo_file, own_styles, tmp_path
 ):
@@ -823,14 +861,15 @@ def test_a_size_typed_at_the_keyboard_is_taken_as_it_is(page, photo_file):
 
 
 @needs_browser
-def test_leaving_the_size_box_paints_nothing(page, photo_file):
+@pytest.mark.parametrize("label", ["Size (long side)", "number input for Strength"])
+def test_leaving_a_box_paints_nothing(page, photo_file, label):
     paint_first(page, photo_file)
     choose(page, 1)
     expect(page.locator("#earlier button.thumbnail-item")).to_have_count(2, timeout=SLOW)
     page.locator("#earlier button.thumbnail-item").nth(1).click()
     expect(page.locator("#note")).to_contain_text("An earlier painting")
     shown = page.locator("#result img").last.get_attribute("src")
-    box = page.get_by_label("Size (long side)")
+    box = page.get_by_label(label, exact=True)
     box.click()
     box.press("Tab")
     page.wait_for_timeout(1000)
@@ -933,27 +972,56 @@ def test_the_page_is_dark_where_the_system_is(new_page, site, scheme, is_dark):
     assert (int(red) < 128) == is_dark
 
 
+def paint_over_the_middle(page: Page) -> None:
+    """A stroke in the region editor, which is there once the photo is."""
+    canvas = page.locator("#region canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    page.get_by_label("Save changes").click()
+    page.wait_for_timeout(500)
+
+
 @needs_browser
 def test_a_style_is_painted_inside_a_region(page, tmp_path, monkeypatch):
     monkeypatch.setattr(visitors, "SHOWN_SIDE", 128)  # without a graphics card the editor is slow
     Image.linear_gradient("L").save(tmp_path / "photo.png")
     paint_first(page, tmp_path / "photo.png")
     page.get_by_role("button", name="Regions").click()
-    canvas = page.locator("#region canvas").first
     inside = page.get_by_label("Inside the area").first
 
     def is_painted():
-        """Once the photo is in it."""
-        canvas.scroll_into_view_if_needed()
-        box = canvas.bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=5)
-        page.mouse.up()
-        page.get_by_label("Save changes").click()
-        page.wait_for_timeout(500)
+        paint_over_the_middle(page)
         return inside.is_visible()
 
     assert soon(is_painted)
     expect(inside).to_be_checked()
     assert soon(lambda: settings_of(download(page)).get("masks") == ["amber"])
+
+
+@needs_browser
+def test_a_mask_is_a_region_that_the_brush_can_change(page, photo_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(visitors, "SHOWN_SIDE", 128)  # without a graphics card the editor is slow
+    mask, regions, paint = Image.new("L", (40, 30)), [], Wish.paint
+    mask.paste(255, (0, 0, 10, 30))
+    mask.save(tmp_path / "mask.png")
+    monkeypatch.setattr(Wish, "paint", lambda wish, *given: regions.append(wish.region) or paint(wish, *given))
+    paint_first(page, photo_file)
+    page.get_by_role("button", name="Regions").click()
+    with page.expect_file_chooser() as waiting:
+        page.locator("#mask").click()
+    waiting.value.set_files(tmp_path / "mask.png")
+    expect(page.get_by_label("Inside the area").first).to_be_checked(timeout=SLOW)
+    assert soon(lambda: regions[-1])
+    corner, middle = (2, 2), (64, 48)
+    assert [regions[-1].getpixel(at) for at in (corner, middle)] == [255, 0]
+
+    def is_painted():
+        paint_over_the_middle(page)
+        return regions[-1].getpixel(middle)
+
+    assert soon(is_painted)
+    assert regions[-1].getpixel(corner) == 255

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from styletransfer import StyleTransfer, images
 from styletransfer.core import Progress, StyleInfo
 from styletransfer.errors import InvalidInput, UnreadableImage
 from styletransfer.page.endpoints import Endpoints
-from styletransfer.page.gallery import StylePictures, title_of
+from styletransfer.page.gallery import styles_found, title_of
 from styletransfer.page.learn import CURVE
 from styletransfer.page.many import ManyTab
 from styletransfer.page.pad import corner_weights, pad_place
@@ -55,7 +56,7 @@ def test_the_point_of_the_pad_is_on_it_whatever_the_weights(weights):
 @pytest.mark.parametrize("search", ["cézanne", "CEZANNE", "cezanne mont"])
 def test_who_searches_need_not_type_accents(search, tmp_path):
     info = StyleInfo("mont", "Mont Sainte-Victoire", artist="Paul Cézanne")
-    found = StylePictures(tmp_path).found(
+    found = styles_found(
         SimpleNamespace(
             transfer=SimpleNamespace(own_styles=[], styles={"mont": info}, style_preview=lambda _: b""),
             folder=tmp_path,
@@ -108,10 +109,10 @@ def test_a_painting_of_styles_that_are_gone_changes_nothing(paint_tab, tmp_path)
         tab.restorer.restore(given, VISITOR)
 
 
-def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab, tmp_path):
-    tab, _ = paint_tab
-    tab.choices.pictures.folder = tmp_path / "gone"
-    shown = tab.choices.pictures.found(tab.visitors.of(VISITOR), "", [])["value"]
+def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab):
+    tab, values = paint_tab
+    shutil.rmtree(tab.visitors.of(VISITOR).folder)
+    shown = tab.choices.search(values, VISITOR)["value"]
     assert shown
     assert all(Path(file).exists() for file, _ in shown)
 
@@ -181,6 +182,13 @@ def test_the_size_and_the_way_colours_were_kept_come_back_as_they_were(paint_tab
     assert restored == [("1280 px", "statistics"), (2048, "statistics"), *[(0, "luminance")] * 4]
 
 
+def test_the_finest_method_comes_back_with_its_time(paint_tab):
+    tab, values = paint_tab
+    found = {"styles": {"amber": 1.0}, "method": "gatys", "optimization": {"seconds": 90}}
+    updates = tab.restorer._settings_of(found, values, VISITOR)
+    assert (updates[tab.controls.method], updates[tab.controls.seconds]) == ("Finest", 90)
+
+
 @pytest.mark.parametrize(
     ("typed", "side"),
     [(1024, 1024), (0, 0), ("1920", 1920), (" 1500 px ", 1500), ("as the photo", 0), ("", 1024), (None, 1024)],
@@ -216,19 +224,19 @@ def test_a_style_is_learned_from_a_picture_and_has_a_name(learn_tab, photo_file,
         tab._check(values | given, VISITOR)
 
 
-def test_a_style_is_learned_with_strokes_of_the_wished_size(learn_tab, photo_file, monkeypatch):
+def test_a_style_is_learned_as_long_and_with_strokes_as_large_as_wished(learn_tab, photo_file, monkeypatch):
     tab, values = learn_tab
     given = []
 
-    def train_style(self, picture, name, *, style_side, **_):
-        given.append(style_side)
+    def train_style(self, picture, name, *, seconds, style_side, on_step):
+        given.append((seconds, style_side))
         raise InvalidInput("enough")
 
     monkeypatch.setattr(StyleTransfer, "train_style", train_style)
     wished = {tab.picture: str(photo_file), tab.name: "Mine", tab.seconds: 10, tab.style_side: 640}
     with pytest.raises(gr.Error, match="enough"):
         list(tab._learn(values | wished, VISITOR))
-    assert given == [640]
+    assert given == [(10, 640)]
     assert tab.style_side.value == STYLE_SIDE
 
 
@@ -255,7 +263,7 @@ def test_a_style_without_a_preview_leaves_the_others_theirs(tiny_styles, transfe
     with safe_open(tiny_styles / "amber.safetensors", framework="pt") as file:
         save_file({"gamma": file.get_tensor("gamma")}, own / "bare.safetensors", file.metadata())
     visitor = visitor_with(transfer.with_styles(own), tmp_path)
-    shown = StylePictures(tmp_path).found(visitor, "", [])["value"]
+    shown = styles_found(visitor, "", [])["value"]
     assert any(Path(file).name.startswith("bare-") for file, _ in shown)
 
 
@@ -284,7 +292,7 @@ def test_a_picture_is_known_by_its_absolute_path_however_it_was_sent(photo_file,
 def test_files_that_are_given_leave_no_others_behind_and_were_uploaded(learn_tab, photo_file, tmp_path):
     tab, _ = learn_tab
     with gr.Blocks() as page:
-        files = ManyTab(tab.visitors, tab.paint_tab).files
+        files = ManyTab(tab.paint_tab).files
         files.change(lambda _: None, files)
     uploads = tmp_path / "uploads"
     uploads.mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 import torch
-from conftest import full_disk, make_photo, same
+from conftest import full_disk, make_photo, same, visitor_with
 from gradio.state_holder import SessionState
 from pages import VISITOR, click_on, listeners, page_of
 from PIL import Image, ImageChops, ImageStat
@@ -19,9 +19,11 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.images import on_white, reading, save_picture
 from styletransfer.images.formats import LONGEST_SIDES
-from styletransfer.page import belongings, painter
+from styletransfer.page import belongings
+from styletransfer.page.belongings import Painted
 from styletransfer.page.gallery import ON_PHOTO_SIDE
 from styletransfer.page.mix import YOURS, mix_text, titles_of
+from styletransfer.page.results import saved
 from styletransfer.page.slider import Slider
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
@@ -178,6 +180,14 @@ def test_while_another_painting_is_shown_none_but_it_can_be_downloaded(paint_tab
     assert tab.visitors.of(VISITOR).painted is first
 
 
+def test_while_a_preview_is_shown_no_painting_can_be_downloaded_or_give_its_settings(paint_tab):
+    tab, values = paint_tab
+    it = tab.controls
+    list(tab.painter.paint(values, VISITOR))
+    told = tab.painter.preview(values | {it.strength: 0.5}, VISITOR)
+    assert (told[it.download], told[it.reuse]) == (gr.update(interactive=False), gr.update(visible=False))
+
+
 def test_a_painting_that_is_saved_while_an_earlier_one_is_shown_leaves_that_as_it_is(paint_tab, monkeypatch):
     tab, values = paint_tab
     it, visitor, save = tab.controls, tab.visitors.of(VISITOR), save_picture
@@ -236,7 +246,8 @@ def test_whatever_changes_the_painting_paints_it(paint_tab):
     tab, _ = paint_tab
     it = tab.controls
     changes = [(it.gallery, "select"), (it.pad, "release"), (it.restore, "upload"), (it.paint_button, "click")]
-    changes += [(it.region, "apply"), (it.region, "clear"), (it.photo, "change"), (it.picture, "input")]
+    changes += [(it.region, "apply"), (it.region, "clear"), (it.mask, "upload")]
+    changes += [(it.photo, "change"), (it.picture, "input")]
     changes += [(it.reuse, "click")]
     events = {Slider: "release", gr.Radio: "input", gr.Dropdown: "change"}
     not_painted = {it.key, it.search, it.file_format}
@@ -265,6 +276,7 @@ def test_copies_of_what_is_shown_are_tidied_up_with_the_pages_own_files(learn_ta
         ("paint_live", it.result, list(tab.painter.paint_live(values, VISITOR))),
         ("preview", it.result, [tab.painter.preview(values | {it.strength: 0.5}, VISITOR)]),
         ("photo_given", it.region, [tab.restorer.photo_given(values, VISITOR)]),
+        ("mask_given", it.region, [tab.choices.mask_given(values | {it.mask: values[it.photo]}, VISITOR)]),
         ("show", copied, [show(str(tmp_path / "photo.tif"), VISITOR)]),
         ("_learn", learning.preview, [learning._progress(step, 40, [(1, 1.0, "photo")])]),
     ):
@@ -433,8 +445,8 @@ def test_earlier_paintings_come_back_and_outlive_the_page(paint_tab, monkeypatch
         assert "Blue" in shown[it.note]
         assert visitor.painted.file == Path(shown[it.download]["value"])
     own = visitor.own.folder
-    assert len(list(own.rglob("*-painted.png"))) == 2
-    for painting in own.rglob("*-painted.png"):
+    assert len(list(own.rglob("*-blue.png"))) == 2
+    for painting in own.rglob("*-blue.png"):
         painting.unlink()  # as systems do that clean up temporary folders
     with pytest.raises(gr.Error, match="no longer here"):
         tab.results.show_earlier(values, click_on(second), VISITOR)
@@ -447,41 +459,50 @@ def test_an_earlier_painting_brings_its_settings_on_wish(paint_tab):
     it = tab.controls
     with pytest.raises(gr.Error, match="no earlier painting is shown"):
         tab.restorer.restore_shown(values, VISITOR)
-    mode = {it.preserve_color: 0.5, it.color_mode: "statistics"}
-    for wished in ({it.strength: 0.4, it.size: 300} | mode, {it.strength: 0.7}):
-        list(tab.painter.paint(values | wished, VISITOR))
+    wished = {it.strength: 0.4, it.method: "AdaIN", it.size: 300, it.stroke_size: 2}
+    wished |= {it.preserve_color: 0.5, it.color_mode: "statistics"}
+    for each in (wished, {it.strength: 0.7}):
+        list(tab.painter.paint(values | each, VISITOR))
     *_, first = tab.visitors.of(VISITOR).own.earlier
     shown = tab.results.show_earlier(values, click_on(first.small), VISITOR)
     assert shown[it.reuse]["visible"]
     updates = tab.restorer.restore_shown(values | {it.chosen: ["coral"]}, VISITOR)
-    wished = {it.chosen: ["blue"], it.strength: 0.4, it.size: "300 px", it.preserve_color: 0.5}
-    assert {each: updates[each] for each in wished} == wished
-    assert updates[it.color_mode] == "statistics"
+    expected = wished | {it.chosen: ["blue"], it.size: "300 px"}
+    assert {each: updates[each] for each in expected} == expected
     first.file.unlink()
     with pytest.raises(gr.Error, match="no longer here"):
         tab.restorer.restore_shown(values, VISITOR)
+
+
+def test_every_control_counts_but_those_that_tell_who_and_what_to_show(paint_tab):
+    tab, values = paint_tab
+    it, region = tab.controls, Image.new("L", (40, 30), 255)
+    four = ["amber", "blue", "coral", "mine"]
+    usual = values | {it.chosen: four, it.named: four, it.sliders[0]: 50, it.picture: "painting.png"}
+    usual |= {it.region_mask: region, it.preserve_color: 0.5}
+    other = {it.chosen: four[:3], it.named: four[::-1], it.picture: "other.png", it.picture_slider: 30}
+    other |= dict.fromkeys(it.sliders, 30) | dict.fromkeys([*it.places, it.picture_place], INSIDE)
+    other |= {it.region_mask: region.resize((4, 3)), it.elsewhere: 0.5, it.strength: 0.5, it.stroke_size: 2}
+    other |= {it.method: "Finest", it.seconds: 90, it.size: 300}
+    other |= {it.preserve_color: 1, it.color_mode: "statistics"}
+    for control, value in other.items():
+        assert it.wish(usual | {control: value}) != it.wish(usual), control.label
+    assert it.all - other.keys() == {it.key, it.photo, it.search, it.file_format}
 
 
 def test_the_way_colours_are_kept_counts_where_any_are_kept(paint_tab):
     tab, values = paint_tab
     it, statistics = tab.controls, values | {tab.controls.color_mode: "statistics"}
     assert it.wish(statistics) == it.wish(values)
-    kept = {it.preserve_color: 0.5}
-    assert it.wish(statistics | kept) != it.wish(values | kept)
     transfer, photo = tab.visitors.of(VISITOR).transfer, values[it.photo]
-    painted = it.wish(statistics | kept | {it.size: 64}).paint(transfer, photo)
+    painted = it.wish(statistics | {it.preserve_color: 0.5, it.size: 64}).paint(transfer, photo)
     options = {"size": 64, "preserve_color": 0.5, "color_mode": "statistics"}
     assert same(painted, transfer.stylize(photo, "blue", **options))
 
 
-@pytest.mark.parametrize(
-    ("long_side", "stroke_size", "told"), [(2001, 1, True), (2000, 1, False), (3000, 1.5, False)]
-)
-def test_who_wishes_for_a_large_painting_is_told_of_broader_strokes(paint_tab, long_side, stroke_size, told):
-    tab, _ = paint_tab
-    wish = Wish({"blue": 1.0}, stroke_size=stroke_size)
-    text = painter._expectation(wish, tab.visitors.of(VISITOR).transfer, (1000, long_side))
-    assert ("Stroke size" in text) == told
+def test_of_quick_clicks_on_earlier_paintings_the_last_one_counts(paint_tab):
+    [shown] = listeners(paint_tab[0].controls.earlier, "select")
+    assert shown.trigger_mode == "multiple"
 
 
 def test_what_follows_an_event_counts_though_the_same_is_on_its_way(paint_tab):
@@ -496,6 +517,32 @@ def test_the_button_of_what_is_fast_paints_nothing_that_takes_long(paint_tab):
     tab, values = paint_tab
     *_, told = tab.painter.paint_live(values | {tab.controls.method: "Finest"}, VISITOR)
     assert "Press Paint" in told[tab.controls.note]
+
+
+def test_who_wishes_for_another_painting_while_the_finest_goes_on_is_told_to_stop_that(paint_tab):
+    tab, values = paint_tab
+    values = values | {tab.controls.method: "Finest"}
+    painting = tab.painter.paint(values, VISITOR)
+    next(painting)
+    [told] = tab.painter.paint_live(values | {tab.controls.strength: 0.5}, VISITOR)
+    assert "Press Stop" in told[tab.controls.note]
+    painting.close()
+    [told] = tab.painter.paint_live(values, VISITOR)
+    assert "Press Paint" in told[tab.controls.note]
+
+
+@pytest.mark.parametrize(
+    ("photo", "styles", "name"),
+    [
+        ("/up/photo.jpg", {"blue": 0.5, "coral": 0, "/up/My art.tif": 0.5}, "photo-blue-My art.webp"),
+        ("photo.tif", {}, "photo-painted.webp"),  # of a style that was deleted since
+        (f"{'é' * 99}.jpg", {"blue": 1}, f"{'é' * 95}.webp"),  # no longer than file systems allow
+    ],
+)
+def test_a_download_is_named_after_its_photo_and_its_styles(transfer, tmp_path, photo, styles, name):
+    visitor = visitor_with(transfer, tmp_path)
+    visitor.file_format = "WebP"
+    assert saved(visitor, Painted(photo, Wish(styles), Image.new("RGB", (8, 6)), "")).name == name
 
 
 def test_a_full_disk_costs_an_earlier_painting_and_not_this_one(paint_tab, monkeypatch):

@@ -3,18 +3,20 @@
 import gradio as gr
 import numpy as np
 import pytest
+from conftest import make_photo
 from gradio.components.image_editor import EditorData
 from gradio.data_classes import FileData
 from pages import VISITOR, click_on
 from PIL import Image
 
+from styletransfer import images
 from styletransfer.page.region import RegionEditor, region_of
 from styletransfer.page.sheet import SheetTab
 from styletransfer.page.wish import EVERYWHERE, INSIDE, OUTSIDE, Wish
 
 
 @pytest.fixture
-def editor():
+def editor(uploads_folder):
     with gr.Blocks():
         return RegionEditor()
 
@@ -85,12 +87,35 @@ def test_a_style_that_comes_in_while_there_is_a_region_is_used_inside_it(paint_t
     it = tab.controls
     values = values | {it.places[0]: OUTSIDE}
     with gr.Blocks():
-        sheet = SheetTab(tab.visitors, tab, gr.Tabs())
+        sheet = SheetTab(tab, gr.Tabs())
     for region, expected in ((None, EVERYWHERE), (Image.new("L", (40, 30), 255), INSIDE)):
         updates = tab.choices.rechosen(["blue", "coral"], values | {it.region_mask: region}, VISITOR)
         assert [updates[place]["value"] for place in it.places[:2]] == [OUTSIDE, expected]
         updates = sheet._choose(values | {it.region_mask: region}, click_on("coral-320.jpg"), VISITOR)
         assert updates[it.places[0]]["value"] == expected
+
+
+def test_a_mask_or_a_cut_out_is_a_region_as_on_the_command_line(paint_tab, tmp_path):
+    tab, values = paint_tab
+    it = tab.controls
+    grey, cut_out = Image.linear_gradient("L"), make_photo(60, 80).convert("RGBA")
+    cut_out.putalpha(Image.radial_gradient("L").resize((80, 60)))
+    for name, picture in (("mask.png", grey), ("cut-out.png", cut_out)):
+        picture.save(tmp_path / name)
+        told = tab.choices.mask_given(values | {it.mask: str(tmp_path / name)}, VISITOR)
+        [layer] = told[it.region]["value"]["layers"]
+        expected = images.resize(images.read_mask(tmp_path / name), (768, 1024))
+        for region in (told[it.region_mask], Image.open(layer).getchannel("A")):
+            assert np.abs(np.asarray(region) / 255 - expected[0, 0].numpy()).max() < 1 / 255
+        assert told[it.where]["visible"]
+        assert told[it.places[0]] == INSIDE
+
+
+def test_a_mask_needs_a_photo(paint_tab, photo_file):
+    tab, values = paint_tab
+    without = {tab.controls.photo: None, tab.controls.mask: str(photo_file)}
+    with pytest.raises(gr.Error, match="Choose a photo first"):
+        tab.choices.mask_given(values | without, VISITOR)
 
 
 @pytest.mark.parametrize(

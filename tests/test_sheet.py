@@ -3,10 +3,11 @@
 import gradio as gr
 import pytest
 from pages import VISITOR, click_on
+from PIL import Image
 
 from styletransfer import StyleTransfer
 from styletransfer.errors import InvalidInput, InvalidStyleFile, UnknownStyle
-from styletransfer.page.sheet import SheetTab
+from styletransfer.page.sheet import HINT, SheetTab
 from styletransfer.page.wish import Wish
 
 
@@ -14,7 +15,7 @@ from styletransfer.page.wish import Wish
 def sheet(paint_tab):
     tab, values = paint_tab
     with gr.Blocks():
-        return SheetTab(tab.visitors, tab, gr.Tabs()), values
+        return SheetTab(tab, gr.Tabs()), values
 
 
 def test_a_sheet_that_is_stopped_keeps_what_is_painted(sheet, monkeypatch):
@@ -22,7 +23,7 @@ def test_a_sheet_that_is_stopped_keeps_what_is_painted(sheet, monkeypatch):
     paint = Wish.paint
 
     def stop(wish, *given):
-        tab.visitors.stop(VISITOR)
+        tab.paint_tab.visitors.stop(VISITOR)
         return paint(wish, *given)
 
     monkeypatch.setattr(Wish, "paint", stop)
@@ -36,9 +37,17 @@ def test_a_sheet_that_is_stopped_before_it_begins_paints_nothing(sheet):
     events = tab._paint(values, VISITOR)
     _, _, stop_button = next(events)
     assert stop_button["interactive"]
-    tab.visitors.stop(VISITOR)
-    *_, (painted, _, _) = events
-    assert painted == []
+    tab.paint_tab.visitors.stop(VISITOR)
+    *_, (painted, told, _) = events
+    assert (painted, told) == ([], HINT)
+
+
+def test_a_sheet_is_painted_fast_and_all_over(sheet, monkeypatch):
+    tab, values = sheet
+    it, used, picture = tab.paint_tab.controls, set(), Image.new("L", (40, 30), 255)
+    monkeypatch.setattr(Wish, "paint", lambda wish, *_: used.add((wish.method, wish.region is None)) or picture)
+    list(tab._paint(values | {it.method: "Finest", it.region_mask: picture}, VISITOR))
+    assert used == {("cin", True)}
 
 
 def test_a_sheet_needs_a_photo(sheet):
@@ -68,4 +77,4 @@ def test_a_style_that_is_gone_or_damaged_costs_the_others_nothing(sheet, paint_t
     *_, (painted, _, _) = tab._paint(values, VISITOR)
     assert [caption.partition(" ")[0] for _, caption in painted] == ["Blue", "Coral"]
     paint_tab[0].choices.styles_on_photo(values | {tab.paint_tab.controls.on_photo: True}, VISITOR)
-    assert tab.visitors.of(VISITOR).styles_on_photo.keys() == {"blue", "coral"}
+    assert tab.paint_tab.visitors.of(VISITOR).styles_on_photo.keys() == {"blue", "coral"}

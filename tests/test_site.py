@@ -38,12 +38,14 @@ pytestmark = pytest.mark.usefixtures("uploads_folder")
         ("127.0.0.1", True, False),
     ],
 )
-def test_beyond_this_machine_styles_are_the_visitors_own(transfer, monkeypatch, host, share, shared):
-    built = []
-    page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
-    monkeypatch.setattr(site_module, "build_page", lambda _, **wishes: built.append(wishes) or page)
+def test_the_page_is_served_where_it_is_wished_and_beyond_this_machine_styles_are_the_visitors_own(
+    transfer, monkeypatch, host, share, shared
+):
+    told = {}
+    page = SimpleNamespace(queue=lambda **_: None, launch=told.update)
+    monkeypatch.setattr(site_module, "build_page", lambda _, **wishes: told.update(wishes) or page)
     serve(transfer, host=host, share=share, wait=False)
-    assert built[0]["shared_styles"] == shared
+    assert (told["server_name"], told["share"], told["shared_styles"]) == (host, share, shared)
 
 
 def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_path, monkeypatch):
@@ -57,7 +59,6 @@ def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_
     serve(transfer, wait=False)
     assert os.environ["GRADIO_TEMP_DIR"] == str(Path("relative").absolute())
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
-    monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
     monkeypatch.setattr(route_utils, "delete_files_created_by_app", lambda *_: None)
     serve(transfer, wait=False)
     folder = Path(os.environ["GRADIO_TEMP_DIR"])
@@ -66,7 +67,7 @@ def test_uploads_lie_in_a_folder_of_their_own_unless_one_is_given(transfer, tmp_
     assert os.name == "nt" or stat.S_IMODE(folder.stat().st_mode) == 0o700  # other users cannot look into it
 
 
-def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_meanwhile(tmp_path):
+def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_meanwhile(tmp_path, monkeypatch):
     files = [tmp_path / name for name in ("new/a.png", "old/a.png", "kept/a.png", ".broken", "empty/b/c")]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,8 +79,10 @@ def test_what_was_uploaded_long_ago_is_removed_with_its_folder_whatever_comes_me
     assert all(file.exists() for file in files[:4])
     time.sleep(0.1)
     files[0].write_bytes(b"touched")
+    monkeypatch.setattr(time, "time", lambda: files[0].stat().st_mtime)
     site_module.tidy(tmp_path, page, 0.05)
-    assert [file.exists() for file in files] == [True, False, True, False, False]
+    assert [file.exists() for file in files[:4]] == [True, False, True, False]
+    assert not (tmp_path / "empty" / "b").exists()
     assert (tmp_path / "old").exists()  # as a copy may be on its way there
     assert page.temp_file_sets == [set()]  # it would grow for ever
     site_module.tidy(tmp_path, page, None)  # as the page ends
@@ -91,7 +94,6 @@ def test_only_a_folder_of_uploads_of_its_own_is_tidied_by_the_page(transfer, tmp
     page = SimpleNamespace(queue=lambda **_: None, launch=lambda **_: None)
     monkeypatch.setattr(site_module, "build_page", lambda *_, **__: page)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(routes, "DEFAULT_TEMP_DIR", "")
     usual = route_utils.delete_files_created_by_app
     monkeypatch.setattr(route_utils, "delete_files_created_by_app", usual)
     if not given:
@@ -107,6 +109,11 @@ def test_only_a_folder_of_uploads_of_its_own_is_tidied_by_the_page(transfer, tmp
 
 async def stop_with(function, *_):
     raise InterruptedError(str(function))
+
+
+def test_the_page_tells_the_makers_of_gradio_nothing(transfer, monkeypatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    assert not site_module.build_page(transfer, shared_styles=False).analytics_enabled
 
 
 def test_who_is_back_after_the_connection_was_cut_keeps_what_they_chose(transfer):

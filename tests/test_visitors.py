@@ -16,7 +16,7 @@ from styletransfer.core import Progress
 from styletransfer.errors import Cancelled, InvalidInput
 from styletransfer.page import belongings, visitors
 from styletransfer.page.belongings import Belongings, Painted
-from styletransfer.page.events import show_error, telling
+from styletransfer.page.events import WAITING, show_error, telling
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.many import ManyTab
 from styletransfer.page.sheet import SheetTab
@@ -59,12 +59,12 @@ def test_what_is_stopped_before_it_begins_ends_at_its_first_step():
     with pytest.raises(Cancelled):
         list(events)
     assert steps == [0, 1, 0]
-    with alone(halt, short=True):  # as of a preview
+    with alone(Halt(stopped=True, short=True)):  # as of a preview
         pass
 
 
 def test_what_is_short_and_stopped_while_it_waits_never_begins():
-    halt, done = Halt(), []
+    halt, done = Halt(short=True), []
 
     def long_work(on_step):
         assert soon(short_work_waits)
@@ -76,7 +76,7 @@ def test_what_is_short_and_stopped_while_it_waits_never_begins():
     worker.start()
     assert soon(at_work)
     with pytest.raises(Cancelled):
-        list(follow(done.append, halt, short=True))
+        list(follow(done.append, halt))
     worker.join()
     assert done == []
 
@@ -161,27 +161,7 @@ def test_who_reloads_a_page_that_others_use_finds_their_styles(transfer, monkeyp
     assert not own.folder.exists()
 
 
-def test_short_works_pass_between_the_steps_of_long_ones():
-    order, going = [], threading.Event()
-
-    def long_work(on_step):
-        for step in range(3):
-            order.append(f"step {step}")
-            going.set()
-            if step == 0:
-                assert soon(short_work_waits)
-            on_step(Progress(step, 3))
-
-    events = follow(long_work, Halt())
-    worker = threading.Thread(target=list, args=(events,))
-    worker.start()
-    assert going.wait(10)
-    assert list(follow(lambda on_step: order.append("short"), Halt(), short=True)) == [Finished(None)]
-    worker.join()
-    assert order == ["step 0", "short", "step 1", "step 2"]
-
-
-def test_a_long_work_that_lets_short_ones_pass_is_not_overtaken_by_long_ones():
+def test_short_works_pass_between_the_steps_of_a_long_one_and_long_ones_do_not():
     order, going = [], threading.Event()
 
     def first(on_step):
@@ -194,7 +174,7 @@ def test_a_long_work_that_lets_short_ones_pass_is_not_overtaken_by_long_ones():
     works += [(lambda on_step: order.append("short"), True)]
     threads = []
     for each, short in works:
-        events = follow(each, Halt(), short=short)
+        events = follow(each, Halt(short=short))
         threads.append(threading.Thread(target=list, args=(events,)))
         threads[-1].start()
         assert going.wait(10)
@@ -317,6 +297,29 @@ def test_who_has_the_page_open_is_forgotten_after_programs_and_those_who_left(tr
     known.close()
 
 
+def test_who_left_and_is_back_is_no_longer_among_the_first_to_be_forgotten(transfer):
+    known = visitors.Visitors(transfer, shared_styles=False)
+    visitor = known.of(VISITOR, "key")
+    held = visitor.hold
+    known.leave(VISITOR)
+    assert visitor.hold == 0
+    assert known.of(VISITOR).hold == held > 1
+    known.close()
+
+
+def test_who_waits_for_their_turn_is_forgotten_last(transfer, tmp_path):
+    visitor = visitor_with(transfer, tmp_path)
+    with alone(Halt()):
+        threads = [threading.Thread(target=list, args=(follow(print, visitor.short),)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        assert soon(lambda: visitor.short.working == 2)
+        assert visitor.hold == 3
+    for thread in threads:
+        thread.join()
+    assert visitor.hold < 3
+
+
 def test_who_is_back_before_long_finds_everything_as_it_was(transfer, monkeypatch):
     known = visitors.Visitors(transfer, shared_styles=False)
     back, gone = (known.of(gr.Request(session_hash=name)) for name in "ab")
@@ -411,7 +414,7 @@ def test_short_work_that_comes_without_end_does_not_stop_long_work():
 
     def busy():
         while not (done.is_set() or given_up.is_set()):
-            list(follow(short, Halt(), short=True))
+            list(follow(short, Halt(short=True)))
 
     def long_work(on_step):
         for step in range(3):
@@ -438,11 +441,12 @@ def test_what_a_program_asked_for_is_dropped_when_it_is_gone(paint_tab):
     assert (visitor.long, visitor.short) == before
     visitor.on_page = False
     tab.visitors.leave(VISITOR)
-    for halt, short in zip(before, (False, True), strict=True):
-        with pytest.raises(Dropped), alone(halt, short=short):
+    for halt in before:
+        with pytest.raises(Dropped), alone(halt):
             pytest.fail("began what nobody waits for")
     for halt, short in ((visitor.long, False), (visitor.short, True)):  # it may come back
-        with alone(halt, short=short) as on_step:
+        assert halt.short == short
+        with alone(halt) as on_step:
             on_step(Progress(0, 2))
 
 
@@ -468,7 +472,7 @@ def forgotten_tab(paint_tab, transfer):
 def test_a_tab_that_the_server_forgot_paints_many_photos_in_its_owners_style(forgotten_tab):
     tab, values = forgotten_tab
     with gr.Blocks():
-        several = ManyTab(tab.visitors, tab)
+        several = ManyTab(tab)
     *_, (told, _, _) = several._paint(values | {several.files: [values[tab.controls.photo]]}, BACK)
     assert "1 of 1 painted" in told
 
@@ -476,7 +480,7 @@ def test_a_tab_that_the_server_forgot_paints_many_photos_in_its_owners_style(for
 def test_a_tab_that_the_server_forgot_shows_its_owners_style_among_all(forgotten_tab):
     tab, values = forgotten_tab
     with gr.Blocks():
-        sheet = SheetTab(tab.visitors, tab, gr.Tabs())
+        sheet = SheetTab(tab, gr.Tabs())
     *_, ([(picture, _), *_], _, _) = sheet._paint(values, BACK)
     updates = sheet._choose(values | {tab.controls.chosen: []}, click_on(picture), gr.Request(session_hash="c"))
     assert updates[tab.controls.chosen] == ["mine"]
@@ -500,7 +504,7 @@ def test_a_tab_that_the_server_forgot_shows_earlier_paintings_and_exports_a_styl
     shown = tab.results.show_earlier(values, click_on(earlier.small), BACK)
     assert shown[tab.controls.download]["value"] == str(earlier.file)
     with gr.Blocks():
-        learning = LearnTab(tab.visitors, tab)
+        learning = LearnTab(tab)
     updates = learning._chosen(values | {learning.own: "mine"}, gr.Request(session_hash="c"))
     assert updates[learning.export]["interactive"]
 
@@ -563,7 +567,30 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     assert [update[stop] for update in beside if stop in update][-1] == on
 
 
+def test_what_takes_long_is_not_said_to_be_under_way_before_its_turn_comes(learn_tab):
+    tab, values = learn_tab
+    with gr.Blocks():
+        several, sheet = ManyTab(tab.paint_tab), SheetTab(tab.paint_tab, gr.Tabs())
+    photo = values[tab.paint_tab.controls.photo]
+    wished = {
+        tab.picture: photo,
+        tab.name: "Mine",
+        tab.seconds: 10,
+        tab.style_side: 128,
+        several.files: [photo],
+    }
+    for work in (tab._learn, several._paint, sheet._paint):
+        assert WAITING in next(work(values | wished, VISITOR))
+
+
 def test_a_job_that_is_dropped_is_no_accident_of_the_server():
     with pytest.raises(gr.Error, match="connection was lost") as told, telling():
         raise Dropped
     assert not told.value.print_exception
+
+
+def test_who_was_forgotten_while_a_painting_waited_is_told_what_became_of_it(paint_tab):
+    tab, values = paint_tab
+    tab.visitors.of(VISITOR).short.dropped = True
+    with pytest.raises(gr.Error, match="connection was lost"):
+        list(tab.painter.paint(values, VISITOR))

@@ -60,6 +60,10 @@ SCRIPT = """
       document.querySelectorAll(pictures).forEach((picture, index) => { picture.alt = texts[index] ?? ''; });
     for (const id of ['note', 'mix', 'learning', 'many', 'sheet-note'])
       document.getElementById(id)?.setAttribute('aria-live', 'polite');
+    const divider = document.querySelector('#result [data-testid=slider]');
+    if (divider && divider.role !== 'slider')
+      Object.assign(divider, {tabIndex: 0, role: 'slider', ariaLabel: 'Divider between photo and painting',
+        ariaValueMin: 0, ariaValueMax: 100, ariaValueNow: 50});
   };
   new MutationObserver(describe).observe(document.body, {childList: true, subtree: true, characterData: true,
     attributeFilter: ['aria-label']});
@@ -73,13 +77,22 @@ SCRIPT = """
   // Gradio takes a box that is left empty for the least number, or for none.
   const boxes = 'input[type=number], #size input';
   document.addEventListener('focusin', ({target}) => {
-    if (target.matches?.(boxes)) target.dataset.before = target.value;
+    if (!target.matches?.(boxes)) return;
+    target.dataset.before = target.value;
+    delete target.dataset.typed;
   });
+  document.addEventListener('input', ({target}) => { target.dataset.typed = true; }, {capture: true});
   document.addEventListener('blur', ({target}) => {
     if (!target.matches?.(boxes) || target.value !== '') return;
     target.value = target.dataset.before;
     target.dispatchEvent(new InputEvent('input', {bubbles: true}));
   }, {capture: true});
+  // A slider also tells that it was released upon these, though nothing was typed beside it.
+  for (const left of ['blur', 'pointerup'])
+    document.addEventListener(left, (event) => {
+      const {target} = event;
+      if (target.matches?.('input[type=number]') && !target.dataset.typed) event.stopPropagation();
+    }, {capture: true});
   // On Enter Gradio takes a choice that contains the text, 2560 for 256: it may only after one was moved to.
   let moved = false;
   document.addEventListener('keydown', (event) => {
@@ -98,6 +111,19 @@ SCRIPT = """
     const path = new URL(root || '/', location).pathname.replace(/[/]$/, '');
     const told = await fetch(`${path}${api_prefix}/app_id`).then((answer) => answer.json()).catch(() => null);
     if (told?.app_id && app_id && told.app_id !== app_id) location.reload();
+  });
+  // Gradio moves the divider to where a mouse is pressed on it.
+  document.addEventListener('keydown', (event) => {
+    const divider = event.target.closest?.('#result [data-testid=slider]');
+    const step = {ArrowLeft: -.05, ArrowRight: .05, Home: -1, End: 1}[event.key];
+    if (!divider || !step) return;
+    event.preventDefault();
+    const {left, top, width} = divider.getBoundingClientRect(), frame = divider.parentElement;
+    const clientX = left + width / 2 + step * frame.clientWidth;
+    for (const [type, target] of [['mousedown', divider], ['mouseup', window]])
+      target.dispatchEvent(new MouseEvent(type, {view: window, clientX, clientY: top, bubbles: true}));
+    const share = (clientX - frame.getBoundingClientRect().left) / frame.clientWidth;
+    divider.ariaValueNow = Math.round(100 * Math.min(1, Math.max(0, share)));
   });
   // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
   document.addEventListener('touchstart', (event) => {

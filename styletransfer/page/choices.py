@@ -4,32 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from styletransfer import images
+from styletransfer.errors import InvalidInput
 from styletransfer.page.controls import FINEST, MOST_STYLES, Controls, Updates, Values
 from styletransfer.page.events import telling
-from styletransfer.page.gallery import StylePictures, style_in, styles_on
+from styletransfer.page.gallery import style_in, styles_found, styles_on
 from styletransfer.page.mix import mix_text, titles_of
 from styletransfer.page.pad import corner_weights, pad_value
-from styletransfer.page.region import region_of
-from styletransfer.page.visitors import Visitor, Visitors
-from styletransfer.page.wish import INSIDE
+from styletransfer.page.region import BRUSH, region_of
+from styletransfer.page.visitors import Visitor
+from styletransfer.page.wish import INSIDE, readable_size
 
 
 class Choices:
     """Handlers of the events at which visitors choose; they give updates of the controls."""
 
-    def __init__(self, visitors: Visitors, controls: Controls, pictures: StylePictures) -> None:
-        self.visitors, self.controls, self.pictures = visitors, controls, pictures
+    def __init__(self, controls: Controls) -> None:
+        self.controls = controls
 
     def search(self, values: Values, request: gr.Request) -> Any:
         """Update of the gallery with the styles that match."""
-        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
-        return self.pictures.found(visitor, values[it.search], values[it.chosen])
+        it, visitor = self.controls, self.controls.visitor(request, values)
+        return styles_found(visitor, values[it.search], values[it.chosen])
 
     def styles_on_photo(self, values: Values, request: gr.Request) -> None:
         """Make the gallery show the visitor's photo in every style, or its usual pictures."""
-        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        it, visitor = self.controls, self.controls.visitor(request, values)
         wished, photo = values[it.on_photo], values[it.photo]
         with telling():
             visitor.styles_on_photo = styles_on(visitor, photo) if wished and photo is not None else {}
@@ -53,7 +55,7 @@ class Choices:
 
         A new one is used inside the region, if there is one.
         """
-        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        it, visitor = self.controls, self.controls.visitor(request, values)
         weights, places = it.kept(values)
         if values[it.region_mask] is not None:
             places = dict.fromkeys(chosen, INSIDE) | places
@@ -73,7 +75,7 @@ class Choices:
         known = visitor.transfer.styles
         chosen = [name for name in chosen if name in known]
         rows = it.row_updates(visitor.transfer, chosen, weights, places, picture_weight)
-        return {it.chosen: chosen, it.gallery: self.pictures.found(visitor, search, chosen), **rows}
+        return {it.chosen: chosen, it.gallery: styles_found(visitor, search, chosen), **rows}
 
     def _picture_weight(self, values: Values) -> float | None:
         it = self.controls
@@ -84,7 +86,7 @@ class Choices:
         it = self.controls
         chosen = values[it.chosen]
         weights = [round(100 * weight) for weight in corner_weights(len(chosen), event.x, event.y)]
-        titles = titles_of(self.visitors.of(request, values[it.key]).transfer, chosen)
+        titles = titles_of(it.visitor(request, values).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
         return {it.mix: text, **dict(zip(it.sliders, weights, strict=False))}
 
@@ -93,7 +95,7 @@ class Choices:
         it, chosen = self.controls, values[self.controls.chosen]
         kept, _ = it.kept(values)
         weights = [kept.get(name, 100.0) for name in chosen]
-        titles = titles_of(self.visitors.of(request, values[it.key]).transfer, chosen)
+        titles = titles_of(it.visitor(request, values).transfer, chosen)
         text = mix_text(titles, weights, self._picture_weight(values))
         return {it.mix: text, it.pad: pad_value(titles, weights)}
 
@@ -108,7 +110,7 @@ class Choices:
 
     def picture_given(self, values: Values, request: gr.Request) -> Updates:
         """Rows for the mix with the visitor's own picture, or without it."""
-        it, visitor = self.controls, self.visitors.of(request, values[self.controls.key])
+        it, visitor = self.controls, self.controls.visitor(request, values)
         kept = it.kept(values)
         rows = it.row_updates(visitor.transfer, values[it.chosen], *kept, self._picture_weight(values))
         # The browser may have newer values, of settings that are being restored; `weighted` comes after this.
@@ -119,13 +121,32 @@ class Choices:
 
     def without_region(self, photo: str | None, request: gr.Request) -> Updates:
         """Put the photo into the region editor, with no region painted."""
-        it, visitor, shown = self.controls, self.visitors.of(request), None
+        it, visitor, shown = self.controls, self.controls.visitor(request), None
         if photo is not None:
             with telling():
                 file = visitor.new_file("photo.jpg")
                 images.save_preview(visitor.shown(photo), file)
             shown = str(file)
         return {it.region: gr.update(value=shown), it.region_mask: None, it.where: gr.update(visible=False)}
+
+    def mask_given(self, values: Values, request: gr.Request) -> Updates:
+        """Put a mask, or what a cut-out shows, into the region editor as if it had been painted there."""
+        it, visitor = self.controls, self.controls.visitor(request, values)
+        with telling():
+            if values[it.photo] is None:
+                raise InvalidInput(next_step(False))
+            readable_size(values[it.mask])
+            shown = visitor.shown(values[it.photo])
+            mask = images.resize(images.read_mask(values[it.mask]), shown.size[::-1])
+            layer = Image.new("RGB", shown.size, BRUSH)
+            layer.putalpha(images.to_pil(mask.expand(-1, 3, -1, -1)).convert("L"))
+            folder = visitor.new_folder()
+            images.save_preview(shown, folder / "photo.jpg")
+            images.save_picture(layer, folder / "region.png")
+        photo = str(folder / "photo.jpg")
+        edited = {"background": photo, "layers": [layer], "composite": photo}
+        served = gr.update(value={**edited, "layers": [str(folder / "region.png")]})
+        return {it.region: served, **self.region_painted({**values, it.region: edited})}
 
     def region_painted(self, values: Values) -> Updates:
         """Keep the region; the first time, all styles are set to be used inside it."""

@@ -11,11 +11,11 @@ from styletransfer.api import StyleTransfer
 from styletransfer.page.mix import YOURS, mix_text, titles_of
 from styletransfer.page.pad import CORNERS, blend_pad, pad_value
 from styletransfer.page.photo import photo_input
-from styletransfer.page.region import RegionEditor
+from styletransfer.page.region import BRUSH, RegionEditor
 from styletransfer.page.size import side_in, size_input
 from styletransfer.page.slider import slider, slider_of
 from styletransfer.page.uploads import FileButton
-from styletransfer.page.visitors import Visitors
+from styletransfer.page.visitors import Visitor, Visitors
 from styletransfer.page.wish import EVERYWHERE, PLACES, Wish
 from styletransfer.settings import COLOR_MODES, PRESERVE_COLOR, STRENGTH, STROKE_SIZE
 
@@ -40,7 +40,7 @@ class Controls:
     """The components, in two columns of the tab in which it is created."""
 
     def __init__(self, visitors: Visitors, examples: Sequence[Path]) -> None:
-        self._visitors = visitors
+        self.visitors = visitors
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 self._inputs(examples)
@@ -50,7 +50,7 @@ class Controls:
                 self._regions()
 
     def _inputs(self, examples: Sequence[Path]) -> None:
-        self.photo = photo_input("Photo", self._visitors, webcam=True, elem_id="photo")
+        self.photo = photo_input("Photo", self.visitors, webcam=True, elem_id="photo")
         if examples:
             gr.Examples(
                 [str(path) for path in examples], self.photo, label="Or one of these", elem_id="examples"
@@ -74,7 +74,7 @@ class Controls:
             elem_id="styles",
         )
         with gr.Accordion("Or any picture as a style", open=False):
-            self.picture = photo_input(YOURS, self._visitors, height=200, elem_id="picture")
+            self.picture = photo_input(YOURS, self.visitors, height=200, elem_id="picture")
             self.learn_button = gr.Button("Learn this style", interactive=False, elem_id="learn-this")
 
     def _results(self) -> None:
@@ -165,10 +165,12 @@ class Controls:
                 sources=[],
                 layers=False,
                 transforms=[],
-                brush=gr.Brush(default_size=60, colors=["#f59e0b"], color_mode="fixed"),
+                canvas_size=(1, 1),  # Gradio puts a mask into the middle of the larger of this and the photo
+                brush=gr.Brush(default_size=60, colors=[BRUSH], color_mode="fixed"),
                 height=360,
                 elem_id="region",
             )
+            self.mask = FileButton("Use a mask or a cut-out…", file_types=[*PICTURES], elem_id="mask")
             self.region_mask = gr.State(None)  # from the editor, which itself would send all its pictures
             with gr.Column(visible=False) as self.where:
                 self.places = [
@@ -201,6 +203,10 @@ class Controls:
         """The components that `row_updates` updates."""
         rows = [*self.sliders, *self.places, self.picture_slider, self.picture_place]
         return [self.mix, self.named, *rows, self.pad]
+
+    def visitor(self, request: gr.Request, values: Values | None = None) -> Visitor:
+        """The visitor whose request it is; `values` has the key that their browser keeps."""
+        return self.visitors.of(request, values[self.key] if values else None)
 
     def kept(self, values: Values) -> tuple[dict[str, float], dict[str, str]]:
         """Weights and places by name of the styles that have rows in the browser."""

@@ -102,8 +102,7 @@ class Endpoints:
                 seconds=_within_reason(seconds),
             )
             wish.painted_size(photo)
-            halt = visitor.long if wish.optimises else visitor.short
-            with alone(halt, short=not wish.optimises) as on_step:
+            with alone(visitor.long if wish.optimises else visitor.short) as on_step:
                 painted = wish.paint(visitor.transfer, photo, on_step)
             path = visitor.new_file(f"{Path(photo).stem}-painted.png")
             images.save_picture(painted, path)
@@ -130,7 +129,7 @@ class Endpoints:
             TAUGHT_SIZE.check("style_side", style_side)
             readable_size(painting)
             visitor = self.visitors.of(request)
-            with alone(visitor.long, short=False) as on_step:
+            with alone(visitor.long) as on_step:
                 style = visitor.transfer.train_style(
                     painting, name, seconds=seconds, style_side=style_side, on_step=on_step
                 )

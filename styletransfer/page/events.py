@@ -43,6 +43,13 @@ def tell(
     listener(None, [shown, *needed], shown, js=script, queue=False, **QUIET)
 
 
+def bring_into_view(listener: Callable[..., Any], component: Any) -> None:
+    """Scroll to the component when the event fires: one that opens another tab leaves the page where it was."""
+    found = f"document.getElementById('{component.elem_id}')"
+    script = f"() => {{ requestAnimationFrame(() => {found}?.scrollIntoView({{block: 'center'}})) }}"
+    listener(None, None, None, js=script, queue=False, **QUIET)
+
+
 def long_work(
     begin: gr.Button,
     end: gr.Button,

@@ -29,7 +29,6 @@ class Entry:
     """A style as the gallery shows it."""
 
     name: str
-    own: bool
     caption: str
     words: str  # searched in
 
@@ -38,45 +37,39 @@ def entries(transfer: StyleTransfer) -> list[Entry]:
     """All styles, own ones first."""
     own = set(transfer.own_styles)
     infos = sorted(transfer.styles.items(), key=lambda item: (item[0] not in own, item[0]))
-    return [Entry(name, name in own, _caption(info), _words(info)) for name, info in infos]
+    return [Entry(name, _caption(info), _words(info)) for name, info in infos]
 
 
-class StylePictures:
-    """The gallery's content; `folder` receives the styles' small pictures as files, for the browser."""
+def styles_found(visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
+    """Update of the gallery with the styles that match a search."""
+    wanted = _plain(search).split()
+    found = [each for each in entries(visitor.transfer) if all(word in each.words for word in wanted)]
+    with telling():
+        items = [
+            (str(_picture(visitor, each.name)), ("✓ " if each.name in chosen else "") + each.caption)
+            for each in found
+        ]
+    return gr.update(value=items)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
 
-    def found(self, visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
-        """Update of the gallery with the styles that match a search."""
-        wanted = _plain(search).split()
-        found = [each for each in entries(visitor.transfer) if all(word in each.words for word in wanted)]
-        with telling():
-            items = [
-                (str(self._file(visitor, entry)), ("✓ " if entry.name in chosen else "") + entry.caption)
-                for entry in found
-            ]
-        return gr.update(value=items)
+def _picture(visitor: Visitor, name: str) -> Path:
+    """A small picture of a style, as a file named after its content, since own styles can be replaced.
 
-    def _file(self, visitor: Visitor, entry: Entry) -> Path:
-        """A small picture of a style, as a file named after its content, since own styles can be replaced.
-
-        Raises UnwritableOutput.
-        """
-        on_photo = visitor.styles_on_photo.get(entry.name)
-        if on_photo is not None and on_photo.exists():
-            return on_photo
-        try:
-            content = visitor.transfer.style_preview(entry.name)
-        except InvalidStyleFile:
-            content = b""  # a damaged file must not cost the others their pictures
-        folder = visitor.folder if entry.own else self.folder
-        path = folder / f"{entry.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
-        if not path.exists():
-            made(folder)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
-        return path
+    Raises UnwritableOutput.
+    """
+    on_photo = visitor.styles_on_photo.get(name)
+    if on_photo is not None and on_photo.exists():
+        return on_photo
+    try:
+        content = visitor.transfer.style_preview(name)
+    except InvalidStyleFile:
+        content = b""  # a damaged file must not cost the others their pictures
+    path = visitor.folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+    if not path.exists():
+        made(visitor.folder)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    return path
 
 
 def style_in(event: gr.SelectData) -> str:
@@ -98,7 +91,7 @@ def styles_on(visitor: Visitor, photo: str) -> dict[str, Path]:
         if visitor.short.dropped:
             break
         # It may have been learned with an earlier network, or removed meanwhile.
-        with suppress(InvalidStyleFile, UnknownStyle), alone(Halt(), short=True):
+        with suppress(InvalidStyleFile, UnknownStyle), alone(Halt(short=True)):
             painted = images.on_white(Wish({name: 1.0}).paint(visitor.transfer, small))
             file = folder / f"{name}-{secrets.token_hex(8)}.jpg"  # browsers cache pictures by name
             images.save_preview(painted, file)

@@ -14,13 +14,13 @@ from styletransfer.core import OnStep, Progress, Style
 from styletransfer.errors import InvalidInput
 from styletransfer.page.appearance import progress_bar
 from styletransfer.page.controls import Updates, Values
-from styletransfer.page.events import QUIET, long_work, telling
+from styletransfer.page.events import QUIET, WAITING, long_work, telling
 from styletransfer.page.gallery import title_of
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.photo import photo_input
 from styletransfer.page.slider import slider
 from styletransfer.page.uploads import FileButton
-from styletransfer.page.visitors import Visitor, Visitors
+from styletransfer.page.visitors import Visitor
 from styletransfer.page.wish import readable_size
 from styletransfer.page.work import Finished, follow
 from styletransfer.settings import STYLE_SIDE, STYLE_SIZE
@@ -36,17 +36,17 @@ LOSSES = {"content": "photo", "style": "painting"}
 class LearnTab:
     """Components and events of the tab; a learned style appears in the gallery of `paint_tab`."""
 
-    def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
-        self.visitors, self.paint_tab = visitors, paint_tab
+    def __init__(self, paint_tab: PaintTab) -> None:
+        self.paint_tab, self.visitors = paint_tab, paint_tab.visitors
         with gr.Row():
             with gr.Column(scale=5, min_width=320):
                 gr.Markdown("Upload a picture with a distinctive look: a painting, a drawing, a fabric…")
-                if not visitors.shared_styles:
+                if not self.visitors.shared_styles:
                     gr.Markdown(
                         "Your styles are deleted an hour after you leave. To keep one, download its file under "
                         "*My styles* below."
                     )
-                self.picture = photo_input("Picture to learn from", visitors, elem_id="teacher")
+                self.picture = photo_input("Picture to learn from", self.visitors, elem_id="teacher")
                 self.name = gr.Textbox(label="Name of the style", placeholder="My style", elem_id="style-name")
                 self.seconds = slider(10, 300, SECONDS, 5, "Learning time (seconds)", elem_id="learn-for")
                 self.style_side = slider(
@@ -121,7 +121,7 @@ class LearnTab:
     def listing(self, values: Values, request: gr.Request) -> Updates:
         """Updates of the gallery, the list of own styles and the visitor's key."""
         it = self.paint_tab.controls
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         visitor.on_page = True
         return {
             it.gallery: self.paint_tab.choices.search(values, request),
@@ -138,11 +138,11 @@ class LearnTab:
         if values[self.picture] is None or not values[self.name].strip():
             raise InvalidInput("give a picture to learn from, and a name for the style")
         readable_size(values[self.picture])
-        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+        visitor = self.paint_tab.controls.visitor(request, values)
         visitor.transfer.check_name(values[self.name])
 
     def _learn(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+        visitor = self.paint_tab.controls.visitor(request, values)
         seconds, style_side = values[self.seconds], int(values[self.style_side])
         curve: list[tuple[int, float, str]] = []
         with telling():
@@ -157,8 +157,7 @@ class LearnTab:
                 )
 
             events = follow(work, visitor.long)  # from now on it can be stopped
-            waiting = progress_bar(0, "Looking at the picture…")
-            yield waiting, None, gr.update(visible=False), gr.update(interactive=True)
+            yield WAITING, None, gr.update(visible=False), gr.update(interactive=True)
             for event in events:
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
@@ -185,7 +184,7 @@ class LearnTab:
     def _chosen(self, values: Values, request: gr.Request) -> Updates:
         own, file = values[self.own], None
         if own is not None:
-            visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+            visitor = self.paint_tab.controls.visitor(request, values)
             with telling():
                 file = str(visitor.new_file(f"{own}{SUFFIX}"))
                 visitor.transfer.export_style(own, file)
@@ -197,7 +196,7 @@ class LearnTab:
 
     def _remove(self, values: Values, request: gr.Request) -> Updates:
         own, chosen = values[self.own], values[self.paint_tab.controls.chosen]
-        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+        visitor = self.paint_tab.controls.visitor(request, values)
         info = visitor.transfer.styles.get(own)
         title = title_of(info) if info else own
         with telling():
@@ -211,7 +210,7 @@ class LearnTab:
         }
 
     def _add(self, values: Values, request: gr.Request) -> str:
-        visitor = self.visitors.of(request, values[self.paint_tab.controls.key])
+        visitor = self.paint_tab.controls.visitor(request, values)
         with telling():
             info = visitor.transfer.import_style(Path(values[self.add]))
         return progress_bar(1, f"<b>{escape(title_of(info))}</b> is now in the gallery of the Paint tab.")

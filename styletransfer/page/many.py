@@ -35,12 +35,12 @@ from styletransfer.images import Picture
 from styletransfer.page.appearance import progress_bar
 from styletransfer.page.belongings import made
 from styletransfer.page.controls import PICTURES, Values
-from styletransfer.page.events import long_work, telling
+from styletransfer.page.events import WAITING, long_work, telling
 from styletransfer.page.paint import PaintTab
 from styletransfer.page.results import check_format
 from styletransfer.page.unpacking import LONGEST_STEM, MOST_PHOTOS, photos_of
 from styletransfer.page.uploads import LARGEST_UPLOAD, FileInput
-from styletransfer.page.visitors import Visitor, Visitors
+from styletransfer.page.visitors import Visitor
 from styletransfer.page.wish import Wish, readable_size
 from styletransfer.page.work import Finished, follow
 from styletransfer.settings import WHOLE_PIXELS
@@ -62,8 +62,8 @@ class Outcome:
 class ManyTab:
     """Components and events of the tab; styles and settings are those of `paint_tab`."""
 
-    def __init__(self, visitors: Visitors, paint_tab: PaintTab) -> None:
-        self.visitors, self.paint_tab = visitors, paint_tab
+    def __init__(self, paint_tab: PaintTab) -> None:
+        self.paint_tab = paint_tab
         gr.Markdown(
             f"Upload up to {MOST_PHOTOS} photos, or zips of photos; each file may have up to {LARGEST_UPLOAD} "
             "MB. They are painted with the styles and settings of the Paint tab, also its size, but without "
@@ -89,7 +89,7 @@ class ManyTab:
             check=self._check,
             told=self.progress,
             idle="",
-            stop=visitors.stop,
+            stop=paint_tab.visitors.stop,
         )
 
     def _check(self, values: Values, _: gr.Request) -> None:
@@ -102,7 +102,7 @@ class ManyTab:
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
-        visitor, file_format = self.visitors.of(request, values[controls.key]), values[controls.file_format]
+        visitor, file_format = controls.visitor(request, values), values[controls.file_format]
         wish = replace(controls.wish(values), region=None)  # the region was painted on another photo
         with telling():
             files = [Path(file) for file in values[self.files]]
@@ -111,7 +111,7 @@ class ManyTab:
                 return paint_to_zip(visitor, wish, files, file_format, on_step)
 
             events = follow(work, visitor.long)  # from now on it can be stopped
-            yield progress_bar(0, "Reading…"), gr.skip(), gr.update(interactive=True)
+            yield WAITING, gr.skip(), gr.update(interactive=True)
             for event in events:
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value

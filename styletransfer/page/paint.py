@@ -7,7 +7,6 @@ from typing import Any
 from styletransfer.page.choices import Choices
 from styletransfer.page.controls import Controls
 from styletransfer.page.events import LONG, QUIET, SHORT, keep_order, tell
-from styletransfer.page.gallery import StylePictures
 from styletransfer.page.painter import Painter
 from styletransfer.page.restore import Restorer
 from styletransfer.page.results import Results
@@ -17,13 +16,13 @@ from styletransfer.page.visitors import Visitors
 class PaintTab:
     """The Paint tab; other tabs use its controls and choices, and `painted_by` to make it paint."""
 
-    def __init__(self, visitors: Visitors, pictures: StylePictures, examples: Sequence[Path]) -> None:
+    def __init__(self, visitors: Visitors, examples: Sequence[Path]) -> None:
         self.visitors = visitors
         self.controls = Controls(visitors, examples)
-        self.choices = Choices(visitors, self.controls, pictures)
-        self.restorer = Restorer(visitors, self.controls, self.choices)
-        self.results = Results(visitors, self.controls)
-        self.painter = Painter(visitors, self.controls, self.results)
+        self.choices = Choices(self.controls)
+        self.restorer = Restorer(self.controls, self.choices)
+        self.results = Results(self.controls)
+        self.painter = Painter(self.controls, self.results)
         self._events()
 
     def painted_by(self, listener: Callable[..., Any], **differently: Any) -> None:
@@ -96,16 +95,17 @@ class PaintTab:
 
     def _region_events(self, region: list[Any]) -> None:
         it = self.controls
+        places = [*it.places, it.picture_place]
         bounded = it.region.apply(
-            self.choices.region_painted,
-            {it.region, it.region_mask},
-            [*region[1:], *it.places, it.picture_place],
-            **QUIET,
+            self.choices.region_painted, {it.region, it.region_mask}, [*region[1:], *places], **QUIET
+        )
+        masked = it.mask.upload(
+            self.choices.mask_given, {it.key, it.photo, it.mask, it.region_mask}, [*region, *places], **QUIET
         )
         # The editor's own clear button removes the photo from it as well.
         cleared = it.region.clear(self.choices.without_region, it.photo, region, **QUIET)
-        for event in (bounded, cleared):
-            self.painted_by(event.then)
+        for event in (bounded, masked, cleared):
+            self.painted_by(event.success)
         self.painted_by(it.elsewhere.release)
 
     def _setting_events(self) -> None:
@@ -134,7 +134,8 @@ class PaintTab:
         }
         for listener in (each for slider in weights for each in (slider.input, slider.release)):
             listener(**mixing)
-        previewed = self._listener_arguments | {"fn": painter.preview, "outputs": it.result}
+        shown = [it.result, it.download, it.reuse]
+        previewed = self._listener_arguments | {"fn": painter.preview, "outputs": shown}
         self.painted_by(moved.then)
         dragged.then(**previewed)
         for slider in (*weights, it.strength, it.preserve_color, it.stroke_size):
@@ -163,4 +164,5 @@ class PaintTab:
             self.results.save_again, it.file_format, it.download, trigger_mode="always_last", **QUIET
         )
         shown = [it.result, it.note, it.download, it.reuse]
-        it.earlier.select(self.results.show_earlier, {it.key}, shown, **QUIET)
+        # Of quick clicks the last one counts.
+        it.earlier.select(self.results.show_earlier, {it.key}, shown, trigger_mode="multiple", **QUIET)

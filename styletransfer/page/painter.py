@@ -19,10 +19,9 @@ from styletransfer.page.controls import Controls, Updates, Values
 from styletransfer.page.events import show_error, telling
 from styletransfer.page.mix import titles_of
 from styletransfer.page.results import Results, check_format, compare, saved
-from styletransfer.page.visitors import SHOWN_SIDE, Visitor, Visitors
+from styletransfer.page.visitors import SHOWN_SIDE, Visitor
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Finished, alone, follow
-from styletransfer.settings import SMALL_STROKES
 
 PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 
@@ -30,13 +29,13 @@ PREVIEW_SIDE = 384  # pixels; painted while a slider moves
 class Painter:
     """Handlers of the events that paint; they give updates of the controls, some of them several in turn."""
 
-    def __init__(self, visitors: Visitors, controls: Controls, results: Results) -> None:
-        self.visitors, self.controls, self.results = visitors, controls, results
+    def __init__(self, controls: Controls, results: Results) -> None:
+        self.controls, self.results = controls, results
 
     def preview(self, values: Values, request: gr.Request) -> Any:
         """A quick preview at a reduced size."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         if (
             photo is None
             or sum(wish.styles.values()) <= 0
@@ -45,36 +44,44 @@ class Painter:
         ):
             return gr.skip()
         with telling():
-            with alone(visitor.short, short=True):
+            with alone(visitor.short):
                 small = visitor.scaled(photo, PREVIEW_SIDE)
                 painted = replace(wish, size=PREVIEW_SIDE).paint(visitor.transfer, small)
             shown = compare(visitor, photo, painted)
             visitor.painted = None  # what the page shows is no full painting any more
-            return {it.result: gr.update(value=shown)}
+            return {
+                it.result: gr.update(value=shown),
+                it.download: gr.update(interactive=False),
+                it.reuse: gr.update(visible=False),
+            }
 
     def paint_live(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint if the method is fast; otherwise say how long it would take."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
+        visitor = it.visitor(request, values)
         if photo is None or not wish.styles:
             yield {it.note: next_step(photo is not None)}
-        elif painted := self.visitors.of(request, values[it.key]).painting_of(photo, wish):  # shown already
+        elif painted := visitor.painting_of(photo, wish):  # shown already
             yield {it.note: painted.note}
         elif not wish.optimises:
             yield from self.paint(values, request)
+        elif visitor.long in visitor.paint_halts:
+            yield {it.note: "Finest is painting. Press Stop before you start another."}
         else:
             yield {it.note: f"Finest takes about {wish.seconds:.0f} seconds. Press Paint to start."}
 
     def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         """Paint at full size, with updates until it is done or has failed."""
-        try:
-            yield from self._paint(values, request)
-        except StyleTransferError as error:
-            show_error(error)
-            yield self.nothing_painted(request)
+        with telling():
+            try:
+                yield from self._paint(values, request)
+            except StyleTransferError as error:
+                show_error(error)
+                yield self.nothing_painted(request)
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         size = self.check_wish(values, request)  # an error must not cost the painting there is
         expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
         before, visitor.painted = visitor.painted, None
@@ -88,7 +95,7 @@ class Painter:
             return wish.paint(visitor.transfer, source, on_step)
 
         halt = visitor.long if wish.optimises else visitor.short
-        events = follow(work, halt, short=not wish.optimises)  # from now on it can be stopped
+        events = follow(work, halt)  # from now on it can be stopped
         visitor.paint_halts.append(halt)
         try:
             yield {
@@ -147,7 +154,7 @@ class Painter:
     def check_wish(self, values: Values, request: gr.Request) -> tuple[int, int]:
         """Raise StyleTransferError where what is wished for cannot be painted; returns its height and width."""
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         if photo is None or not wish.styles:
             raise InvalidInput(next_step(photo is not None))
         normalise_weights(wish.styles)
@@ -158,7 +165,7 @@ class Painter:
 
     def nothing_painted(self, request: gr.Request) -> Updates:
         """Say so, and offer the painting that the page shows for download again."""
-        it, visitor = self.controls, self.visitors.of(request)
+        it, visitor = self.controls, self.controls.visitor(request)
         download = gr.update(interactive=False)
         with suppress(StyleTransferError):  # the format that is chosen by now may not hold it
             file = saved(visitor, visitor.painted) if visitor.painted else None
@@ -177,7 +184,4 @@ def _expectation(wish: Wish, transfer: StyleTransfer, size: tuple[int, int]) -> 
         told = f"Painting for about {wish.seconds:.0f} s."
         return f"{told} Press Stop to end earlier and keep the picture as it is."
     found = transfer.estimate(size, method=wish.method, stroke_size=wish.stroke_size)
-    told = f"Painting, about {found.seconds + 0.2:.1f} s…"
-    if max(size) > SMALL_STROKES * max(1, wish.stroke_size):
-        told += " Strokes look small at this size; *Stroke size* makes them broader."
-    return told
+    return f"Painting, about {found.seconds + 0.2:.1f} s…"

@@ -11,7 +11,6 @@ from gradio.processing_utils import check_all_files_in_cache
 from styletransfer import images
 from styletransfer.errors import StyleTransferError
 from styletransfer.page.events import QUIET
-from styletransfer.page.quick_import import no_stubs
 from styletransfer.page.visitors import Visitor, Visitors
 
 SHOWN = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}  # by every browser
@@ -22,23 +21,23 @@ _SHOW = "(now, given, copy) => copy && now?.path === given ? copy : undefined"
 
 _originals: dict[str, str] = {}  # name of a copy that is shown -> the photo that was given
 
-with no_stubs():
-    # A class, not an instance with another method: Gradio makes new instances for updates.
-    class PhotoInput(gr.Image):
-        """Its value is the path of the file, or None. Raises gradio.Error for a file that nobody uploaded.
 
-        Gradio itself checks uploads only where they say that they are some, which is up to whoever sends them.
-        """
+# A class, not an instance with another method: Gradio makes new instances for updates.
+class PhotoInput(gr.Image):
+    """Its value is the path of the file, or None. Raises gradio.Error for a file that nobody uploaded.
 
-        is_template = True  # for the browser it is an ordinary image
+    Gradio itself checks uploads only where they say that they are some, which is up to whoever sends them.
+    """
 
-        def preprocess(self, payload: ImageData | None) -> str | None:
-            if payload is None or payload.path is None:
-                return None
-            named: Any = {"path": payload.path}
-            check_all_files_in_cache(named)
-            # Whoever sends it may write it relative to our folder; pictures among styles are absolute paths.
-            return _originals.get(Path(payload.path).name, str(Path(payload.path).absolute()))
+    is_template = True  # for the browser it is an ordinary image
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        if payload is None or payload.path is None:
+            return None
+        named: Any = {"path": payload.path}
+        check_all_files_in_cache(named)
+        # Whoever sends it may write it relative to our folder; pictures among styles are absolute paths.
+        return _originals.get(Path(payload.path).name, str(Path(payload.path).absolute()))
 
 
 def photo_input(

@@ -12,8 +12,8 @@ COMMAND_LINE = "gradio.cli"
 
 
 @contextmanager
-def no_stubs() -> Iterator[None]:
-    """Keep Gradio from writing type stubs beside component classes, which it does at every import.
+def _no_stubs() -> Iterator[None]:
+    """Keep Gradio from writing type stubs beside its component classes, which it does at every import.
 
     It takes a second. Gradio writes none for a component without a source file, so while it is imported its
     components have none.
@@ -44,5 +44,7 @@ def _no_command_line() -> Iterator[None]:
         del sys.modules[COMMAND_LINE]
 
 
-with no_stubs(), _no_command_line():
-    import gradio  # noqa: F401
+with _no_stubs(), _no_command_line():
+    from gradio import component_meta
+
+component_meta.create_or_modify_pyi = lambda *_: None  # nor beside our own

@@ -10,35 +10,34 @@ from PIL import Image
 from styletransfer import images
 from styletransfer.errors import InvalidInput
 from styletransfer.page.events import telling
-from styletransfer.page.quick_import import no_stubs
 
+BRUSH = "#f59e0b"  # the colour in which a region is painted
 MOST_PIXELS = 2**22  # of what was painted; the photo in the editor has at most a quarter of that
 
-with no_stubs():
 
-    class RegionEditor(gr.ImageEditor):
-        """Its value has one layer at most, and of the photo under it no more than where it is, if there is one.
+class RegionEditor(gr.ImageEditor):
+    """Its value has one layer at most, and of the photo under it no more than where it is, if there is one.
 
-        Gradio itself would open all that it is given, of any format and size, as often as it is named.
+    Gradio itself would open all that it is given, of any format and size, as often as it is named.
+    """
+
+    is_template = True  # for the browser it is an ordinary editor
+
+    def accept_blobs(self, data: object) -> None:
+        """Not served, unlike Gradio's own: it would keep in memory whatever anybody sends.
+
+        Browsers need it only where every stroke is an event.
         """
 
-        is_template = True  # for the browser it is an ordinary editor
-
-        def accept_blobs(self, data: object) -> None:
-            """Not served, unlike Gradio's own: it would keep in memory whatever anybody sends.
-
-            Browsers need it only where every stroke is an event.
-            """
-
-        def preprocess(self, payload: EditorData | None) -> EditorValue | None:
-            if payload is None:
-                return None
-            with telling():
-                if len(payload.layers) > 1:
-                    raise InvalidInput("a region is painted in one layer")
-                layers: list[Any] = [_opened(layer.path) for layer in payload.layers]
-            background = None if payload.background is None else payload.background.path
-            return {"background": background, "layers": layers, "composite": None}
+    def preprocess(self, payload: EditorData | None) -> EditorValue | None:
+        if payload is None:
+            return None
+        with telling():
+            if len(payload.layers) > 1:
+                raise InvalidInput("a region is painted in one layer")
+            layers: list[Any] = [_opened(layer.path) for layer in payload.layers]
+        background = None if payload.background is None else payload.background.path
+        return {"background": background, "layers": layers, "composite": None}
 
 
 def region_of(edited: Mapping[str, Any] | None) -> Image.Image | None:

@@ -16,15 +16,14 @@ from styletransfer.page.controls import FAST, METHOD_BY_LABEL, MOST_STYLES, Cont
 from styletransfer.page.events import telling
 from styletransfer.page.size import listed
 from styletransfer.page.slider import Slider
-from styletransfer.page.visitors import Visitors
 from styletransfer.settings import COLOR_MODES, SIZE, Optimization, is_finite
 
 
 class Restorer:
     """Handlers of the events at which a painting may come back; they give updates of the controls."""
 
-    def __init__(self, visitors: Visitors, controls: Controls, choices: Choices) -> None:
-        self.visitors, self.controls, self.choices = visitors, controls, choices
+    def __init__(self, controls: Controls, choices: Choices) -> None:
+        self.controls, self.choices = controls, choices
 
     def photo_given(self, values: Values, request: gr.Request) -> Updates:
         """Show the photo in the region editor; a painting made here restores its settings."""
@@ -47,7 +46,7 @@ class Restorer:
 
     def restore_shown(self, values: Values, request: gr.Request) -> Updates:
         """Settings of the earlier painting that the page shows."""
-        shown = self.visitors.of(request, values[self.controls.key]).painted
+        shown = self.controls.visitor(request, values).painted
         with telling():
             if not isinstance(shown, Earlier):
                 raise InvalidInput("no earlier painting is shown any more; click one of them")
@@ -74,7 +73,7 @@ class Restorer:
         The visitor's picture is removed, unless one of that name was in the mix.
         """
         it, weights = self.controls, _weights_in(found)
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         picture = values[it.picture] and Path(values[it.picture]).name
         known = {name: weight for name, weight in weights.items() if name in visitor.transfer.styles}
         missing = [name for name in weights if name not in known and name != picture]

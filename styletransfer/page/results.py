@@ -1,5 +1,6 @@
 """What the page shows of a painting: beside its photo, as a file to download, and among earlier ones."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +13,27 @@ from styletransfer.page.belongings import Earlier, Painted
 from styletransfer.page.controls import Controls, Updates, Values
 from styletransfer.page.events import telling
 from styletransfer.page.mix import as_written
-from styletransfer.page.visitors import Visitor, Visitors
+from styletransfer.page.visitors import Visitor
+
+LONGEST_NAME = 190  # bytes; Gradio cuts the name of its copy to 200
 
 
 class Results:
     """Handlers of events about paintings that exist; they give updates of the controls that show one."""
 
-    def __init__(self, visitors: Visitors, controls: Controls) -> None:
-        self.visitors, self.controls = visitors, controls
+    def __init__(self, controls: Controls) -> None:
+        self.controls = controls
 
     def earlier(self, request: gr.Request) -> Updates:
         """Updates of the gallery of earlier paintings, and of the visitor's key."""
-        it, own = self.controls, self.visitors.of(request).own
+        it, own = self.controls, self.controls.visitor(request).own
         items = [(str(each.small), each.title) for each in list(own.earlier)]  # another tab may add one
         return {it.key: own.key, it.earlier: gr.update(value=items, visible=bool(items))}
 
     def show_earlier(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Show the earlier painting that was clicked."""
         it, clicked = self.controls, event.value["image"]["orig_name"]
-        visitor = self.visitors.of(request, values[it.key])
+        visitor = it.visitor(request, values)
         found = next((each for each in list(visitor.own.earlier) if each.small.name == clicked), None)
         if found is None or not found.file.exists():
             raise gr.Error("This painting is no longer here.", print_exception=False)
@@ -44,7 +47,7 @@ class Results:
 
     def save_again(self, file_format: str, request: gr.Request) -> Any:
         """The last painting in another format; earlier ones are kept in theirs."""
-        visitor = self.visitors.of(request)
+        visitor = self.controls.visitor(request)
         visitor.file_format = file_format
         if not isinstance(visitor.painted, Painted):
             return gr.skip()
@@ -75,10 +78,17 @@ def saved(visitor: Visitor, painted: Painted | Earlier) -> Path:
     if file is None or not file.exists():  # the oldest files are removed
         picture = painted.picture()
         check_format(file_format, picture.size[::-1])
-        file = visitor.new_file(f"{Path(painted.photo).stem}-painted.{file_format.lower()}")
+        file = visitor.new_file(f"{_stem(painted)}.{file_format.lower()}")
         images.save_picture(picture, file)
         painted.files[file_format] = file
     return file
+
+
+def _stem(painted: Painted) -> str:
+    """PHOTO-STYLE for the name of a file, as on the command line."""
+    used = [Path(style).stem for style, weight in painted.wish.styles.items() if weight] or ["painted"]
+    name = "-".join([Path(painted.photo).stem, *used])
+    return os.fsencode(name)[:LONGEST_NAME].decode(errors="ignore")
 
 
 def compare(visitor: Visitor, photo: str, painted: Image.Image) -> tuple[str, str]:

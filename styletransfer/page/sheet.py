@@ -11,10 +11,9 @@ from styletransfer import images
 from styletransfer.core import OnStep, Progress
 from styletransfer.errors import Cancelled, InvalidInput, InvalidStyleFile, UnknownStyle
 from styletransfer.page.controls import FAST, METHOD_BY_LABEL, Updates, Values
-from styletransfer.page.events import QUIET, long_work, telling
+from styletransfer.page.events import QUIET, WAITING, bring_into_view, long_work, telling
 from styletransfer.page.gallery import entries, style_in
 from styletransfer.page.paint import PaintTab
-from styletransfer.page.visitors import Visitors
 from styletransfer.page.work import Finished, follow
 
 SIDE = 320  # pixels, long side of a picture
@@ -28,8 +27,8 @@ HINT = (
 class SheetTab:
     """Components and events of the tab; a click on a picture opens `paint_tab` with its style."""
 
-    def __init__(self, visitors: Visitors, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
-        self.visitors, self.paint_tab, self.tabs = visitors, paint_tab, tabs
+    def __init__(self, paint_tab: PaintTab, tabs: gr.Tabs) -> None:
+        self.paint_tab, self.tabs = paint_tab, tabs
         with gr.Row():
             self.start = gr.Button("Paint my photo in every style", variant="primary", elem_id="paint-sheet")
             self.stop_button = gr.Button("Stop", interactive=False, elem_id="stop-sheet")
@@ -53,7 +52,7 @@ class SheetTab:
             check=self._check,
             told=self.note,
             idle=HINT,
-            stop=visitors.stop,
+            stop=paint_tab.visitors.stop,
         )
         controls = paint_tab.controls
         chosen = self.gallery.select(
@@ -62,6 +61,7 @@ class SheetTab:
             [tabs, controls.picture, controls.chosen, controls.gallery, *controls.rows],
             **QUIET,
         )
+        bring_into_view(chosen.success, controls.result)
         paint_tab.painted_by(chosen.success)
 
     def _check(self, values: Values, _: gr.Request) -> None:
@@ -70,7 +70,7 @@ class SheetTab:
 
     def _paint(self, values: Values, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         controls = self.paint_tab.controls
-        visitor, wish = self.visitors.of(request, values[controls.key]), controls.wish(values)
+        visitor, wish = controls.visitor(request, values), controls.wish(values)
         photo, method = values[controls.photo], METHOD_BY_LABEL[FAST] if wish.optimises else wish.method
         styles = entries(visitor.transfer)
         painted: list[tuple[str, str]] = []  # file, caption
@@ -88,18 +88,18 @@ class SheetTab:
 
         with telling():
             events = follow(work, visitor.long)  # from now on it can be stopped
-            yield [], HINT, gr.update(interactive=True)
+            yield [], WAITING, gr.update(interactive=True)
             for event in events:
                 if isinstance(event, Finished):
                     break
                 if event.step % SHOWN_EVERY == 0:
-                    yield list(painted), gr.skip(), gr.skip()
-        yield list(painted), gr.skip(), gr.update(interactive=False)
+                    yield list(painted), HINT, gr.skip()
+        yield list(painted), HINT, gr.update(interactive=False)
 
     def _choose(self, values: Values, event: gr.SelectData, request: gr.Request) -> Updates:
         """Open the Paint tab with that style alone, without the visitor's picture."""
         controls, name = self.paint_tab.controls, style_in(event)
-        if name not in self.visitors.of(request, values[controls.key]).transfer.styles:
+        if name not in controls.visitor(request, values).transfer.styles:
             raise gr.Error("This style is no longer here.", print_exception=False)
         picked = self.paint_tab.choices.rechosen([name], {**values, controls.picture: None}, request)
         without = {controls.picture: None} if values[controls.picture] else {}

@@ -29,8 +29,7 @@ from styletransfer.memory import keep_freed_memory
 from styletransfer.page.appearance import appearance
 from styletransfer.page.controls import Updates, Values
 from styletransfer.page.endpoints import Endpoints
-from styletransfer.page.events import LONGEST_QUEUE, QUIET
-from styletransfer.page.gallery import StylePictures
+from styletransfer.page.events import LONGEST_QUEUE, QUIET, bring_into_view
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.many import ManyTab
 from styletransfer.page.paint import PaintTab
@@ -54,9 +53,7 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
            page, or each visitor's alone until they leave.
     """
     visitors = Visitors(transfer, shared_styles=shared_styles)
-    previews = Path(tempfile.mkdtemp(prefix="styletransfer-previews-"))
     atexit.register(visitors.close)
-    atexit.register(shutil.rmtree, previews, ignore_errors=True)
     with gr.Blocks(
         title="styletransfer", analytics_enabled=False, delete_cache=(TIDIED_EVERY, COPIES_KEPT_SECONDS)
     ) as page:
@@ -65,24 +62,20 @@ def build_page(transfer: StyleTransfer, *, shared_styles: bool) -> gr.Blocks:
         )
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
-                paint_tab = PaintTab(visitors, StylePictures(previews), _examples())
+                paint_tab = PaintTab(visitors, _examples())
             with gr.Tab("Learn a style", id="learn"):
-                learn_tab = LearnTab(visitors, paint_tab)
+                learn_tab = LearnTab(paint_tab)
             with gr.Tab("Many photos", id="many"):
-                ManyTab(visitors, paint_tab)
+                ManyTab(paint_tab)
             with gr.Tab("All styles", id="sheet"):
-                SheetTab(visitors, paint_tab, tabs)
+                SheetTab(paint_tab, tabs)
         controls = paint_tab.controls
 
         def learn_this(picture: str | None, request: gr.Request) -> tuple[Any, Any]:
             return gr.update(value=browser_file(visitors.of(request), picture)), gr.update(selected="learn")
 
-        controls.learn_button.click(
-            learn_this,
-            controls.picture,
-            [learn_tab.picture, tabs],
-            **QUIET,
-        )
+        taken = controls.learn_button.click(learn_this, controls.picture, [learn_tab.picture, tabs], **QUIET)
+        bring_into_view(taken.success, learn_tab.picture)
         Endpoints(visitors)
 
         def open_page(values: Values, request: gr.Request) -> Updates:
@@ -242,10 +235,10 @@ def _load_networks(transfer: StyleTransfer) -> None:
     small = to_pil(torch.full((1, 3, 64, 64), 0.5))
     try:
         styles: list[StyleMix] = [small, *list(transfer.styles)[:1]]
-        with alone(Halt(), short=True):
+        with alone(Halt(short=True)):
             transfer.estimate((64, 64))
         for style in styles:
-            with alone(Halt(), short=True):  # each by itself, or who paints already would wait for all
+            with alone(Halt(short=True)):  # each by itself, or who paints already would wait for all
                 transfer.stylize(small, style)
     except StyleTransferError as error:
         log.warning("not everything could be loaded: %s", error)

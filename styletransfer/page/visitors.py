@@ -33,18 +33,19 @@ class Visitor:
     `paint_halts` has those of `long` and `short` by which the Paint tab paints, the last one last.
     `painted` is the painting that the page shows, if it shows one in full; `file_format` what downloads are
     wanted in, once that is known, which may change while one waits or is painted; `on_page` says that it is no
-    program; `leaving` runs while the connection is cut.
+    program; `gone` that nothing came from them since they left, and `leaving` runs from then on.
     """
 
     own: Belongings
     folder: Path
     styles_on_photo: dict[str, Path] = field(default_factory=dict)
     long: Halt = field(default_factory=Halt)
-    short: Halt = field(default_factory=Halt)
+    short: Halt = field(default_factory=lambda: Halt(short=True))
     paint_halts: list[Halt] = field(default_factory=list)
     painted: Painted | Earlier | None = None
     file_format: str = ""
     on_page: bool = False
+    gone: bool = False
     leaving: threading.Timer | None = None
     _scaled: dict[tuple[str, int], images.Picture] = field(default_factory=dict)
     _folders: deque[Path] = field(default_factory=deque)
@@ -61,15 +62,15 @@ class Visitor:
 
     @property
     def working(self) -> bool:
-        """Whether anything is computed for them."""
-        return self.long.working or self.short.working
+        """Whether anything is computed for them, or waits to be."""
+        return self.long.working + self.short.working > 0
 
     @property
     def hold(self) -> int:
         """How bad it would be to forget them to make room: least for those who left, then for programs."""
         if self.working:
             return 3
-        if self.leaving is not None:
+        if self.gone:
             return 0
         return 2 if self.on_page else 1
 
@@ -116,7 +117,7 @@ class Visitor:
     def drop(self) -> None:
         """Drop all jobs; later ones are done."""
         self.long.dropped = self.short.dropped = True
-        self.long, self.short = Halt(), Halt()
+        self.long, self.short = Halt(), Halt(short=True)
 
     def forget(self) -> None:
         """Drop all jobs, and remove all files."""
@@ -173,6 +174,7 @@ class Visitors:
                 fresh, visitor.own = visitor.own, known.own
                 self._tidy(fresh)
             visitor.on_page |= key is not None  # which programs do not send
+            visitor.gone = False
             if visitor.leaving is not None:  # Gradio reports only once that a page was closed
                 self._leave_later(session, visitor)
             others = [each for each in self._known if each != session]
@@ -213,6 +215,7 @@ class Visitors:
                 if not visitor.on_page:
                     visitor.drop()
                 visitor.rest()
+                visitor.gone = True
                 self._leave_later(key, visitor)
 
     def style_removed(self, transfer: StyleTransfer, name: str) -> None:

@@ -80,7 +80,6 @@ class Wish:
         Raises UnreadableImage as `check_pictures` does, and InvalidInput as `side` does.
         """
         self.check_pictures()
-        optimization = Optimization(seconds=self.seconds) if self.optimises else None
         return transfer.stylize(
             cast(ImageSource, photo),  # the API promises others nothing of what was read before
             list(self.styles.items()),
@@ -91,7 +90,7 @@ class Wish:
             preserve_color=self.preserve_color,
             color_mode=self.color_mode,
             masks=self.masks(),
-            optimization=optimization,
+            optimization=Optimization(seconds=self.seconds),  # which other methods than Finest ignore
             on_step=on_step,
         )
 

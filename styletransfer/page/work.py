@@ -18,6 +18,30 @@ class Finished:
     value: Any
 
 
+class Dropped(Exception):
+    """Raised in a job that nobody waits for any more: unlike after `Cancelled`, nothing is kept."""
+
+
+@dataclass(eq=False)
+class Halt:
+    """Ends a visitor's job from outside: `stopped` keeps what is done by then, `dropped` does not.
+
+    `short` tells whether its jobs take about a second; `working` is how many are under way, or wait.
+    """
+
+    stopped: bool = False
+    dropped: bool = False
+    short: bool = False
+    working: int = 0
+
+    def check(self, progress: Progress) -> None:
+        """An `on_step`. Raises Dropped, or Cancelled unless all is done."""
+        if self.dropped:
+            raise Dropped
+        if self.stopped and progress.step < progress.steps:
+            raise Cancelled
+
+
 class _Turns:
     """Decides which job computes: one at a time, and before each step of a long one the short ones that wait.
 
@@ -31,9 +55,10 @@ class _Turns:
         self._waiting = 0  # short ones
         self._passing = 0  # short ones that the long job still lets go first
 
-    def take(self, *, short: bool) -> None:
+    def take(self, halt: Halt) -> None:
         with self._changed:
-            if not short:
+            halt.working += 1
+            if not halt.short:
                 self._changed.wait_for(lambda: not self._long)
                 self._long = True
                 self._take_after_short_ones()
@@ -44,10 +69,11 @@ class _Turns:
             self._passing = max(0, self._passing - 1)
             self._taken = True
 
-    def give(self, *, short: bool) -> None:
+    def give(self, halt: Halt) -> None:
         with self._changed:
+            halt.working -= 1
             self._taken = False
-            self._long = self._long and short
+            self._long = self._long and halt.short
             self._changed.notify_all()
 
     def let_others_pass(self) -> None:
@@ -67,30 +93,7 @@ class _Turns:
 _turns = _Turns()  # a job keeps its turn until it has really ended, even after nobody waits for it
 
 
-class Dropped(Exception):
-    """Raised in a job that nobody waits for any more: unlike after `Cancelled`, nothing is kept."""
-
-
-@dataclass(eq=False)
-class Halt:
-    """Ends a visitor's job from outside: `stopped` keeps what is done by then, `dropped` does not.
-
-    `working` tells whether any is under way.
-    """
-
-    stopped: bool = False
-    dropped: bool = False
-    working: bool = False
-
-    def check(self, progress: Progress) -> None:
-        """An `on_step`. Raises Dropped, or Cancelled unless all is done."""
-        if self.dropped:
-            raise Dropped
-        if self.stopped and progress.step < progress.steps:
-            raise Cancelled
-
-
-def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) -> Iterator[Progress | Finished]:
+def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
     """Run a job in a thread of its own; yields its newest progress, again and again, then its result.
 
     The job begins with the first `next`, and ends at its next step when it is halted, as it may be from now
@@ -98,16 +101,16 @@ def follow(work: Callable[[OnStep], Any], halt: Halt, *, short: bool = False) ->
     thread that serves all visitors. Raises what the job raises.
     """
     halt.stopped = False
-    return _followed(work, halt, short=short)
+    return _followed(work, halt)
 
 
-def _followed(work: Callable[[OnStep], Any], halt: Halt, *, short: bool) -> Iterator[Progress | Finished]:
+def _followed(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
     own = Halt()
     events: Queue[Progress | Finished | BaseException] = Queue()
 
     def run() -> None:
         try:
-            with _in_turn(halt, short=short) as halted:
+            with _in_turn(halt) as halted:
 
                 def on_step(progress: Progress) -> None:
                     own.check(progress)
@@ -133,36 +136,34 @@ def _followed(work: Callable[[OnStep], Any], halt: Halt, *, short: bool) -> Iter
 
 
 @contextmanager
-def alone(halt: Halt, *, short: bool) -> Iterator[OnStep]:
+def alone(halt: Halt) -> Iterator[OnStep]:
     """Wait for the turn of a visitor's job; gives an `on_step` that ends the job when it is halted.
 
     Raises Dropped, or Cancelled for a short one, if it was halted while it waited.
     """
     halt.stopped = False
-    with _in_turn(halt, short=short) as on_step:
+    with _in_turn(halt) as on_step:
         yield on_step
 
 
 @contextmanager
-def _in_turn(halt: Halt, *, short: bool) -> Iterator[OnStep]:
+def _in_turn(halt: Halt) -> Iterator[OnStep]:
     """`alone`, where the job may have been stopped already."""
 
     def on_step(progress: Progress) -> None:
         halt.check(progress)
-        if not short:
+        if not halt.short:
             _turns.let_others_pass()
 
-    _turns.take(short=short)
-    halt.working = True
+    _turns.take(halt)
     try:
         if halt.dropped:
             raise Dropped
-        if short and halt.stopped:  # while it waited; it may have no steps to end it
+        if halt.short and halt.stopped:  # while it waited; it may have no steps to end it
             raise Cancelled
         yield on_step
     finally:
-        halt.working = False
-        _turns.give(short=short)
+        _turns.give(halt)
 
 
 def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
