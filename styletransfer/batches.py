@@ -39,17 +39,19 @@ def paint_all(
 
     An error of the iterable `sources` is raised after the results of the photos that came before it.
     """
-    errors: list[Exception] = []
-    coming, ahead = _until_error(sources, errors), workers
+    coming, ahead, failure = iter(sources), workers, None
     readers = ThreadPoolExecutor(workers, initializer=compute_on_one_core)
     try:
         waiting: deque[tuple[ImageSource, Future[Picture]]] = deque()
         while True:
-            further = itertools.islice(coming, max(0, ahead + 1 - len(waiting)))
-            waiting.extend((source, _reading(request, source, readers)) for source in further)
+            try:
+                for source in itertools.islice(coming, max(0, ahead + 1 - len(waiting))):
+                    waiting.append((source, _reading(request, source, readers)))
+            except Exception as error:  # of the sources
+                failure, coming = error, iter(())
             if not waiting:
-                if errors:
-                    raise errors[0]
+                if failure:
+                    raise failure
                 return
             source, reading = waiting.popleft()
             kind = _kind(reading)
@@ -65,16 +67,8 @@ def paint_all(
 
 def at_once(request: Request, size: tuple[int, int]) -> int:
     """How many photos of one size are best painted together, at least 1."""
-    pixels = computed_pixels(working_size(size, request.options.stroke_size))
+    pixels = computed_pixels(working_size(size, request.broadness(size)))
     return min(max(1, request.stylizer.batch_pixels // pixels), MOST_TOGETHER)
-
-
-def _until_error(sources: Iterable[ImageSource], errors: list[Exception]) -> Iterator[ImageSource]:
-    """Sources up to the first error that they raise, which is put into `errors`."""
-    try:
-        yield from sources
-    except Exception as error:
-        errors.append(error)
 
 
 def _reading(request: Request, source: ImageSource, readers: ThreadPoolExecutor) -> Future[Picture]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from styletransfer.errors import InvalidInput
-from styletransfer.settings import Optimization, is_finite
+from styletransfer.settings import USUAL, Optimization, is_finite
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def normalise_weights(weights: Mapping[str, float]) -> dict[str, float]:
     largest = max(weights.values(), default=0)
     if largest <= 0:
         raise InvalidInput("no style has a weight above 0; give at least one")
-    shares = {name: weight / largest for name, weight in weights.items()}  # the sum of huge ones is infinite
+    # The sum of huge ones is infinite; and NumPy's of 32 bits would be recorded as 0.699999988.
+    shares = {name: float(weight) / float(largest) for name, weight in weights.items()}
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items() if share > 0}
 
@@ -142,7 +143,7 @@ class Stylizer(Protocol):
         weights: Tensor,
         strength: Tensor,
         on_step: OnStep | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization = USUAL,
         visible: Tensor | None = None,
     ) -> Tensor:
         """Paint.
@@ -161,10 +162,10 @@ class Stylizer(Protocol):
         """
         ...
 
-    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+    def check(self, styles: Sequence[Style], optimization: Optimization = USUAL) -> None:
         """Raise InvalidInput or InvalidStyleFile where it cannot paint in these styles, whatever the photo."""
         ...
 
-    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+    def cost(self, size: tuple[int, int], optimization: Optimization = USUAL) -> Cost:
         """About what painting a picture of that height and width takes."""
         ...

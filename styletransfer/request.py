@@ -24,7 +24,9 @@ from styletransfer.settings import (
     SIZE,
     STRENGTH,
     STROKE_SIZE,
+    USUAL,
     VERSION,
+    WHOLE_PIXELS,
     Optimization,
 )
 from styletransfer.text import encodable
@@ -32,6 +34,10 @@ from styletransfer.text import encodable
 # How much an enlarged painting is painted over, from a stroke size of 2 on. With less the fine strokes are
 # faint, and in some styles hazy; with all of it they take the place of the broad ones.
 PAINTED_OVER = 0.7
+
+USUAL_PIXELS = 3_000_000  # of a picture up to which strokes of the usual size do not look small
+LEAST_GROWTH = 1.4  # of strokes: less is not worth painting twice
+MOST_GROWTH = 4.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Options:
     stroke_size: float
     preserve_color: float
     color_mode: str
-    optimization: Optimization | None
+    optimization: Optimization
 
     def __post_init__(self) -> None:
         STRENGTH.check("strength", self.strength)
@@ -87,7 +93,7 @@ class Request:
         style_masks = sorted(name for name, style in named if style.picture_mask is not None)
         if style_masks:
             options["style_masks"] = style_masks
-        if self.options.optimization and self.method == "gatys":  # other methods ignore it
+        if self.method == "gatys":  # other methods ignore it
             chosen = asdict(self.options.optimization)
             start = encodable(Path(chosen["start"]).name)  # where it lies is private
             options["optimization"] = chosen | {"start": start}
@@ -119,10 +125,15 @@ class Request:
         """
         if self.options.strength == 0:
             return self._unpainted(pictures, on_step)
-        own, stroke_size = pictures[0].size, self.options.stroke_size
-        size = checked_size(own, stroke_size)
-        largest = own if _paints_over(self.stylizer, stroke_size) else size
+        own = pictures[0].size
+        broadness = self.broadness(own)
+        size = checked_size(own, broadness)
+        largest = own if _paints_over(self.stylizer, broadness) else size
         return within_memory(lambda: self._painted(pictures, size, on_step), largest)
+
+    def broadness(self, size: tuple[int, int]) -> float:
+        """How many times as broad as usual, in pixels, strokes on a picture of that height and width are."""
+        return _broadness(self.stylizer, size, self.options.stroke_size)
 
     def _unpainted(self, pictures: Sequence[Picture], on_step: OnStep | None) -> list[Painting]:
         """The photos as they are, which is what strength 0 asks for."""
@@ -144,7 +155,8 @@ class Request:
         weights, strength = shares_of(self.weights, self.options.strength, self.masks, size)
         own, stopped, done = pictures[0].size, False, 0
         large = torch.uint8 in (photo.dtype, pictures[0].rgb.dtype)
-        twice = _paints_over(self.stylizer, self.options.stroke_size)
+        broadness = self.broadness(own)
+        twice = _paints_over(self.stylizer, broadness)
         first, over = (self.stylizer.cost(each).steps if twice else 0 for each in (size, own))
 
         def watch(progress: Progress) -> None:
@@ -169,7 +181,7 @@ class Request:
             photo, self.styles, weights, strength, watching, self.options.optimization, _visible(pictures, size)
         ).split(1)
         parameters = self.parameters() | ({"stopped": True} if stopped else {})
-        if self.options.stroke_size > 1:
+        if broadness > 1:
             weights, strength = shares_of(self.weights, self.options.strength, self.masks, own)
         paintings = []
         for index, (picture, each, one) in enumerate(zip(pictures, photos, painted, strict=True)):
@@ -186,7 +198,7 @@ class Request:
         A weak one gets the fine detail back that the smaller photo lacks: strength begins at the photo itself.
         """
         rgb = images.resize_within(painted, picture.size)
-        if self.options.stroke_size <= 1 or bool((strength == 1).all()):
+        if self.broadness(picture.size) <= 1 or bool((strength == 1).all()):
             return rgb
         share = (1 - strength).expand(1, 1, *picture.size)
         return give_back(rgb, picture.rgb, images.resize_within(photo, picture.size), share)
@@ -195,9 +207,9 @@ class Request:
         self, rgb: Tensor, picture: Picture, weights: Tensor, strength: Tensor, on_step: OnStep | None
     ) -> Tensor:
         """An enlarged painting with fine strokes on its broad ones, which are blurred without."""
-        strength = strength * PAINTED_OVER * min(1.0, math.log2(self.options.stroke_size))
+        strength = strength * PAINTED_OVER * min(1.0, math.log2(self.broadness(picture.size)))
         visible = _visible([picture], picture.size)
-        return self.stylizer.stylize(rgb, self.styles, weights, strength, on_step, None, visible)
+        return self.stylizer.stylize(rgb, self.styles, weights, strength, on_step, USUAL, visible)
 
     def _finished(self, rgb: Tensor, picture: Picture) -> Tensor:
         """A painted picture or a preview of it, with the colours and parts of the photo that are to be kept."""
@@ -212,33 +224,45 @@ class Request:
         return rgb if cover is None else keep_photo(rgb, photo, cover)
 
 
-def working_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
+def _broadness(stylizer: Stylizer, size: tuple[int, int], stroke_size: float) -> float:
+    """`Request.broadness`: in large pictures strokes grow with the sides, if the method can paint them sharply.
+
+    At their usual size a photo from a phone, seen as a whole, would look like a photo with a fine grain.
+    """
+    growth = math.sqrt(size[0] * size[1] / USUAL_PIXELS)
+    if not stylizer.paints_over or growth < LEAST_GROWTH:
+        return stroke_size
+    return stroke_size * min(growth, MOST_GROWTH)
+
+
+def working_size(size: tuple[int, int], broadness: float) -> tuple[int, int]:
     """Height and width at which a photo is painted, before the painting is brought back to its own size."""
-    height, width = (max(1, round(side / stroke_size)) for side in size)
+    height, width = (max(1, round(side / broadness)) for side in size)
     return height, width
 
 
-def cost_of(
-    stylizer: Stylizer, size: tuple[int, int], stroke_size: float, optimization: Optimization | None
-) -> Cost:
+def cost_of(stylizer: Stylizer, size: tuple[int, int], stroke_size: float, optimization: Optimization) -> Cost:
     """About what a painting of that height and width takes. Raises InvalidInput."""
-    cost = stylizer.cost(checked_size(size, stroke_size), optimization)
-    if not _paints_over(stylizer, stroke_size):
+    broadness = _broadness(stylizer, size, stroke_size)
+    cost = stylizer.cost(checked_size(size, broadness), optimization)
+    if not _paints_over(stylizer, broadness):
         return cost
-    over = stylizer.cost(size, optimization)
-    return Cost(cost.multiply_adds + over.multiply_adds, max(cost.memory, over.memory))
+    over = stylizer.cost(checked_size(size, 1), optimization)
+    pixels = size[0] * size[1]
+    enlarged = 3 * pixels if pixels > WHOLE_PIXELS else 0  # bytes
+    return Cost(cost.multiply_adds + over.multiply_adds, max(cost.memory, over.memory + enlarged))
 
 
-def _paints_over(stylizer: Stylizer, stroke_size: float) -> bool:
-    return stylizer.paints_over and stroke_size > 1
+def _paints_over(stylizer: Stylizer, broadness: float) -> bool:
+    return stylizer.paints_over and broadness > 1
 
 
-def checked_size(size: tuple[int, int], stroke_size: float) -> tuple[int, int]:
+def checked_size(size: tuple[int, int], broadness: float) -> tuple[int, int]:
     """The `working_size` of a photo. Raises InvalidInput where that is too large."""
-    height, width = working_size(size, stroke_size)
+    height, width = working_size(size, broadness)
     if height * width > MAX_PIXELS:
         raise InvalidInput(
-            f"at stroke size {stroke_size:g} this is painted with {height * width:,} pixels, more than "
+            f"at stroke size {broadness:g} this is painted with {height * width:,} pixels, more than "
             f"{MAX_PIXELS:,}; give a smaller size"
         )
     return height, width

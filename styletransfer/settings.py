@@ -50,7 +50,6 @@ COLOR_MODES = {
     "luminance": "the photo's colours under the painting's brightness",
     "statistics": "the painting, its palette moved to the photo's",
 }
-SMALL_STROKES = 2000  # pixels, the long side from which usual strokes look small
 WORKERS = Range(2, 1, 64, "How many photos of a batch are read at a time, while another is painted.")
 SIZE = Range(1024, 1, 16384, "Long side of the result in pixels; without it the photo keeps its own size.")
 
@@ -95,7 +94,8 @@ class Optimization:
              rate: Adam's learning rate, for pixels in [0, 1];
              average: the result is a running average of the pictures of the last size, and this is its decay:
              from 0, the last picture alone, to below 1;
-             least_side: pixels, the long side at which it begins; less makes larger motifs, and distorts faces;
+             least_side: pixels, the long side at which it begins, or up to 1.4 times less; less makes larger
+             motifs, and distorts faces;
              patience: steps without progress that end a size.
     Raises:  InvalidInput.
     """
@@ -137,7 +137,7 @@ class Optimization:
             raise InvalidInput(
                 f"start is {self.start!r}; it must be one of {', '.join(STARTS)}, or the file of a picture"
             )
-        for name in ("steps", "style_scale", "style_weight", "rate", "least_side", "patience"):
+        for name in ("steps", "style_weight", "rate", "least_side", "patience"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be above 0, and finite")
         if not 0.1 <= self.style_scale <= 10:
@@ -156,3 +156,6 @@ class Optimization:
     def start_picture(self) -> str | Path | None:
         """The picture file to begin from, or None where `start` is one of STARTS."""
         return None if self.start in STARTS else self.start
+
+
+USUAL = Optimization()

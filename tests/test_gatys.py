@@ -222,10 +222,10 @@ def test_adams_averages_are_carried_to_the_next_size_in_the_units_of_its_gradien
     taken, given = [], []
     optimise = coarse_to_fine.CoarseToFine._optimise
 
-    def watched(self, image, state, index):
+    def watched(self, state, index):
         taken.append([part.clone() for part in state])
-        found = optimise(self, image, state, index)
-        given.append([part.clone() for part in found[1]])
+        found = optimise(self, state, index)
+        given.append([part.clone() for part in found])
         return found
 
     monkeypatch.setattr(coarse_to_fine.CoarseToFine, "_optimise", watched)
@@ -255,17 +255,6 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another(stylizer, 
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
-
-
-def test_more_strength_is_further_from_the_photo(stylizer, style):
-    photo = photo_pixels(64, 64)
-    settings = Optimization(steps=10, least_side=64)
-    distances = [
-        (paint(stylizer, style, photo, settings, strength) - photo).abs().mean().item()
-        for strength in (0.0, 0.4, 1.0)
-    ]
-    assert distances[0] == 0
-    assert distances == sorted(distances)
 
 
 @pytest.mark.parametrize("statistic", ["gram", "wasserstein"])
@@ -398,9 +387,9 @@ def test_sizes_that_there_is_no_time_for_are_left_out(stylizer, style, seconds_s
 def test_no_size_is_begun_for_a_few_steps(stylizer, style, seconds_spent, monkeypatch):
     taken, optimise = {}, coarse_to_fine.CoarseToFine._optimise
 
-    def counted(self, image, state, index):
+    def counted(self, state, index):
         before, side = self.done, self.schedule.plans[index].size[0]
-        found = optimise(self, image, state, index)
+        found = optimise(self, state, index)
         taken[side] = taken.get(side, 0) + self.done - before
         return found
 

@@ -15,6 +15,7 @@ from styletransfer import Optimization, images, read_metadata
 from styletransfer.errors import InvalidInput, UnknownStyle, UnreadableImage, UnwritableOutput
 from styletransfer.masks import shares_of
 from styletransfer.request import Options, Request
+from styletransfer.settings import USUAL
 
 MIX = {"amber": 0.75, "blue": 0.25}
 
@@ -46,7 +47,7 @@ def test_workers_are_a_whole_number(transfer, photo):
 
 
 def shares(transfer, masks, size):
-    styles, options = dict.fromkeys(masks, 0.5), Options(1.0, None, 1.0, 0.0, "luminance", None)
+    styles, options = dict.fromkeys(masks, 0.5), Options(1.0, None, 1.0, 0.0, "luminance", USUAL)
     request = transfer._request(styles, "cin", masks, {}, options)
     return shares_of(request.weights, options.strength, request.masks, size)
 

@@ -270,6 +270,29 @@ def test_a_large_photo_with_a_small_region_is_painted_with_it(
     ].abs().mean() < 0.1  # without a sample of its own 0.6
 
 
+@pytest.mark.parametrize("method", [cin, adain])
+def test_what_stands_alone_on_a_plain_ground_is_in_a_sample(
+    tiny_models, styles, monkeypatch, generator, method
+):
+    """Otherwise the statistics would be those of the ground, whose channels are flat."""
+    stylizer, one = method.load(tiny_models, torch.device("cpu"), torch.float32), torch.tensor(1.0)
+    photo, there = torch.ones(1, 3, 520, 520), (..., slice(240, 280), slice(240, 280))
+    photo[there] = torch.rand(1, 3, 40, 40, generator=generator)
+    whole = stylizer.stylize(photo, styles[:1], torch.ones(1), one)
+    sampling = Sampling(2, 64)  # in the corners
+    monkeypatch.setattr(method, "TILING", replace(method.TILING, whole=4096, side=400, sampling=sampling))
+    tiled = stylizer.stylize(photo, styles[:1], torch.ones(1), one)
+    assert (tiled - whole)[there].abs().mean() < 0.1
+
+
+def test_the_sample_that_shows_most_of_a_cut_out_counts_most():
+    photo, visible = torch.full((1, 3, 800, 800), 0.3), torch.zeros(1, 1, 800, 800)
+    photo[..., :320, :320], photo[..., 480:] = 0.6, 1.0
+    visible[..., :128, :128] = visible[..., :16, 480:496] = visible[..., 480:, :320] = 1
+    first, second = sample_weights(photo, [Window(0, 0, 128, 128), Window(0, 480, 128, 128)], visible=visible)
+    assert first > second
+
+
 def test_samples_are_spread_over_what_is_visible():
     """Of a small thing on a large empty canvas an even grid would show next to nothing."""
     seen = torch.zeros(1, 126, 101)

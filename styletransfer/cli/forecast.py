@@ -6,9 +6,9 @@ from pathlib import Path
 
 from styletransfer import images
 from styletransfer.api import StyleTransfer
-from styletransfer.cli.shared import errors, say
+from styletransfer.cli.shared import say
 from styletransfer.errors import InvalidInput, UnreadableImage
-from styletransfer.settings import MAX_PIXELS, SMALL_STROKES, STROKE_SIZE, Optimization
+from styletransfer.settings import MAX_PIXELS, Optimization
 
 LEAST_PIXELS = 10_000_000  # below that, the estimate could take as long as the painting
 LONG = 10.0  # seconds
@@ -31,22 +31,10 @@ def announce(
     sizes: Iterable[tuple[int, int]],
     stroke_size: float,
     method: str,
-    optimization: Optimization | None,
+    optimization: Optimization,
 ) -> None:
-    """Say how long paintings of these sizes will take and how much memory they need, if either is much.
-
-    Also say where strokes of the usual size will look small; those of gatys, which begins with a small picture,
-    grow with it.
-    """
+    """Say how long paintings of these sizes will take and how much memory they need, if either is much."""
     sizes = list(sizes)
-    usual = method != "gatys" and stroke_size == STROKE_SIZE.default
-    if usual and any(max(size) > SMALL_STROKES for size in sizes):
-        errors.print(
-            "strokes look small in pictures this large: --stroke-size 2 makes them broader, and so does a "
-            "smaller --size",
-            soft_wrap=True,
-            highlight=False,
-        )
     painted = sum(height * width for height, width in sizes) / min(1, stroke_size) ** 2
     if method != "gatys" and painted < LEAST_PIXELS:
         return

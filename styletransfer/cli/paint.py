@@ -192,11 +192,11 @@ def stylize(
         raise InvalidInput(f"{only[0]} only works with --method gatys")
     if steps is not None and seconds is not None:
         raise InvalidInput("--steps and --seconds exclude each other; give one of them")
+    if seconds is not None and seconds <= 0:  # in Python 0 is no limit
+        raise InvalidInput(f"--seconds is {seconds:g}; it must be above 0")
     if color_mode is not None and preserve_color == 0:
         raise InvalidInput("--color-mode needs --preserve-color; give how much of the colours to keep, up to 1")
-    optimization = None
-    if setting or chosen:
-        optimization = parse_settings(setting or [], settings.Optimization(**chosen), named)
+    optimization = parse_settings(setting or [], settings.Optimization(**chosen), named)
     names = {encodable(Path(name).name) for name in mix}
     masks = pairs(mask, "--mask", "STYLE=MASK", names)
     if masks and keep:
@@ -209,8 +209,8 @@ def stylize(
         recursive=recursive,
         skip_existing=skip_existing,
     )
-    kept = [str(keep)] if keep else []
-    looked_at = [*mix, *masks.values(), *kept, *style_masks.values(), *_start_pictures(optimization)]
+    others = [str(path) for path in (keep, optimization.start_picture) if path]
+    looked_at = [*mix, *masks.values(), *style_masks.values(), *others]
     refuse_replacing_any(outputs, [Path(name) for name in looked_at if isfile(name)], manifest, plot, previews)
     planned = len(outputs)
     if skip_existing:
@@ -260,10 +260,6 @@ def stylize(
         say(f"wrote {len(outputs) - failed} of {planned} pictures{there}")
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)
-
-
-def _start_pictures(optimization: settings.Optimization | None) -> list[str]:
-    return [str(optimization.start_picture)] if optimization and optimization.start_picture else []
 
 
 def _parse_mix(options: list[str]) -> dict[str, float]:

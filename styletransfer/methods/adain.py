@@ -29,7 +29,7 @@ from styletransfer.norm import (
     regional_statistics,
     weighted_statistics,
 )
-from styletransfer.settings import TOGETHER_PIXELS, Optimization
+from styletransfer.settings import TOGETHER_PIXELS, USUAL, Optimization
 from styletransfer.targets import StyleTarget, as_batch
 from styletransfer.vgg import VGG19, load_vgg19
 from styletransfer.weights import load_decoder
@@ -81,7 +81,7 @@ class AdainStylizer:
         weights: Tensor,
         strength: Tensor,
         on_step: OnStep | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization = USUAL,
         visible: Tensor | None = None,
     ) -> Tensor:
         """One pass, or one a tile."""
@@ -118,7 +118,7 @@ class AdainStylizer:
     ) -> dict[str, Statistics]:
         """Statistics of a large picture, measured on parts of it; by region where there are maps."""
         height, width = content.shape[-2:]
-        windows = TILING.sampling.windows(height, width, coarse_regions(maps, visible))
+        windows = TILING.sampling.windows(height, width, coarse_regions(content, maps, visible))
         counts = sample_weights(content, windows, visible=visible)
         seen = [encode(self.vgg, as_float(window.cut(content)).to(self.device)) for window in windows]
         joined = {layer: torch.cat([features[layer] for features in seen]) for layer in ADAIN_LAYERS}
@@ -189,10 +189,10 @@ class AdainStylizer:
             painted = painted + (1 - strength) * lost
         return painted.clamp(0, 1)
 
-    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+    def check(self, styles: Sequence[Style], optimization: Optimization = USUAL) -> None:
         """Any style will do."""
 
-    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+    def cost(self, size: tuple[int, int], optimization: Optimization = USUAL) -> Cost:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY

@@ -14,7 +14,7 @@ from styletransfer.methods.regions import coarse_regions, with_rim
 from styletransfer.methods.tiles import Sampling, Tiling, Window, sample_weights
 from styletransfer.networks import TransformerNetwork
 from styletransfer.rows import NormStatistics, with_identity
-from styletransfer.settings import TOGETHER_PIXELS, WHOLE_PIXELS, Optimization
+from styletransfer.settings import TOGETHER_PIXELS, USUAL, WHOLE_PIXELS, Optimization
 from styletransfer.stylefile import check_base
 from styletransfer.weights import load_base
 
@@ -66,7 +66,7 @@ class CinStylizer:
         weights: Tensor,
         strength: Tensor,
         on_step: OnStep | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization = USUAL,
         visible: Tensor | None = None,
     ) -> Tensor:
         """One forward pass, or one a tile. Raises InvalidStyleFile for a style of another base network."""
@@ -91,7 +91,8 @@ class CinStylizer:
         """Statistics of a picture, measured on samples of it."""
         sampling = TILING.sampling
         maps = (weights, strength) if weights.ndim == 3 else None
-        windows = sampling.windows(content.shape[2], content.shape[3], coarse_regions(maps, visible))
+        regions_seen = coarse_regions(content, maps, visible)
+        windows = sampling.windows(content.shape[2], content.shape[3], regions_seen)
         parts = [self._inputs(window, content, weights, strength, visible) for window in windows]
         photos = torch.cat([photo for photo, _, _ in parts])
         shares, degree = (torch.cat(each) for each in zip(*(painted for _, painted, _ in parts), strict=True))
@@ -122,12 +123,12 @@ class CinStylizer:
     def _on_device(self, shares: Tensor, degree: Tensor) -> Mix:
         return shares[None].to(self.device), degree[None].to(self.device)
 
-    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+    def check(self, styles: Sequence[Style], optimization: Optimization = USUAL) -> None:
         """Raise InvalidStyleFile for a style of another base network."""
         for style in styles:
             check_base(style, self.sha256)
 
-    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+    def cost(self, size: tuple[int, int], optimization: Optimization = USUAL) -> Cost:
         painted, at_once = TILING.pixels(size)
         work = MULTIPLY_ADDS_BY_INT8 if self.int8 else MULTIPLY_ADDS
         memory = MEMORY_OF_FLOAT32 if self.dtype == torch.float32 else MEMORY

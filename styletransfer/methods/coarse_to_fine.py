@@ -42,27 +42,26 @@ class CoarseToFine:
         self.done = 0
         self.shown = schedule.began
         self.losses = Losses(math.nan, math.nan, math.nan)
-        self.result = start  # the average of the pictures so far
+        self.result = images.resize(start, schedule.plans[0].size)  # the average of the pictures so far
 
     def paint(self) -> Tensor:
         """(1, 3, H, W) in [0, 1], on the CPU, in the size of the photo."""
         schedule, plans = self.schedule, self.schedule.plans
-        image = images.resize(self.start, plans[0].size)
         adam_state: list[Tensor] = []
         with contextlib.suppress(Cancelled):
             for index, plan in enumerate(plans):
                 if index:
-                    image = self._enlarged(image, plan.size)
+                    self.result = self._enlarged(self.result, plan.size)
                     # Losses are means over the picture: the more pixels, the smaller is the gradient of each.
                     shrink = plans[index - 1].pixels / plan.pixels
                     adam_state = [
                         _resized(part, plan.size) * shrink**power for power, part in enumerate(adam_state, 1)
                     ]
-                image, adam_state = self._optimise(image, adam_state, index)
+                adam_state = self._optimise(adam_state, index)
                 if plan.size != schedule.final and not schedule.has_time_for(plans[index + 1], LEAST_STEPS / 2):
                     schedule.end_with(index)
                     if schedule.has_time_for(plan, 0.5):  # which was kept for the sizes now left out
-                        self._optimise(image, adam_state, index)
+                        self._optimise(adam_state, index)
                     break
         found = self._enlarged(self.result, schedule.final)  # stopped before, or out of time
         result = images.resize(found.detach().float().cpu(), schedule.size).clamp(0, 1)
@@ -82,11 +81,11 @@ class CoarseToFine:
         enlarged = images.resize(image, size)
         return enlarged if self.settings.start == "noise" else _with_detail(enlarged, self.start, coarser)
 
-    def _optimise(self, image: Tensor, adam_state: list[Tensor], index: int) -> tuple[Tensor, list[Tensor]]:
-        """Take the steps of one size. Returns the averaged picture and Adam's state."""
+    def _optimise(self, adam_state: list[Tensor], index: int) -> list[Tensor]:
+        """Take the steps of one size, from the result so far. Returns Adam's state."""
         settings, schedule = self.settings, self.schedule
         objective = self.objective_at(schedule.plans[index].size)
-        pixels = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
+        pixels = self.result.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         optimizer = _optimizer(pixels, settings, adam_state)
         average, weight = torch.zeros_like(pixels), 0.0
         best, waited, step = math.inf, 0, 0
@@ -119,7 +118,7 @@ class CoarseToFine:
             best, waited = (self.losses.objective, 0) if better else (best, waited + 1)
             self._report(schedule.left(step))
         schedule.measure(step)
-        return self.result, _adam_state(optimizer)
+        return _adam_state(optimizer)
 
     def _report(self, left: int) -> None:
         if self.on_step is None:

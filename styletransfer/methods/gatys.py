@@ -20,7 +20,7 @@ from styletransfer.methods import cin
 from styletransfer.methods.coarse_to_fine import HISTORY, CoarseToFine
 from styletransfer.methods.objective import Goal, Objective
 from styletransfer.methods.schedule import Schedule, plan_sizes
-from styletransfer.settings import STYLE_SIDE, Optimization
+from styletransfer.settings import STYLE_SIDE, USUAL, Optimization
 from styletransfer.targets import StyleTarget, as_batch, style_target
 from styletransfer.vgg import GRAM_LAYERS, VGG19, channels, check_layer, load_vgg19, oxford_sha256, stride
 
@@ -82,7 +82,7 @@ class GatysStylizer:
         weights: Tensor,
         strength: Tensor,
         on_step: OnStep | None = None,
-        optimization: Optimization | None = None,
+        optimization: Optimization = USUAL,
         visible: Tensor | None = None,
     ) -> Tensor:
         """Optimise, from small to full size.
@@ -90,7 +90,6 @@ class GatysStylizer:
         Strength, to the third power, is the weight of the style beside the content. When `on_step` raises
         `Cancelled` the picture so far comes back.
         """
-        settings = optimization or Optimization()
         if content.dtype == torch.uint8:
             wide = images.as_float(content)
             seen = None if visible is None else images.as_float(visible)
@@ -105,18 +104,16 @@ class GatysStylizer:
         with torch.inference_mode(mode=False), torch.enable_grad():
             # Tensors made in inference mode cannot take part in a gradient, their copies can.
             seen = None if visible is None else visible.clone()
-            job = _Job(content.clone(), styles, weights.clone(), strength.clone(), seen, settings)
-            schedule = Schedule((content.shape[2], content.shape[3]), settings)
+            job = _Job(content.clone(), styles, weights.clone(), strength.clone(), seen, optimization)
+            schedule = Schedule((content.shape[2], content.shape[3]), optimization)
             start = self._start(job, schedule.final)
             objective_at = functools.partial(self._objective_at, job, schedule.final)
-            return CoarseToFine(schedule, start, objective_at, settings, on_step).paint()
+            return CoarseToFine(schedule, start, objective_at, optimization, on_step).paint()
 
-    def check(self, styles: Sequence[Style], optimization: Optimization | None = None) -> None:
+    def check(self, styles: Sequence[Style], optimization: Optimization = USUAL) -> None:
         """Raise InvalidInput for an unknown content layer, a style scale that no style has a picture for, or if
         CIN cannot paint the start that is wanted.
         """
-        if optimization is None:
-            return
         check_layer(optimization.content_layer, GRAM_LAYERS[-1])
         if optimization.style_scale != 1 and all(style.picture is None for style in styles):
             raise InvalidInput("style_scale only works with pictures as styles; learned styles have theirs")
@@ -131,23 +128,23 @@ class GatysStylizer:
         """Whether CIN can paint in all of these styles."""
         return self.fast is not None and all(style.info.base_sha256 == self.fast.sha256 for style in styles)
 
-    def cost(self, size: tuple[int, int], optimization: Optimization | None = None) -> Cost:
+    def cost(self, size: tuple[int, int], optimization: Optimization = USUAL) -> Cost:
         """The cost of all steps, and the time where it is given."""
-        settings = optimization or Optimization()
-        check_layer(settings.content_layer, GRAM_LAYERS[-1])
-        plans = plan_sizes(size, settings)
+        content_layer = optimization.content_layer
+        check_layer(content_layer, GRAM_LAYERS[-1])
+        plans = plan_sizes(size, optimization)
         pixel_steps = sum(plan.pixels * plan.steps for plan in plans)
         height, width = plans[-1].size
         at_once = min(height, TILE_SIDE) * min(width, TILE_SIDE)
         tiled = max(height, width) > TILE_SIDE
-        state = STATE_MEMORY + HISTORY_MEMORY * (settings.optimizer == "lbfgs")
+        state = STATE_MEMORY + HISTORY_MEMORY * (optimization.optimizer == "lbfgs")
         if tiled:  # the photo's features are kept for all tiles at once
-            state += 4 * channels(settings.content_layer) // stride(settings.content_layer) ** 2
+            state += 4 * channels(content_layer) // stride(content_layer) ** 2
         # Forward and backward; and in tiles forward once more, for the statistics of the whole.
         work = (3 if tiled else 2) * MULTIPLY_ADDS * pixel_steps
         painting = MEMORY * at_once + state * plans[-1].pixels
-        looking = STYLE_MEMORY * (STYLE_SIDE * settings.style_scale) ** 2
-        return Cost(work, max(painting, looking), settings.seconds or None)
+        looking = STYLE_MEMORY * (STYLE_SIDE * optimization.style_scale) ** 2
+        return Cost(work, max(painting, looking), optimization.seconds or None)
 
     def _start(self, job: _Job, size: tuple[int, int]) -> Tensor:
         """The picture to begin with, (1, 3, H, W), in that size."""

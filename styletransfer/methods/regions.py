@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from styletransfer.images import as_float
 from styletransfer.masks import counted
 from styletransfer.methods.tiles import COARSE_STEP
 
@@ -31,16 +32,21 @@ def _widened(maps: Tensor) -> Tensor:
     return F.max_pool2d(widened, (1, side), stride=1, padding=(0, RIM))[:, 0]
 
 
-def coarse_regions(maps: tuple[Tensor, Tensor] | None, visible: Tensor | None) -> Tensor | None:
-    """What statistics are measured of, (R, h, w), at every COARSE_STEP-th pixel; None for all of the picture.
+def coarse_regions(content: Tensor, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None) -> Tensor:
+    """What statistics are measured of, (R, h, w), at every COARSE_STEP-th pixel.
+
+    The last region is how unlike the mean the photo is: what stands alone on a plain ground has to be in a
+    sample, as it would be endlessly far from the statistics of the ground.
 
     Args:  maps: shares and strength: each style has statistics where it belongs, and the photo where it stays;
-           visible: as for `Stylizer.stylize`.
+           content, visible: as for `Stylizer.stylize`.
     """
     every = (..., slice(None, None, COARSE_STEP), slice(None, None, COARSE_STEP))
-    seen = None if visible is None else counted(visible[every])[0]  # (1, h, w)
-    if maps is None:
-        return seen
-    shares, degree = (each[every] for each in maps)
-    regions = torch.cat([shares * degree, 1 - degree[None]])
-    return regions if seen is None else regions * seen
+    shades = as_float(content[every])[0]  # (3, h, w)
+    unlike = (shades - shades.mean((1, 2), keepdim=True)).abs().amax(dim=0, keepdim=True)
+    regions = torch.ones_like(unlike)
+    if maps is not None:
+        shares, degree = (each[every] for each in maps)
+        regions = torch.cat([shares * degree, 1 - degree[None]])
+    regions = torch.cat([regions, unlike])
+    return regions if visible is None else regions * counted(visible[every])[0]

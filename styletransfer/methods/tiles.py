@@ -223,6 +223,7 @@ def sample_weights(
         return even
     # The shares w with amounts^T w = 1 that minimise |off^T w|^2 + EQUAL_WEIGHT |w|^2, but for their scale.
     found = torch.linalg.solve(off @ off.T + EQUAL_WEIGHT * torch.eye(len(off)).double(), amounts)
+    found = found.clamp_min(0)  # of samples that show very different amounts the sum might be negative
     found = (found / found.sum()).float().maximum(LEAST_SHARE * even)
     return found / found.sum()
 
