@@ -12,7 +12,7 @@ from trainers import ADAIN, CPU, adain_trainer, look_small, write_pictures
 from styletransfer.core import Progress
 from styletransfer.decoder import ADAIN_LAYERS, at, encode, statistics_in, statistics_of, toward
 from styletransfer.methods import adain
-from styletransfer.norm import channel_statistics, known_instance_norm
+from styletransfer.norm import channel_statistics
 from styletransfer.targets import StyleTarget, as_batch
 from styletransfer.training.adain_job import AdainJob, train_adain
 from styletransfer.weights import load_decoder
@@ -21,17 +21,6 @@ from styletransfer.weights import load_decoder
 @pytest.fixture
 def stylizer(tiny_models):
     return adain.load(tiny_models, torch.device("cpu"), torch.float32)
-
-
-def test_restyled_features_have_the_statistics_of_the_style(vgg, styles):
-    features = encode(vgg, photo_pixels(96, 96))
-    own, goal = statistics_of(features), statistics_in(StyleTarget.of(styles[0], ADAIN_LAYERS))
-    # A channel that is flat in the photo stays flat, and has the mean alone.
-    for layer, value in features.items():
-        (wanted_mean, wanted_std), lively = goal[layer], own[layer][1] > 0.05
-        mean, std = channel_statistics(known_instance_norm(value, wanted_std, wanted_mean, own[layer]))
-        assert torch.allclose(mean, wanted_mean, atol=1e-3)
-        assert torch.allclose(std[lively], wanted_std[lively], rtol=1e-2)
 
 
 def test_a_blend_of_styles_is_the_blend_of_their_statistics(styles):

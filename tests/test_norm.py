@@ -16,15 +16,6 @@ def regionally(features, gamma, beta, weights):
     return regional_instance_norm(features, gamma, beta, weights, regional_statistics(features, weights))
 
 
-def test_conditional_instance_norm_gives_the_channels_their_beta_and_gamma(generator):
-    x = torch.rand(2, 3, 8, 8, generator=generator) * 5 + 3
-    gamma = torch.rand(2, 3, 1, 1, generator=generator) + 0.5
-    beta = torch.randn(2, 3, 1, 1, generator=generator)
-    mean, std = channel_statistics(conditional_instance_norm(x, gamma, beta))
-    torch.testing.assert_close(mean, beta, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(std, gamma, atol=1e-4, rtol=1e-3)
-
-
 def test_conditional_instance_norm_matches_torchs_instance_norm(generator):
     x = torch.randn(2, 3, 6, 5, generator=generator)
     gamma, beta = torch.randn(3, generator=generator), torch.randn(3, generator=generator)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 from conftest import free_port, photo_path, soon
 
 from styletransfer import cli, stylefolders
 from styletransfer.files import package_folder
 from styletransfer.images.formats import SAVE_OPTIONS
-from styletransfer.methods import adain, cin
+from styletransfer.methods import adain, cin, gatys
+from styletransfer.settings import Optimization
 from styletransfer.stylebank import StyleBank
 
 ROOT = Path(__file__).parent.parent
@@ -133,6 +135,17 @@ def test_the_readme_names_the_memory_that_is_estimated():
     ):
         assert float(pixels[index]) == pytest.approx(cins / 1000, abs=0.006)
         assert 1 < float(largest[index]) / (adain.TILING.whole * adains / 1e9) < 1.15
+
+
+def test_the_readme_names_the_memory_that_is_estimated_of_gatys(vgg):
+    [told] = re.findall(r"`gatys`: at most ([\d.]+) GB plus ([\d.]+) GB .* \(([\d.]+) GB .*=lbfgs`", README)
+    tiles, *megapixels = map(float, told)
+    stylizer = gatys.GatysStylizer(vgg, None, torch.float32)
+    for optimizer, state in zip(("adam", "lbfgs"), megapixels, strict=True):
+        wish = Optimization(optimizer=optimizer)
+        small, large = (stylizer.cost((side, side), wish).memory / 1e9 for side in (2000, 4000))
+        assert (large - small) / 12 == pytest.approx(state, abs=0.006)
+        assert large - 16 * (large - small) / 12 == pytest.approx(tiles, abs=0.06)
 
 
 def test_the_versions_in_the_readme_are_those_that_are_required():

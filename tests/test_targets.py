@@ -2,7 +2,7 @@ import pytest
 import torch
 from conftest import make_photo
 
-from styletransfer.errors import InvalidInput, UnreadableImage
+from styletransfer.errors import InvalidInput
 from styletransfer.losses import gram, style_loss
 from styletransfer.targets import StyleTarget, as_batch, style_target
 from styletransfer.training.looks import Looks, look_at_paintings, varied
@@ -137,9 +137,3 @@ def test_a_layer_with_few_places_in_a_style_mask_has_the_bound_of_the_whole_pict
     masked, whole = (style_target(vgg, picture, GRAM_LAYERS, each).bounds for each in (mask, None))
     assert (masked["relu5_1"] == whole["relu5_1"]) == few
     assert masked["relu1_1"] != whole["relu1_1"]
-
-
-def test_a_painting_that_cannot_be_opened_is_told(tmp_path, vgg):
-    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(UnreadableImage, match=r"gone\.png cannot be read"):
-        look_at_paintings(tmp_path, [tmp_path / "gone.png"], vgg, variants=1, textures=0, seed=0)
