@@ -222,8 +222,8 @@ class StyleTransfer:
                  size: long side of the result in pixels, 1 to 16384; default: the photo's own;
                  stroke_size: 0.25 to 4 times the usual one: the photo is painted at 1/stroke_size of its size,
                  and the painting scaled back; what "cin" has enlarged it then paints over in part, for sharp
-                 fine strokes on the broad ones. With "cin" the usual strokes grow, up to fourfold, with
-                 pictures of more than 6 megapixels, and with "gatys" with all;
+                 fine strokes on the broad ones. Usual strokes of "cin" grow up to fourfold in pictures of more
+                 than 6 megapixels; those of "gatys" grow with every picture;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a mask, white where the style belongs and black where it does not, or a

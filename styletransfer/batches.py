@@ -47,7 +47,7 @@ def paint_all(
             try:
                 for source in itertools.islice(coming, max(0, ahead + 1 - len(waiting))):
                     waiting.append((source, _reading(request, source, readers)))
-            except Exception as error:  # of the sources
+            except Exception as error:  # of the sources, told after what came before
                 failure, coming = error, iter(())
             if not waiting:
                 if failure:
@@ -67,7 +67,9 @@ def paint_all(
 
 def at_once(request: Request, size: tuple[int, int]) -> int:
     """How many photos of one size are best painted together, at least 1."""
-    pixels = computed_pixels(working_size(size, request.broadness(size)))
+    pixels = computed_pixels(
+        working_size(size, min(1.0, request.broadness(size)))
+    )  # all are held at their size
     return min(max(1, request.stylizer.batch_pixels // pixels), MOST_TOGETHER)
 
 

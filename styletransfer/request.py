@@ -36,8 +36,8 @@ from styletransfer.text import encodable
 PAINTED_OVER = 0.7
 
 USUAL_PIXELS = 3_000_000  # of a picture up to which strokes of the usual size do not look small
-LEAST_GROWTH = 1.4  # of strokes: less is not worth painting twice
-MOST_GROWTH = 4.0
+MOST_GROWTH = 4.0  # of strokes, with larger pictures
+LEAST_BROADNESS = 1.4  # that is worth painting twice, unless it is wished for
 
 
 @dataclass(frozen=True)
@@ -229,10 +229,10 @@ def _broadness(stylizer: Stylizer, size: tuple[int, int], stroke_size: float) ->
 
     At their usual size a photo from a phone, seen as a whole, would look like a photo with a fine grain.
     """
-    growth = math.sqrt(size[0] * size[1] / USUAL_PIXELS)
-    if not stylizer.paints_over or growth < LEAST_GROWTH:
+    if not stylizer.paints_over:
         return stroke_size
-    return stroke_size * min(growth, MOST_GROWTH)
+    grown = stroke_size * min(max(1.0, math.sqrt(size[0] * size[1] / USUAL_PIXELS)), MOST_GROWTH)
+    return grown if grown >= LEAST_BROADNESS else max(stroke_size, min(grown, 1.0))
 
 
 def working_size(size: tuple[int, int], broadness: float) -> tuple[int, int]:
@@ -244,10 +244,10 @@ def working_size(size: tuple[int, int], broadness: float) -> tuple[int, int]:
 def cost_of(stylizer: Stylizer, size: tuple[int, int], stroke_size: float, optimization: Optimization) -> Cost:
     """About what a painting of that height and width takes. Raises InvalidInput."""
     broadness = _broadness(stylizer, size, stroke_size)
-    cost = stylizer.cost(checked_size(size, broadness), optimization)
     if not _paints_over(stylizer, broadness):
-        return cost
+        return stylizer.cost(checked_size(size, broadness), optimization)
     over = stylizer.cost(checked_size(size, 1), optimization)
+    cost = stylizer.cost(working_size(size, broadness), optimization)
     pixels = size[0] * size[1]
     enlarged = 3 * pixels if pixels > WHOLE_PIXELS else 0  # bytes
     return Cost(cost.multiply_adds + over.multiply_adds, max(cost.memory, over.memory + enlarged))

@@ -703,6 +703,8 @@ def test_what_cin_has_enlarged_is_painted_over_in_part(transfer, monkeypatch, st
         ({}, (640, 800), [(160, 200), (640, 800)]),  # four times at most
         ({"stroke_size": 2}, (128, 160), [(32, 40), (128, 160)]),
         ({"stroke_size": 0.5}, (128, 160), [(128, 160)]),
+        ({"stroke_size": 0.6}, (128, 160), [(128, 160)]),
+        ({"stroke_size": 1.2}, (64, 80), [(53, 67), (64, 80)]),
         ({"method": "adain"}, (128, 160), [(128, 160)]),
     ],
 )

@@ -749,8 +749,16 @@ def test_a_picture_is_a_style(run, photo_file, tmp_path):
     assert (tmp_path / "photo-painting-amber.png").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_keeps_the_picture_so_far(run, photo_file, tmp_path, monkeypatch, number):
+@pytest.mark.parametrize(
+    ("number", "before"),
+    [
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_IGN),  # in the background of a script
+    ],
+)
+def test_ctrl_c_keeps_the_picture_so_far(run, photo_file, tmp_path, monkeypatch, number, before):
+    signal.signal(signal.SIGINT, before)
     show, presses = Watch.__call__, [number]
 
     def interrupt(self, progress):

@@ -87,8 +87,9 @@ def test_a_phones_heic_is_read(tmp_path):
 def test_a_heic_whose_shades_are_those_of_hdr_is_refused(tmp_path, transfer):
     content = RED_HEIC.replace(b"nclx\0\1\0\x0d", b"nclx\0\x09\0" + transfer)
     (tmp_path / "camera.HIF").write_bytes(content)
-    with pytest.raises(UnreadableImage, match=r"camera\.HIF is an HDR picture; export it as JPEG"):
-        images.read_picture(tmp_path / "camera.HIF")
+    for read in (images.read_picture, images.read_size):
+        with pytest.raises(UnreadableImage, match=r"camera\.HIF is an HDR picture; export it as JPEG"):
+            read(tmp_path / "camera.HIF")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])

@@ -87,6 +87,7 @@ def test_a_manifest_may_lie_in_a_folder_that_is_made_for_paintings():
         refuse_replacing_any(outputs, [], Path(folder) / "done.jsonl", None, None)
     with pytest.raises(UnwritableOutput, match="does not exist"):
         refuse_replacing_any(outputs, [], Path("new/river/done.jsonl"), None, None)
+    refuse_replacing_any({}, [], Path("new/done.jsonl"), None, Path("new/steps"))
     assert not Path("new").exists()
 
 

@@ -270,9 +270,11 @@ def test_a_run_with_other_paintings_is_refused_in_the_same_folder(run, picture):
 
 def test_a_run_with_other_photographs_is_refused_in_the_same_folder(cancelled):
     """Those that are held out would be others."""
-    make_photo(44, 52, 9).save(cancelled.content / "new.png")
-    with pytest.raises(InvalidInput, match=r"began with other photographs.*another --out"):
-        cancelled()
+    for name, size in (("new.png", (44, 52)), ("content-01.png", (52, 44))):
+        make_photo(*size, 9).save(cancelled.content / name)
+        with pytest.raises(InvalidInput, match=r"began with other photographs.*another --out"):
+            cancelled()
+        (cancelled.content / name).unlink()
 
 
 def test_a_checkpoint_of_another_version_is_refused(cancelled):

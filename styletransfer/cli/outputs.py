@@ -136,8 +136,8 @@ def refuse_replacing_any(
             refuse_replacing(target, other, "painting")
     # A pipe, and a file in a closed folder, can be appended to; a new folder is made when painting begins.
     if manifest and (manifest.is_dir() or not manifest.exists()):
-        folder = real(manifest).parent
-        if folder.is_dir() or not any(real(target).is_relative_to(folder) for target in outputs.values()):
+        folder, made = real(manifest).parent, [*(target.parent for target in outputs.values()), previews]
+        if folder.is_dir() or not any(each and real(each).is_relative_to(folder) for each in made):
             check_place(manifest)
     if previews:
         _refuse_replacing_in(previews)

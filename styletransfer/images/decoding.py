@@ -68,9 +68,9 @@ def has_12_bits(image: Image.Image) -> bool:
 def _is_selection(image: Image.Image) -> bool:
     """Whether what PIL takes for the transparency of a PSD is a selection that was saved in it.
 
-    It is transparency where the number of layers is negative.
+    It is transparency where the number of layers is negative, and in a single layer.
     """
-    if not isinstance(image, PsdImageFile):
+    if not isinstance(image, PsdImageFile) or image.tell() > 1:
         return False
     if image._layers_position is None:
         return True

@@ -21,6 +21,7 @@ PHOTOMETRIC, BITS = 0x0106, 0x0102  # two TIFF tags
 _COMPRESSION, _OLD_JPEG = 0x0103, 6  # another, and its value in Canon's CR2, which has no PHOTOMETRIC
 _DNG_VERSION, _SUBFILE_TYPE, _REDUCED = 0xC612, 0x00FE, 1  # two further ones, and the value for a thumbnail
 _OF_SENSORS = (32_803, 34_892)  # values of PHOTOMETRIC: what a camera measured, before it is a picture
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273; as sRGB such a picture is grey and flat
 _TIFFS, _BIG_TIFFS = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # how they begin
 
 
@@ -63,7 +64,12 @@ def open_picture(path: str | Path) -> Image.Image:
         raise UnreadableImage(f"{path} is not a regular file; save it as one first")
     if _is_raw(tiff_tags(path)):
         raise UnreadableImage(f"{path} is a camera raw file; export it as TIFF or JPEG first")
-    return Image.open(path, formats=READ_FORMATS)
+    image = Image.open(path, formats=READ_FORMATS)
+    nclx = image.info.get("nclx_profile", {}) if image.format == "HEIF" else {}
+    if nclx.get("transfer_characteristics") in _HDR_TRANSFERS:
+        image.close()
+        raise UnreadableImage(f"{path} is an HDR picture; export it as JPEG first")
+    return image
 
 
 def exif_value(image: Image.Image, tag: int) -> object:

@@ -18,7 +18,6 @@ from styletransfer.images.resizing import as_bytes, as_float, resize, resize_wit
 from styletransfer.settings import MAX_PIXELS, WHOLE_PIXELS
 
 _PLANES, _APART = 0x011C, 2  # a TIFF tag, and its value for a plane for each channel
-_HDR_TRANSFERS = (16, 18)  # PQ and HLG in ITU-T H.273; as sRGB such a picture is grey and flat
 # Differences of values in [0, 1]: a colour, as a lossy format gives greys none as strong, and different greys.
 _COLORED, _DIFFERENT = 0.1, 0.15
 
@@ -67,8 +66,6 @@ def read_picture(source: ImageSource | Picture) -> Picture:
         return _filled(Picture(pixels[:, :3], pixels[:, 3:] if pixels.shape[1] > 3 else None))
     with opened(source) as (image, name):
         _check_pixels(image.size, name)
-        if image.info.get("nclx_profile", {}).get("transfer_characteristics") in _HDR_TRANSFERS:
-            raise UnreadableImage(f"{name} is an HDR picture; export it as JPEG first")
         rgb, alpha = decode(image)
         return _filled(Picture(_in_its_format(rgb), None if alpha is None else _in_its_format(alpha)))
 

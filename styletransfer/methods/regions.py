@@ -35,8 +35,8 @@ def _widened(maps: Tensor) -> Tensor:
 def coarse_regions(content: Tensor, maps: tuple[Tensor, Tensor] | None, visible: Tensor | None) -> Tensor:
     """What statistics are measured of, (R, h, w), at every COARSE_STEP-th pixel.
 
-    The last region is how unlike the mean the photo is: what stands alone on a plain ground has to be in a
-    sample, as it would be endlessly far from the statistics of the ground.
+    The last region is how unlike the mean the photo is: what stands alone on a ground of one colour has to be
+    in a sample, as it would be endlessly far from the statistics of the ground.
 
     Args:  maps: shares and strength: each style has statistics where it belongs, and the photo where it stays;
            content, visible: as for `Stylizer.stylize`.
