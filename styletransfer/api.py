@@ -223,7 +223,7 @@ class StyleTransfer:
                  stroke_size: 0.25 to 4 times the usual one: the photo is painted at 1/stroke_size of its size,
                  and the painting scaled back; what "cin" has enlarged it then paints over in part, for sharp
                  fine strokes on the broad ones. Usual strokes of "cin" grow up to fourfold in pictures of more
-                 than 6 megapixels; those of "gatys" grow with every picture;
+                 than 6 megapixels; those of "gatys" at any size;
                  preserve_color: how much of the photo's colours to keep, 0 to 1; color_mode: "luminance", its
                  colours under the painting's brightness, or "statistics", the painting with its palette;
                  masks: style name -> a mask, white where the style belongs and black where it does not, or a

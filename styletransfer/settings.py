@@ -45,7 +45,12 @@ class Range:
 
 STRENGTH = Range(1.0, 0.0, 1.0, "How much of the painting: 0 gives the photo back, 1 paints it fully.")
 PRESERVE_COLOR = Range(0.0, 0.0, 1.0, "How much of the photo's own colours to keep: 0 none, 1 all.")
-STROKE_SIZE = Range(1.0, 0.25, 4.0, "Size of the strokes: 2 makes them twice as broad.")
+STROKE_SIZE = Range(
+    1.0,
+    0.25,
+    4.0,
+    "Size of the strokes: 2 makes them twice as broad. Above 6 megapixels cin broadens them by itself.",
+)
 COLOR_MODES = {
     "luminance": "the photo's colours under the painting's brightness",
     "statistics": "the painting, its palette moved to the photo's",

@@ -321,7 +321,7 @@ def site(tiny_models, tiny_styles, own_styles, visitors_folder, tmp_path_factory
 
     patch = pytest.MonkeyPatch()
     patch.setattr("styletransfer.api.package_folder", lambda name: tiny_styles)
-    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", 1)
+    patch.setattr("styletransfer.page.site.LARGEST_UPLOAD", 4)
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
     patch.setattr(tempfile, "tempdir", str(visitors_folder))
     port = free_port()
@@ -379,7 +379,7 @@ def visitor_with(transfer: StyleTransfer, folder: Path) -> "Visitor":
     from styletransfer.page.belongings import Belongings
     from styletransfer.page.visitors import Visitor
 
-    return Visitor(Belongings(transfer, folder), folder)
+    return Visitor(Belongings(transfer, folder), folder, folder)
 
 
 def calls_by_two_threads(

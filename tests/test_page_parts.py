@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_who_searches_need_not_type_accents(search, tmp_path):
     found = styles_found(
         SimpleNamespace(
             transfer=SimpleNamespace(own_styles=[], styles={"mont": info}, style_preview=lambda _: b""),
-            folder=tmp_path,
+            previews=tmp_path,
             styles_on_photo={},
         ),
         search,
@@ -111,7 +112,9 @@ def test_a_painting_of_styles_that_are_gone_changes_nothing(paint_tab, tmp_path)
 
 def test_a_gallery_whose_pictures_were_tidied_up_is_drawn_anew(paint_tab):
     tab, values = paint_tab
-    shutil.rmtree(tab.visitors.of(VISITOR).folder)
+    visitor = tab.visitors.of(VISITOR)
+    for folder in (visitor.folder, visitor.previews):
+        shutil.rmtree(folder)
     shown = tab.choices.search(values, VISITOR)["value"]
     assert shown
     assert all(Path(file).exists() for file, _ in shown)
@@ -238,6 +241,23 @@ def test_a_style_is_learned_as_long_and_with_strokes_as_large_as_wished(learn_ta
         list(tab._learn(values | wished, VISITOR))
     assert given == [(10, 640)]
     assert tab.style_side.value == STYLE_SIDE
+
+
+def test_the_time_that_is_left_is_less_where_all_steps_are_taken_before_it_is_over(
+    learn_tab, photo_file, monkeypatch
+):
+    tab, values = learn_tab
+
+    def train_style(*_, on_step, **__):
+        on_step(Progress(1, 5, {"content": 1.0, "style": 1.0}, torch.rand(1, 3, 20, 30)))
+        raise InvalidInput("enough")
+
+    monkeypatch.setattr(StyleTransfer, "train_style", train_style)
+    wished = {tab.picture: str(photo_file), tab.name: "Mine", tab.seconds: 40, tab.style_side: 128}
+    told = []
+    with pytest.raises(gr.Error, match="enough"):
+        told.extend(tab._learn(values | wished, VISITOR))
+    assert re.search(r"Step 1, \d s left", told[-1][0])
 
 
 def test_losses_are_plotted_smoothly_beside_a_preview(learn_tab):

@@ -500,9 +500,17 @@ def test_the_way_colours_are_kept_counts_where_any_are_kept(paint_tab):
     assert same(painted, transfer.stylize(photo, "blue", **options))
 
 
-def test_of_quick_clicks_on_earlier_paintings_the_last_one_counts(paint_tab):
-    [shown] = listeners(paint_tab[0].controls.earlier, "select")
-    assert shown.trigger_mode == "multiple"
+def test_of_quick_clicks_on_earlier_paintings_and_of_several_masks_the_last_one_counts(paint_tab):
+    it = paint_tab[0].controls
+    for handler, *_ in (listeners(it.earlier, "select"), listeners(it.mask, "upload")):
+        assert handler.trigger_mode == "multiple"
+
+
+def test_a_photo_and_a_mask_are_read_in_the_order_in_which_they_were_given(paint_tab):
+    it = paint_tab[0].controls
+    both = (*listeners(it.photo, "change"), *listeners(it.mask, "upload"))
+    ids = [each.concurrency_id for each in both if each.name in ("photo_given", "mask_given")]
+    assert ids == ["photo", "photo"]
 
 
 def test_what_follows_an_event_counts_though_the_same_is_on_its_way(paint_tab):
@@ -570,6 +578,18 @@ def test_a_full_disk_is_told_by_the_gallery_and_costs_no_picture_when_there_is_r
     shown = tab.choices.search(values, VISITOR)["value"]
     assert len(shown) == len(tab.visitors.of(VISITOR).transfer.styles)
     assert all(Path(file).read_bytes() for file, _ in shown)
+
+
+def test_the_pictures_of_shipped_styles_are_written_once_for_all_visitors(paint_tab, transfer, monkeypatch):
+    tab, values = paint_tab
+    tab.visitors.shared_styles = False
+    shown = tab.choices.search(values, VISITOR)
+    visitor = tab.visitors.of(VISITOR)
+    shutil.copy(transfer._bank.find("amber"), visitor.own.folder / "styles" / "mine.safetensors")
+    (mine, _), *_ = tab.choices.search(values, VISITOR)["value"]
+    assert Path(mine).parent == visitor.folder
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    assert tab.choices.search(values, gr.Request(session_hash="b")) == shown
 
 
 @pytest.mark.parametrize("handler", ["styles_on_photo", "without_region", "preview"])

@@ -123,7 +123,7 @@ def test_the_readme_counts_the_styles():
 
 def test_the_readme_names_the_qualities_of_paintings():
     jpeg, webp = (SAVE_OPTIONS[name]["quality"] for name in ("JPEG", "WEBP"))
-    assert f"JPEG of quality {jpeg} or WebP of quality {webp}" in README
+    assert f"JPEG of quality {jpeg} or WebP of quality {webp}" in " ".join(README.split())
 
 
 def test_the_readme_names_the_memory_that_is_estimated():

@@ -19,7 +19,7 @@ from styletransfer.page.belongings import Belongings, Painted
 from styletransfer.page.events import WAITING, show_error, telling
 from styletransfer.page.learn import LearnTab
 from styletransfer.page.many import ManyTab
-from styletransfer.page.sheet import SheetTab
+from styletransfer.page.sheet import HINT, SheetTab
 from styletransfer.page.visitors import KEPT_FOLDERS
 from styletransfer.page.wish import Wish
 from styletransfer.page.work import Dropped, Finished, Halt, alone, follow
@@ -115,13 +115,14 @@ def test_who_closes_the_page_keeps_nobody_waiting_and_other_work_begins_when_the
         on_step(Progress(1, 2))
 
     events = follow(long_step, Halt())
-    next(events)
+    for _ in range(2):  # its turn, and its first step
+        next(events)
     began = time.monotonic()
     events.close()
     assert time.monotonic() - began < 5
     other = follow(lambda on_step: order.append("second"), Halt())
     threading.Timer(0.2, step.set).start()
-    assert list(other) == [Finished(None)]
+    assert list(other) == [None, Finished(None)]
     assert order == ["first ends", "second"]
 
 
@@ -567,7 +568,7 @@ def test_stop_ends_what_the_tab_paints_and_no_learning_beside_it(paint_tab, monk
     assert [update[stop] for update in beside if stop in update][-1] == on
 
 
-def test_what_takes_long_is_not_said_to_be_under_way_before_its_turn_comes(learn_tab):
+def test_what_takes_long_is_said_to_be_under_way_as_soon_as_its_turn_comes(learn_tab):
     tab, values = learn_tab
     with gr.Blocks():
         several, sheet = ManyTab(tab.paint_tab), SheetTab(tab.paint_tab, gr.Tabs())
@@ -579,8 +580,16 @@ def test_what_takes_long_is_not_said_to_be_under_way_before_its_turn_comes(learn
         tab.style_side: 128,
         several.files: [photo],
     }
-    for work in (tab._learn, several._paint, sheet._paint):
-        assert WAITING in next(work(values | wished, VISITOR))
+    for work, under_way in (
+        (tab._learn, "Looking at the picture"),
+        (several._paint, "Reading"),
+        (sheet._paint, HINT),
+    ):
+        events = work(values | wished, VISITOR)
+        assert WAITING in next(events)
+        assert under_way in str(next(events))
+        events.close()
+        assert soon(lambda: not at_work())
 
 
 def test_a_job_that_is_dropped_is_no_accident_of_the_server():

@@ -33,7 +33,12 @@ def sheet(
     output: Annotated[Path, typer.Option("--output", "-o", help="The sheet to write.")],
     style: Annotated[
         list[str] | None,
-        typer.Option("--style", "-s", help="Only this style. Repeatable.", autocompletion=style_names),
+        typer.Option(
+            "--style",
+            "-s",
+            help="Only this style, or picture used as a style. Repeatable.",
+            autocompletion=style_names,
+        ),
     ] = None,
     strengths: Annotated[
         str | None,

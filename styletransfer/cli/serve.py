@@ -31,7 +31,7 @@ def serve(
     styles_dir: StylesDir = None,
     device: Device = None,
 ) -> None:
-    """Serve the web page. If other machines can open it, visitors see only their own learned styles."""
+    """Serve the web page. If other machines can open it, each visitor has learned styles of their own."""
     pair = None
     if auth is not None:
         name, colon, password = auth.partition(":")

@@ -45,8 +45,9 @@ Setting = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Another setting, as name=value, such as contents=4. Repeatable; an unknown name, such as help, "
-        "lists all with their defaults, and styletransfer/training/settings.py says what they mean.",
+        help="Another setting, as name=value, such as contents=4. Repeatable; an unknown name, beside the "
+        "required options, lists all with their defaults, and styletransfer/training/settings.py says what "
+        "they mean.",
     ),
 ]
 

@@ -214,10 +214,11 @@ def sample_weights(
         if not shares.any():
             return even
         shares = shares / shares.mean()
-    features = features - (shares * features).mean((1, 2), keepdim=True)
+    features -= (shares * features).mean((1, 2), keepdim=True)
     scale = (shares * features.square()).mean((1, 2)).sqrt().clamp_min(1e-4) * len(features) ** 0.5
-    cuts, weighted = [_coarse(_without(rim, window)) for window in windows], shares * features
-    off = (torch.stack([cut.cut(weighted).mean((1, 2)) for cut in cuts]) / scale).double()  # (N, F)
+    features *= shares
+    cuts = [_coarse(_without(rim, window)) for window in windows]
+    off = (torch.stack([cut.cut(features).mean((1, 2)) for cut in cuts]) / scale).double()  # (N, F)
     amounts = torch.stack([cut.cut(shares).mean() for cut in cuts]).double()  # of what is visible
     if not amounts.any():
         return even

@@ -118,12 +118,15 @@ SCRIPT = """
     const step = {ArrowLeft: -.05, ArrowRight: .05, Home: -1, End: 1}[event.key];
     if (!divider || !step) return;
     event.preventDefault();
-    const {left, top, width} = divider.getBoundingClientRect(), frame = divider.parentElement;
-    const clientX = left + width / 2 + step * frame.clientWidth;
+    const {left, top, width} = divider.getBoundingClientRect(), picture = document.querySelector('#result img');
+    const frame = picture.parentElement.getBoundingClientRect();
+    const shown = Math.min(frame.width, frame.height * picture.naturalWidth / picture.naturalHeight);
+    const edge = frame.left + (frame.width - shown) / 2;  // there are margins beside what is high
+    const share = Math.min(1, Math.max(0, (left + width / 2 - edge) / shown + step));
+    const clientX = edge + share * shown;
     for (const [type, target] of [['mousedown', divider], ['mouseup', window]])
       target.dispatchEvent(new MouseEvent(type, {view: window, clientX, clientY: top, bubbles: true}));
-    const share = (clientX - frame.getBoundingClientRect().left) / frame.clientWidth;
-    divider.ariaValueNow = Math.round(100 * Math.min(1, Math.max(0, share)));
+    divider.ariaValueNow = Math.round(100 * share);
   });
   // A finger on the painting scrolls the page, unless it is magnified: Gradio would stop every touch there.
   document.addEventListener('touchstart', (event) => {

@@ -138,19 +138,23 @@ class Choices:
             readable_size(values[it.mask])
             shown = visitor.shown(values[it.photo])
             mask = images.resize(images.read_mask(values[it.mask]), shown.size[::-1])
+            region = images.to_pil(mask.expand(-1, 3, -1, -1)).getchannel("R")
             layer = Image.new("RGB", shown.size, BRUSH)
-            layer.putalpha(images.to_pil(mask.expand(-1, 3, -1, -1)).convert("L"))
+            layer.putalpha(region)
             folder = visitor.new_folder()
             images.save_preview(shown, folder / "photo.jpg")
             images.save_picture(layer, folder / "region.png")
-        photo = str(folder / "photo.jpg")
-        edited = {"background": photo, "layers": [layer], "composite": photo}
-        served = gr.update(value={**edited, "layers": [str(folder / "region.png")]})
-        return {it.region: served, **self.region_painted({**values, it.region: edited})}
+        photo, layers = str(folder / "photo.jpg"), [str(folder / "region.png")]
+        edited = gr.update(value={"background": photo, "layers": layers, "composite": photo})
+        return {it.region: edited, **self._bounded(region if region.getbbox() else None, values)}
 
     def region_painted(self, values: Values) -> Updates:
+        """Keep what was painted in the region editor."""
+        return self._bounded(region_of(values[self.controls.region]), values)
+
+    def _bounded(self, region: Image.Image | None, values: Values) -> Updates:
         """Keep the region; the first time, all styles are set to be used inside it."""
-        it, region = self.controls, region_of(values[self.controls.region])
+        it = self.controls
         found: Updates = {it.region_mask: region, it.where: gr.update(visible=region is not None)}
         if region is not None and values[it.region_mask] is None:
             found |= dict.fromkeys([*it.places, it.picture_place], INSIDE)

@@ -120,7 +120,7 @@ class Controls:
                 list(METHOD_BY_LABEL),
                 value=FAST,
                 label="Method",
-                info="Fast: one pass. AdaIN: the palette more than the brushwork. Finest: a minute or more.",
+                info="Fast: the usual. AdaIN: the palette more than the brushwork. Finest: a minute or more.",
                 elem_id="method",
                 min_width=260,
                 scale=3,
@@ -165,7 +165,6 @@ class Controls:
                 sources=[],
                 layers=False,
                 transforms=[],
-                canvas_size=(1, 1),  # Gradio puts a mask into the middle of the larger of this and the photo
                 brush=gr.Brush(default_size=60, colors=[BRUSH], color_mode="fixed"),
                 height=360,
                 elem_id="region",

@@ -31,13 +31,14 @@ class Entry:
     name: str
     caption: str
     words: str  # searched in
+    own: bool
 
 
 def entries(transfer: StyleTransfer) -> list[Entry]:
     """All styles, own ones first."""
     own = set(transfer.own_styles)
     infos = sorted(transfer.styles.items(), key=lambda item: (item[0] not in own, item[0]))
-    return [Entry(name, _caption(info), _words(info)) for name, info in infos]
+    return [Entry(name, _caption(info), _words(info), name in own) for name, info in infos]
 
 
 def styles_found(visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
@@ -46,27 +47,28 @@ def styles_found(visitor: Visitor, search: str, chosen: Sequence[str]) -> Any:
     found = [each for each in entries(visitor.transfer) if all(word in each.words for word in wanted)]
     with telling():
         items = [
-            (str(_picture(visitor, each.name)), ("✓ " if each.name in chosen else "") + each.caption)
+            (str(_picture(visitor, each)), ("✓ " if each.name in chosen else "") + each.caption)
             for each in found
         ]
     return gr.update(value=items)
 
 
-def _picture(visitor: Visitor, name: str) -> Path:
+def _picture(visitor: Visitor, style: Entry) -> Path:
     """A small picture of a style, as a file named after its content, since own styles can be replaced.
 
     Raises UnwritableOutput.
     """
-    on_photo = visitor.styles_on_photo.get(name)
+    on_photo = visitor.styles_on_photo.get(style.name)
     if on_photo is not None and on_photo.exists():
         return on_photo
     try:
-        content = visitor.transfer.style_preview(name)
+        content = visitor.transfer.style_preview(style.name)
     except InvalidStyleFile:
         content = b""  # a damaged file must not cost the others their pictures
-    path = visitor.folder / f"{name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
+    folder = visitor.folder if style.own else visitor.previews
+    path = folder / f"{style.name}-{hash(content) & 0xFFFFFFFF:08x}.jpg"
     if not path.exists():
-        made(visitor.folder)
+        made(folder)
         with replacing(path) as temporary:
             temporary.write_bytes(content)
     return path

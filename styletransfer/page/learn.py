@@ -1,5 +1,6 @@
 """The tab that learns a style from one picture, and manages the visitor's own styles."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
@@ -159,11 +160,16 @@ class LearnTab:
             events = follow(work, visitor.long)  # from now on it can be stopped
             yield WAITING, None, gr.update(visible=False), gr.update(interactive=True)
             for event in events:
+                if event is None:
+                    began = time.monotonic()
+                    yield progress_bar(0, "Looking at the picture…"), gr.skip(), gr.skip(), gr.skip()
+                    continue
                 if isinstance(event, Finished):
                     title = title_of(event.value.info)
                     break
                 curve += [(event.step, event.losses[loss], name) for loss, name in LOSSES.items()]
-                yield self._progress(event, seconds, curve)
+                whole = (time.monotonic() - began) * event.steps / event.step  # where all steps take less
+                yield self._progress(event, min(seconds, whole), curve)
         told = progress_bar(1, f"Done. <b>{escape(title)}</b> is now in the gallery of the Paint tab.")
         yield told, gr.skip(), gr.skip(), gr.update(interactive=False)
 

@@ -116,8 +116,11 @@ class ManyTab:
                 if isinstance(event, Finished):
                     outcome: Outcome = event.value
                     break
-                text = f"{event.step} of {event.steps}"
-                yield progress_bar(event.step / event.steps, text), gr.skip(), gr.skip()
+                if event is None:
+                    bar = progress_bar(0, "Reading…")
+                else:
+                    bar = progress_bar(event.step / event.steps, f"{event.step} of {event.steps}")
+                yield bar, gr.skip(), gr.skip()
         told = f"{outcome.painted} of {outcome.count} painted."
         told += "".join(f"<br>{escape(error)}" for error in outcome.failed)
         archive = str(outcome.archive) if outcome.archive else None

@@ -62,7 +62,10 @@ class PaintTab:
         restorable = [*region, it.note, *choice, it.picture, *it.settings]
         # Every click counts, with the values at that moment.
         chosen = it.gallery.select(self.choices.choose, it.all, choice, trigger_mode="multiple", **QUIET)
-        photo = it.photo.change(self.restorer.photo_given, it.all, restorable, **QUIET)
+        # Emptied, the editor forgets the size of the photo before, by which it would place a mask.
+        it.photo.change(None, None, it.region, js="() => null", queue=False, **QUIET)
+        # In line with masks, or one could come to belong to another photo.
+        photo = it.photo.change(self.restorer.photo_given, it.all, restorable, concurrency_id="photo", **QUIET)
         restored = it.restore.upload(self.restorer.restore, {it.restore, *it.all}, restorable, **QUIET)
         used = it.reuse.click(self.restorer.restore_shown, it.all, restorable, **QUIET)
         for event in (chosen, photo, restored, used):
@@ -100,7 +103,12 @@ class PaintTab:
             self.choices.region_painted, {it.region, it.region_mask}, [*region[1:], *places], **QUIET
         )
         masked = it.mask.upload(
-            self.choices.mask_given, {it.key, it.photo, it.mask, it.region_mask}, [*region, *places], **QUIET
+            self.choices.mask_given,
+            {it.key, it.photo, it.mask, it.region_mask},
+            [*region, *places],
+            trigger_mode="multiple",  # of several the last one counts
+            concurrency_id="photo",
+            **QUIET,
         )
         # The editor's own clear button removes the photo from it as well.
         cleared = it.region.clear(self.choices.without_region, it.photo, region, **QUIET)

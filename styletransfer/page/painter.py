@@ -83,12 +83,10 @@ class Painter:
         it, wish, photo = self.controls, self.controls.wish(values), values[self.controls.photo]
         visitor = it.visitor(request, values)
         size = self.check_wish(values, request)  # an error must not cost the painting there is
-        expected, began = _expectation(wish, visitor.transfer, size), time.monotonic()
+        expected = _expectation(wish, visitor.transfer, size)
         before, visitor.painted = visitor.painted, None
 
         def work(on_step: OnStep) -> Image.Image:
-            nonlocal began
-            began = time.monotonic()  # without the time that it waited
             # A small one is in memory, mostly: decoding takes as long as painting.
             side = wish.side()
             source = visitor.scaled(photo, side) if side and side <= SHOWN_SIDE else photo
@@ -104,7 +102,9 @@ class Painter:
                 it.stop_button: gr.update(interactive=True),
             }
             for event in events:
-                if isinstance(event, Finished):
+                if event is None:
+                    began = time.monotonic()  # without the time that it waited
+                elif isinstance(event, Finished):
                     painted = event.value
                 elif event.preview is not None and wish.optimises:
                     shown = compare(visitor, photo, images.to_pil(event.preview))

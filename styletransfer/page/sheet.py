@@ -92,7 +92,7 @@ class SheetTab:
             for event in events:
                 if isinstance(event, Finished):
                     break
-                if event.step % SHOWN_EVERY == 0:
+                if event is None or event.step % SHOWN_EVERY == 0:
                     yield list(painted), HINT, gr.skip()
         yield list(painted), HINT, gr.update(interactive=False)
 

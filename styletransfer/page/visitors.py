@@ -29,6 +29,7 @@ KEPT_SECONDS = 3600  # after they left: a phone that is locked or offline also c
 class Visitor:
     """`folder` is removed some time after they left; what takes `long` and what is `short` may both be at work.
 
+    `previews` is a folder for small pictures of shipped styles, which all visitors share.
     `styles_on_photo` are small pictures of their photo by style, where they wish to see the styles on it.
     `paint_halts` has those of `long` and `short` by which the Paint tab paints, the last one last.
     `painted` is the painting that the page shows, if it shows one in full; `file_format` what downloads are
@@ -38,6 +39,7 @@ class Visitor:
 
     own: Belongings
     folder: Path
+    previews: Path
     styles_on_photo: dict[str, Path] = field(default_factory=dict)
     long: Halt = field(default_factory=Halt)
     short: Halt = field(default_factory=lambda: Halt(short=True))
@@ -155,6 +157,7 @@ class Visitors:
 
     def __init__(self, transfer: StyleTransfer, *, shared_styles: bool) -> None:
         self._transfer, self.shared_styles = transfer, shared_styles
+        self._previews = Path(tempfile.mkdtemp(prefix="styletransfer-"))
         self._known: dict[str, Visitor] = {}
         self._lock = threading.Lock()
 
@@ -192,7 +195,7 @@ class Visitors:
         if not self.shared_styles:
             (kept / "styles").mkdir()
             transfer = transfer.with_styles(kept / "styles")
-        return Visitor(Belongings(transfer, kept), folder)
+        return Visitor(Belongings(transfer, kept), folder, self._previews)
 
     def stop(self, request: gr.Request) -> None:
         """Stop the visitor's long job."""
@@ -256,3 +259,4 @@ class Visitors:
         with self._lock:
             for key in list(self._known):
                 self._forget(key)
+        shutil.rmtree(self._previews, ignore_errors=True)

@@ -18,6 +18,9 @@ class Finished:
     value: Any
 
 
+Event = Progress | Finished | None  # None is that the turn of a job has come
+
+
 class Dropped(Exception):
     """Raised in a job that nobody waits for any more: unlike after `Cancelled`, nothing is kept."""
 
@@ -93,20 +96,20 @@ class _Turns:
 _turns = _Turns()  # a job keeps its turn until it has really ended, even after nobody waits for it
 
 
-def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
+def follow(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Event]:
     """Run a job in a thread of its own; yields its newest progress, again and again, then its result.
 
-    The job begins with the first `next`, and ends at its next step when it is halted, as it may be from now
-    on, or when this generator is closed. Other jobs wait until then; closing does not, as it happens in the
-    thread that serves all visitors. Raises what the job raises.
+    The job begins with the first `next`, which gives None once its turn has come, and ends at its next step
+    when it is halted, as it may be from now on, or when this generator is closed. Other jobs wait until then;
+    closing does not, as it happens in the thread that serves all visitors. Raises what the job raises.
     """
     halt.stopped = False
     return _followed(work, halt)
 
 
-def _followed(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | Finished]:
+def _followed(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Event]:
     own = Halt()
-    events: Queue[Progress | Finished | BaseException] = Queue()
+    events: Queue[Event | BaseException] = Queue()
 
     def run() -> None:
         try:
@@ -118,6 +121,7 @@ def _followed(work: Callable[[OnStep], Any], halt: Halt) -> Iterator[Progress | 
                     halted(progress)
 
                 if not own.dropped:
+                    events.put(None)
                     events.put(Finished(work(on_step)))
         except BaseException as error:  # raised again in the thread that waits
             events.put(error)
@@ -166,7 +170,7 @@ def _in_turn(halt: Halt) -> Iterator[OnStep]:
         _turns.give(halt)
 
 
-def _newest(events: "Queue[Progress | Finished | BaseException]") -> Progress | Finished | BaseException:
+def _newest(events: "Queue[Event | BaseException]") -> Event | BaseException:
     """Wait for an event, and skip to the newest one, but not past a preview."""
     event = events.get()
     while isinstance(event, Progress) and event.preview is None:
