@@ -67,9 +67,8 @@ def paint_all(
 
 def at_once(request: Request, size: tuple[int, int]) -> int:
     """How many photos of one size are best painted together, at least 1."""
-    pixels = computed_pixels(
-        working_size(size, min(1.0, request.broadness(size)))
-    )  # all are held at their size
+    # Those that are painted smaller than they are count in full, as all are held at their own size.
+    pixels = computed_pixels(working_size(size, min(1.0, request.broadness(size))))
     return min(max(1, request.stylizer.batch_pixels // pixels), MOST_TOGETHER)
 
 

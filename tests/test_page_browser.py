@@ -493,12 +493,17 @@ def test_the_gallery_shows_the_styles_on_the_photo(page, photo_file):
     assert soon(lambda: [pictures.nth(index).get_attribute("src") for index in range(3)] == usual)
 
 
+def give_photo_and_style(page: Page, photo: Path, folder: Path) -> None:
+    """A photo, and a picture `painting.png` as its style."""
+    make_photo(60, 60, seed=5).save(folder / "painting.png")
+    give(page, "#photo", photo)
+    page.get_by_role("button", name="Or any picture as a style").click()
+    give(page, "#picture", folder / "painting.png")
+
+
 @needs_browser
 def test_any_picture_is_a_style(page, photo_file, tmp_path):
-    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
-    give(page, "#photo", photo_file)
-    page.get_by_role("button", name="Or any picture as a style").click()
-    give(page, "#picture", tmp_path / "painting.png")
+    give_photo_and_style(page, photo_file, tmp_path)
     wait_painted(page)
     assert settings_of(download(page))["styles"] == {"painting.png": 1.0}
     page.locator("#learn-this").click()
@@ -683,10 +688,7 @@ def test_many_photos_come_back_in_a_zip_and_a_bad_one_is_named(page, tmp_path):
 
 @needs_browser
 def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, photo_file, tmp_path):
-    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
-    give(page, "#photo", photo_file)
-    page.get_by_role("button", name="Or any picture as a style").click()
-    give(page, "#picture", tmp_path / "painting.png")
+    give_photo_and_style(page, photo_file, tmp_path)
     wait_painted(page)
     page.get_by_role("tab", name="All styles").click()
     page.locator("#paint-sheet").click()
@@ -699,10 +701,7 @@ def test_the_sheet_shows_all_styles_and_a_click_goes_on_with_one_alone(page, pho
 
 @needs_browser
 def test_a_click_that_opens_another_tab_lands_at_what_it_is_about(page, photo_file, tmp_path):
-    make_photo(60, 60, seed=5).save(tmp_path / "painting.png")
-    give(page, "#photo", photo_file)
-    page.get_by_role("button", name="Or any picture as a style").click()
-    give(page, "#picture", tmp_path / "painting.png")
+    give_photo_and_style(page, photo_file, tmp_path)
     page.set_viewport_size({"width": 390, "height": 500})
     page.locator("#learn-this").click()
     expect(page.locator("#teacher img")).to_be_in_viewport()

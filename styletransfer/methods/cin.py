@@ -89,10 +89,9 @@ class CinStylizer:
         self, content: Tensor, rows: Tensor, weights: Tensor, strength: Tensor, visible: Tensor | None
     ) -> NormStatistics:
         """Statistics of a picture, measured on samples of it."""
-        sampling = TILING.sampling
+        sampling, (height, width) = TILING.sampling, content.shape[-2:]
         maps = (weights, strength) if weights.ndim == 3 else None
-        regions_seen = coarse_regions(content, maps, visible)
-        windows = sampling.windows(content.shape[2], content.shape[3], regions_seen)
+        windows = sampling.windows(height, width, coarse_regions(content, maps, visible))
         parts = [self._inputs(window, content, weights, strength, visible) for window in windows]
         photos = torch.cat([photo for photo, _, _ in parts])
         shares, degree = (torch.cat(each) for each in zip(*(painted for _, painted, _ in parts), strict=True))
